@@ -1,0 +1,45 @@
+"""The 313 ab bins of Zhang et al. 2016, "Colorful Image Colorization", and a picture's histogram over them.
+
+The centres are the published set (`pts_in_hull`): a grid of step 10, rows of constant a* holding one run of b* each.
+They cannot be recomputed from the sRGB gamut (that rule gives 309 others), so the runs are written out.
+"""
+
+import functools
+
+import numpy as np
+
+STEP = 10
+_ROWS = (  # a*, lowest b*, highest b*
+    *((-90, 50, 90), (-80, 20, 90), (-70, 0, 90), (-60, -20, 90), (-50, -30, 100), (-40, -40, 100), (-30, -50, 100)),
+    *((-20, -50, 100), (-10, -60, 100), (0, -70, 100), (10, -80, 90), (20, -80, 90), (30, -90, 90), (40, -100, 90)),
+    *((50, -100, 80), (60, -110, 80), (70, -110, 80), (80, -110, 70), (90, -110, 70), (100, -90, 0)),
+)
+
+
+@functools.cache
+def centres() -> np.ndarray:
+    """Bin centres, float32 [313, 2]: (a*, b*), sorted by a* then b*. Index of (0, 0): 120."""
+    points = [(a, b) for a, low, high in _ROWS for b in range(low, high + STEP, STEP)]
+    return np.array(points, np.float32)
+
+
+@functools.cache
+def nearest_table() -> np.ndarray:
+    """Index of the nearest centre for each pair of integer a*, b* in -128..127: int16 [256, 256], [a+128, b+128]."""
+    values = np.arange(-128, 128, dtype=np.float32)
+    a, b = np.meshgrid(values, values, indexing="ij")
+    distance = (a[..., None] - centres()[:, 0]) ** 2 + (b[..., None] - centres()[:, 1]) ** 2
+    return distance.argmin(axis=-1).astype(np.int16)
+
+
+def histogram(lab8: np.ndarray) -> np.ndarray:
+    """Pixels in each bin.
+
+    Args:
+      lab8: uint8 [..., 3] as `lab.pack(..., "lab8")` makes it.
+    Returns:
+      int64 [313].
+    """
+    pairs = lab8[..., 1].astype(np.intp) * 256 + lab8[..., 2]
+    counts = np.bincount(pairs.ravel(), minlength=65536)  # once a pair instead of once a pixel
+    return np.bincount(nearest_table().ravel(), weights=counts, minlength=len(centres())).astype(np.int64)

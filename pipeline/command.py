@@ -1,0 +1,63 @@
+"""What every command shares: its flags, its help, one-line errors, exit codes, signals, quiet libraries.
+
+Exit codes: 0 done, 1 a TintmillError, 2 wrong flags, 130 Ctrl-C, 143 SIGTERM.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from absl import flags
+
+from pipeline.errors import TintmillError
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived. No Exception: nothing on the way may swallow it."""
+
+
+def run(name: str, values: flags.FlagValues, main: Callable, argv: list[str], doc: str, unknown: str = "refuse") -> int:
+    """Parses `argv` (without the program's name), runs `main`, returns the exit code.
+
+    Args:
+      values: the command's own flags. Each command has its own `FlagValues`: --output may be two commands' flag.
+      main: called with the arguments that are no flags.
+      unknown: `refuse` unknown flags, or `pass` them to `main` among its arguments.
+    """
+    quiet_libraries()
+    if "--help" in argv or "-h" in argv:
+        print(f"{doc.strip()}\n\nFlags of `tintmill {name}`, also read from --flagfile=FILE:\n{values.get_help()}")
+        return 0
+    try:
+        rest = values([name, *argv], known_only=unknown == "pass")[1:]
+    except flags.Error as error:
+        print(f"tintmill {name}: {error}; `tintmill {name} --help` lists the flags", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        main(rest)
+        return 0
+    except TintmillError as error:
+        print(f"tintmill {name}: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"tintmill {name}: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    except Terminated:
+        print(f"tintmill {name}: terminated; run the same command again to go on", file=sys.stderr)
+        return 143
+
+
+def quiet_libraries() -> None:
+    """Keeps chatter of TensorFlow and Beam out of the terminal; must run before they are imported."""
+    # Without an NVIDIA device TensorFlow prints its failed search for one as an error, once a process.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if os.path.exists("/dev/nvidiactl") else "3")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    for library in ("tensorflow", "absl", "apache_beam"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+
+
+def _terminate(signal_number, frame):
+    raise Terminated

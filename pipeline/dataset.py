@@ -1,0 +1,219 @@
+"""The dataset directory: publishing it once its shards are committed, and opening it.
+
+Publishing order: manifest.json, then TFDS metadata with dataset_info.json last, each file atomically. A directory with
+a manifest is complete for Tintmill, one with dataset_info.json for everybody.
+"""
+
+import dataclasses
+import json
+import os
+import tempfile
+
+import numpy as np
+
+from pipeline import files, photo, record
+from pipeline.errors import TintmillError
+from pipeline.plan import Plan, read_committed
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """An opened dataset directory.
+
+    `settings`: the settings it was made with, as JSON values. `shards`: the manifest's entries, in split and shard
+    order. `embedder`: the embedder's identity, or None.
+    """
+
+    folder: str
+    manifest: dict
+
+    @property
+    def settings(self) -> dict:
+        return self.manifest["settings"]
+
+    @property
+    def embedder(self) -> dict | None:
+        return self.manifest["embedder"]
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Records of each split."""
+        return self.manifest["splits"]
+
+    @property
+    def mean_ab(self) -> tuple[float, float]:
+        return tuple(self.manifest["mean_ab"])
+
+    def shards(self, split: str | None = None) -> list[dict]:
+        """The manifest's entries: file, split, shard, records, bytes, sha256, crc32c."""
+        return [entry for entry in self.manifest["shards"] if split in (None, entry["split"])]
+
+    def path(self, *parts: str) -> str:
+        return files.join(self.folder, *parts)
+
+    def check_split(self, split: str) -> None:
+        """Raises TintmillError where there is no such split."""
+        if split not in self.splits:
+            raise TintmillError(f"{self.folder} has no split {split!r}; it has {', '.join(self.splits)}")
+
+
+def open_dataset(folder: str) -> Dataset:
+    """Opens a dataset directory, OUTPUT/NAME/VERSION.
+
+    Raises:
+      TintmillError: no manifest, a damaged one, or one of a newer format.
+    """
+    folder = files.absolute(folder)
+    path = files.join(folder, MANIFEST)
+    if not files.exists(path):
+        remedy = "give the folder OUTPUT/NAME/VERSION that `tintmill prepare` printed"
+        if files.exists(files.join(folder, "plan.json")):
+            remedy = "its preparation has not finished; run the same `tintmill prepare` again"
+        raise TintmillError(f"{folder}: no {MANIFEST} in it; {remedy}")
+    try:
+        manifest = json.loads(files.read(path))
+        version = manifest["format_version"]
+    except (ValueError, KeyError) as error:
+        raise TintmillError(f"{path} is damaged ({error}); prepare the dataset again") from error
+    if version != FORMAT_VERSION:
+        raise TintmillError(f"{path} has format version {version}, this program reads {FORMAT_VERSION}")
+    return Dataset(folder, manifest)
+
+
+def publish(plan: Plan, max_reject_fraction: float) -> Dataset:
+    """Writes manifest and TFDS metadata from the committed reports.
+
+    Raises:
+      TintmillError: shards missing, an empty split, too many rejects, or reports of different embedders.
+    """
+    reports = _read_reports(plan)
+    manifest = make_manifest(plan, reports)
+    _check_rejects(plan, manifest, max_reject_fraction)
+    _check_splits(plan, manifest)
+    files.write(plan.path(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    _write_tfds_metadata(plan, manifest)
+    for folder in (plan.folder, plan.path("reports"), plan.path("rejects")):
+        files.remove_leftovers(folder)
+    return Dataset(plan.folder, manifest)
+
+
+def make_manifest(plan: Plan, reports: list[dict]) -> dict:
+    """The manifest's content; a pure function of plan and reports."""
+    embedders = [report["embedder"] for report in reports]
+    if any(embedder != embedders[0] for embedder in embedders):
+        raise TintmillError(f"{plan.folder}: shards were embedded by different networks; delete it and prepare again")
+    records = sum(report["records"] for report in reports)
+    pixels = max(1, records * plan.settings.size**2)
+    shards = [{key: r[key] for key in ("file", "split", "shard", "records", "bytes", "sha256", "crc32c")} for r in reports]
+    return {
+        "format_version": FORMAT_VERSION,
+        "settings": plan.settings.to_json(),
+        "fingerprint": plan.fingerprint,
+        "source": {"kind": plan.settings.source, "input": plan.input, "listing_sha256": plan.inputs},
+        "split_rule": "the source's own" if plan.settings.source != "folder" else "blake2b of the id, in given shares",
+        "versions": dict(plan.versions),
+        "class_names": list(plan.class_names),
+        "splits": {split: _total(reports, split, "records") for split, _ in plan.counts},
+        "shards": shards,
+        "pictures": {
+            "read": sum(report["read"] for report in reports),
+            "kept": records,
+            "rejected": _sum_codes(reports),
+        },
+        "ab_histogram": np.sum([report["ab_histogram"] for report in reports], axis=0).tolist(),
+        "mean_ab": (np.sum([report["ab_sum"] for report in reports], axis=0) / pixels).round(6).tolist(),
+        "encoding_fidelity": {split: _mean_fidelity(reports, split) for split, _ in plan.counts},
+        "embedder": embedders[0] and embedders[0] | {"weights_path": plan.settings.embedder.weights},
+    }
+
+
+def _read_reports(plan: Plan) -> list[dict]:
+    reports = [read_committed(plan, *key) for key in plan.shard_keys()]
+    missing = [plan.shard_name(*key) for key, report in zip(plan.shard_keys(), reports, strict=True) if not report]
+    if missing:
+        raise TintmillError(f"{plan.folder}: {len(missing)} shards were not built, the first {missing[0]}; run it again")
+    listed, read = sum(dict(plan.counts).values()), sum(report["read"] for report in reports)
+    if read != listed:
+        raise TintmillError(f"--input={plan.input} changed while it was read: {listed} files at first, then {read}")
+    return reports
+
+
+def _check_rejects(plan: Plan, manifest: dict, allowed: float) -> None:
+    rejected = {code: n for code, n in manifest["pictures"]["rejected"].items() if code not in photo.FILTERS}
+    read = manifest["pictures"]["read"]
+    share = sum(rejected.values()) / max(1, read)
+    if share > allowed:
+        leading = sorted(rejected.items(), key=lambda item: -item[1])
+        reasons = "; ".join(f"{n} {code} ({photo.REASONS[code]})" for code, n in leading[:4])
+        raise TintmillError(
+            f"{sum(rejected.values())} of {read} files were rejected, {share:.1%}, allowed are {allowed:.1%} "
+            f"(--max_reject_fraction): {reasons}; see {plan.path('rejects')}"
+        )
+
+
+def _check_splits(plan: Plan, manifest: dict) -> None:
+    for split, records in manifest["splits"].items():
+        if not records:
+            rejected = manifest["pictures"]["rejected"]
+            raise TintmillError(
+                f"split {split!r} is empty: {dict(plan.counts)[split]} of {manifest['pictures']['read']} files fell to "
+                f"it, none was kept (rejected in all: {rejected}); give more pictures or other --splits"
+            )
+
+
+def _write_tfds_metadata(plan: Plan, manifest: dict) -> None:
+    import tensorflow_datasets as tfds
+
+    settings = plan.settings
+    dimension = manifest["embedder"]["dimension"] if manifest["embedder"] else None
+    with tempfile.TemporaryDirectory() as folder:
+        identity = tfds.core.DatasetIdentity(
+            name=settings.name, version=settings.version, data_dir=folder, module_name=""
+        )
+        info = tfds.core.DatasetInfo(
+            builder=identity,
+            description=f"Lab records of {settings.size}x{settings.size} pictures, encoding {settings.encoding}.",
+            features=record.features(settings, plan.class_names, dimension),
+        )
+        info.set_file_format("tfrecord")
+        info.set_splits(tfds.core.SplitDict([_split_info(tfds, plan, manifest, folder, s) for s in manifest["splits"]]))
+        info.write_to_directory(folder)
+        names = sorted(os.listdir(folder), key=lambda name: (name == "dataset_info.json", name))
+        for name in names:
+            files.write(plan.path(name), files.read(os.path.join(folder, name)))
+
+
+def _split_info(tfds, plan: Plan, manifest: dict, folder: str, split: str):
+    entries = [entry for entry in manifest["shards"] if entry["split"] == split]
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=folder, dataset_name=plan.settings.name, split=split, filetype_suffix="tfrecord"
+    )
+    return tfds.core.SplitInfo(
+        name=split,
+        shard_lengths=[entry["records"] for entry in entries],
+        num_bytes=sum(entry["bytes"] for entry in entries),
+        filename_template=template,
+    )
+
+
+def _total(reports: list[dict], split: str, key: str) -> int:
+    return sum(report[key] for report in reports if report["split"] == split)
+
+
+def _sum_codes(reports: list[dict]) -> dict[str, int]:
+    codes = sorted({code for report in reports for code in report["rejected"]})
+    return {code: sum(report["rejected"].get(code, 0) for report in reports) for code in codes}
+
+
+def _mean_fidelity(reports: list[dict], split: str) -> dict:
+    """Mean over the measured pictures; infinite PSNRs (identical pictures) are counted and left out."""
+    measured = [entry for report in reports if report["split"] == split for entry in report["encoding_fidelity"]]
+    means = {"pictures": len(measured), "infinite_psnr": sum(entry["psnr"] is None for entry in measured)}
+    for key in ("psnr", "ssim", "ciede2000"):
+        values = [entry[key] for entry in measured if entry[key] is not None]
+        means[key] = float(np.mean(values)) if values else None
+    return means
+

@@ -1,0 +1,186 @@
+"""Bytes of a picture file -> an upright 8-bit sRGB picture, or a reason code why not; then resized to a square.
+
+What a file is, is decided by its content: names and extensions are never looked at (`.jpg` against `.jpeg`, PNGs named
+.JPEG). Every failure is a `Rejected` with one of `REASONS`, whatever the decoder raised.
+"""
+
+import dataclasses
+import io
+import struct
+import warnings
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+REASONS = {
+    "empty": "the file has no bytes",
+    "unreadable": "the file could not be read (permission, vanished, not a regular file)",
+    "changed": "the file's size changed between listing and reading",
+    "duplicate_id": "another file has the same id after Unicode normalisation",
+    "not_a_picture": "no supported picture format recognises the content",
+    "unsupported": "a pixel format without a defined 8-bit meaning (32-bit, float)",
+    "truncated": "the picture data ends early",
+    "damaged": "the picture data is corrupt",
+    "too_many_pixels": "more pixels than --max_pixels",
+    "too_small": "the shorter side is below --min_side",
+    "animated": "an animation, not a photograph",
+    "grey": "no a* or b* beyond 5: there is no colour to learn (--drop_grey)",
+}
+FILTERS = ("grey",)  # asked for, not found broken: not held against --max_reject_fraction
+FITS = ("crop", "pad", "squash")
+
+# Formats known by their first bytes: EPS would start Ghostscript, TGA accepts anything. MPO comes in through JPEG.
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF")
+_ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # MPO and TIFF hold pages; the first is the picture
+
+# What Pillow's decoders raise on hostile bytes; nothing wider, so that a mistake of ours is not called a bad picture.
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+
+Image.MAX_IMAGE_PIXELS = None  # Limits.max_pixels, checked on the header before any decoding, replaces Pillow's
+
+
+class Rejected(Exception):
+    """A picture that is left out; `code` is a key of `REASONS`."""
+
+    def __init__(self, code: str):
+        assert code in REASONS, code
+        super().__init__(code)
+        self.code = code
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What is accepted. `max_pixels` bounds memory (about 8 bytes a pixel while decoding)."""
+
+    max_pixels: int = 100_000_000
+    min_side: int = 32
+
+
+def decode(data: bytes, limits: Limits) -> Image.Image:
+    """Decodes a picture file to an upright 8-bit sRGB image.
+
+    EXIF orientation is applied; an embedded ICC profile is converted to sRGB; 16-bit samples are scaled, not clipped;
+    transparent parts are shown on white, as a page shows them; of several pages the first is taken.
+
+    Returns:
+      PIL image of mode RGB.
+    Raises:
+      Rejected: with the reason code.
+    """
+    if not data:
+        raise Rejected("empty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd EXIF, palettes and metadata: the pixels are what counts
+        image = _open(data)
+        _check_header(image, limits)
+        _load(image)
+        return _to_srgb8(_upright(image))
+
+
+def fit(image: Image.Image, size: int, how: str) -> np.ndarray:
+    """Resizes to a square with antialiased bicubic.
+
+    `crop`: the largest centred square. `squash`: the whole picture, aspect ratio given up. `pad`: the whole picture,
+    aspect kept, the rest filled by mirroring it: bars of one colour would be learnt as grey truth.
+
+    Args:
+      image: PIL image, mode RGB or L.
+      size: side in pixels.
+      how: one of `FITS`.
+    Returns:
+      uint8 [size, size, 3] for RGB, [size, size] for L.
+    """
+    width, height = image.size
+    if how == "squash":
+        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+    if how == "crop":
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    if how == "pad":
+        scale = size / max(width, height)
+        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return _mirror_pad(np.asarray(image.resize(inner, Image.Resampling.BICUBIC)), size)
+    raise ValueError(f"fit must be one of {FITS}, got {how!r}")
+
+
+def _mirror_pad(pixels: np.ndarray, size: int) -> np.ndarray:
+    margins = []
+    for length in pixels.shape[:2]:
+        before = (size - length) // 2
+        margins.append((before, size - length - before))
+    margins += [(0, 0)] * (pixels.ndim - 2)
+    return np.pad(pixels, margins, mode="symmetric")
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError as error:
+        raise Rejected("not_a_picture") from error
+    except _DECODER_ERRORS as error:
+        raise Rejected("damaged") from error
+
+
+def _check_header(image: Image.Image, limits: Limits) -> None:
+    if image.width * image.height > limits.max_pixels:
+        raise Rejected("too_many_pixels")
+    if min(image.size) < limits.min_side:
+        raise Rejected("too_small")
+    if image.format in _ANIMATED_FORMATS and _frames(image) > 1:
+        raise Rejected("animated")
+
+
+def _frames(image: Image.Image) -> int:
+    try:
+        return getattr(image, "n_frames", 1)
+    except _DECODER_ERRORS:
+        return 1  # a broken frame list; loading the first frame will tell
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except _DECODER_ERRORS as error:
+        # Pillow has no type for it; the two texts are its own ("image file is truncated", "Truncated File Read").
+        raise Rejected("truncated" if "truncated" in str(error).lower() else "damaged") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except _DECODER_ERRORS:
+        return image  # unreadable EXIF says nothing about orientation
+
+
+def _to_srgb8(image: Image.Image) -> Image.Image:
+    image = _scale_to_8_bits(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    converted = _convert_profile(image)
+    return converted if converted is not None else image.convert("RGB")
+
+
+def _scale_to_8_bits(image: Image.Image) -> Image.Image:
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise Rejected("unsupported")
+    return Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _convert_profile(image: Image.Image) -> Image.Image | None:
+    """The picture in sRGB by its ICC profile; None where there is none, or one that is sRGB, broken or of another mode."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "L", "CMYK"):
+        return None
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return None
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,171 @@
+"""Photographs -> a dataset directory, on Apache Beam.
+
+    tintmill prepare --input=PHOTOS --output=DATASETS --name=mine --size=224
+
+Writes DATASETS/mine/1.0.0. Interrupted, it is resumed by the same command: finished shards are kept. Flags that are not
+listed here go to Beam (`--runner=PortableRunner --job_endpoint=...`).
+"""
+
+import json
+import sys
+import threading
+
+from absl import flags
+
+from pipeline import command, dataset, embed, files, plan
+from pipeline.errors import TintmillError
+from pipeline.lab import ENCODINGS
+from pipeline.photo import FITS
+from pipeline.settings import EmbedderSettings, Settings, parse_splits
+from pipeline.sources import SOURCES
+
+FLAGS = flags.FlagValues()
+_D = Settings(name="defaults")
+
+flags.DEFINE_enum("source", _D.source, list(SOURCES), "Kind of input.", flag_values=FLAGS)
+flags.DEFINE_string("input", None, "Where the pictures are: a folder.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("output", None, "Where datasets go; NAME/VERSION is made below.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("name", None, "Name of the dataset: lower-case letters, digits, _.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("version", _D.version, "Version of the dataset.", flag_values=FLAGS)
+flags.DEFINE_integer("size", _D.size, "Side of the square records in pixels.", flag_values=FLAGS)
+flags.DEFINE_enum("fit", _D.fit, FITS, "How a picture becomes square; pad mirrors it outwards.", flag_values=FLAGS)
+flags.DEFINE_enum("encoding", _D.encoding, ENCODINGS, "How Lab is stored.", flag_values=FLAGS)
+flags.DEFINE_enum("embedder", "inception_resnet_v2", [*embed.NETWORKS, "none"], "Embedding network.", flag_values=FLAGS)
+flags.DEFINE_enum("embedder_layer", "logits", embed.LAYERS, "Which layer's output is stored.", flag_values=FLAGS)
+flags.DEFINE_string("embedder_weights", "imagenet", "imagenet, random, or a .weights.h5 file.", flag_values=FLAGS)
+flags.DEFINE_string("splits", "train:0.9,val:0.05,test:0.05", "Splits and their shares, by hash.", flag_values=FLAGS)
+flags.DEFINE_integer("shard_examples", _D.shard_examples, "Pictures a shard, about.", flag_values=FLAGS)
+flags.DEFINE_integer("limit", _D.limit, "Take only the first N pictures by hash; subsets nest. 0: all.", flag_values=FLAGS)
+flags.DEFINE_list("classes", [], "Take only these classes.", flag_values=FLAGS)
+flags.DEFINE_boolean("drop_grey", _D.drop_grey, "Leave out pictures without colour.", flag_values=FLAGS)
+flags.DEFINE_integer("min_side", _D.min_side, "Reject pictures whose shorter side is below.", flag_values=FLAGS)
+flags.DEFINE_integer("max_pixels", _D.max_pixels, "Reject pictures with more pixels (memory).", flag_values=FLAGS)
+flags.DEFINE_float("max_reject_fraction", 0.05, "Fail at the end above this share of rejects.", flag_values=FLAGS)
+flags.DEFINE_integer("workers", 0, "Worker processes on this machine; 0: one a core.", flag_values=FLAGS)
+flags.DEFINE_string("runner", "FnApiRunner", "Beam runner; the default is this machine.", flag_values=FLAGS)
+
+
+def main(beam_flags: list[str]) -> None:
+    settings = settings_from_flags()
+    folder = files.join(files.absolute(FLAGS.output), settings.name, settings.version)
+    the_plan = plan.make_plan(settings, files.absolute(FLAGS.input), folder)
+    begin(the_plan)
+    todo = sum(1 for key in the_plan.shard_keys() if not plan.read_committed(the_plan, *key))
+    _say(f"{sum(dict(the_plan.counts).values())} files, {len(the_plan.shard_keys())} shards, {todo} to build")
+    if todo:
+        build(the_plan, beam_flags)
+    made = dataset.publish(the_plan, FLAGS.max_reject_fraction)
+    _summarise(made)
+
+
+def settings_from_flags() -> Settings:
+    """The settings the flags describe, checked."""
+    embedder = None
+    if FLAGS.embedder != "none":
+        embedder = EmbedderSettings(FLAGS.embedder, FLAGS.embedder_layer, _absolute_weights(FLAGS.embedder_weights))
+        embed.check(embedder)
+    return Settings(
+        name=FLAGS.name,
+        version=FLAGS.version,
+        source=FLAGS.source,
+        size=FLAGS.size,
+        fit=FLAGS.fit,
+        encoding=FLAGS.encoding,
+        embedder=embedder,
+        splits=parse_splits(FLAGS.splits),
+        shard_examples=FLAGS.shard_examples,
+        limit=FLAGS.limit,
+        classes=tuple(FLAGS.classes),
+        drop_grey=FLAGS.drop_grey,
+        min_side=FLAGS.min_side,
+        max_pixels=FLAGS.max_pixels,
+    )
+
+
+def begin(the_plan: plan.Plan) -> None:
+    """Makes the dataset's folder and writes the plan, or refuses a folder that holds something else."""
+    plan.check_resumable(the_plan)
+    try:
+        for part in ((), ("reports",), ("rejects",)):
+            files.make_folder(the_plan.path(*part))
+        files.write(the_plan.path("plan.json"), json.dumps(the_plan.to_json(), indent=1, sort_keys=True) + "\n")
+    except OSError as error:
+        raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
+
+
+def build(the_plan: plan.Plan, beam_flags: list[str]) -> None:
+    """Runs the Beam job to its end; committed shards are left alone.
+
+    Raises:
+      TintmillError: with the worker's last word and how far it came.
+    """
+    from pipeline.beam_job import run
+
+    finished = threading.Event()
+    progress = threading.Thread(target=_show_progress, args=(the_plan, finished), daemon=True)
+    progress.start()
+    try:
+        run(the_plan, FLAGS.runner, FLAGS.workers, beam_flags)
+    except Exception as error:  # runners wrap a worker's exception in types of their own
+        done = sum(1 for key in the_plan.shard_keys() if plan.read_committed(the_plan, *key))
+        raise TintmillError(
+            f"a worker failed: {_last_line(error)}; {done} of {len(the_plan.shard_keys())} shards are finished and kept; "
+            "run the same command again to go on"
+        ) from error
+    finally:
+        finished.set()
+        progress.join()
+
+
+def _absolute_weights(weights: str) -> str:
+    return weights if weights in ("imagenet", "random") else files.absolute(weights)
+
+
+def _show_progress(the_plan: plan.Plan, finished: threading.Event) -> None:
+    """One line, read off the committed reports, so it works on any runner."""
+    from tqdm import tqdm
+
+    waiting = list(the_plan.shard_keys())
+    total = sum(dict(the_plan.counts).values())
+    with tqdm(total=total, unit=" pictures", desc=f"0/{len(waiting)} shards", smoothing=0, mininterval=0) as bar:
+        while waiting:
+            for key in list(waiting):
+                if report := plan.read_committed(the_plan, *key):
+                    waiting.remove(key)
+                    bar.set_description(f"{len(the_plan.shard_keys()) - len(waiting)} shards", refresh=False)
+                    bar.update(report["read"])
+            if finished.wait(2.0 if not files.is_remote(the_plan.folder) else 15.0) and not finished.wait(0):
+                break
+            if finished.is_set():
+                return
+
+
+def _summarise(made: dataset.Dataset) -> None:
+    pictures = made.manifest["pictures"]
+    size = sum(entry["bytes"] for entry in made.shards())
+    splits = ", ".join(f"{name} {n}" for name, n in made.splits.items())
+    _say(f"{pictures['kept']} of {pictures['read']} pictures kept ({splits}), {size / max(1, pictures['kept']):,.0f} bytes each")
+    for code, number in pictures["rejected"].items():
+        _say(f"  left out: {number} {code}")
+    if made.embedder and made.embedder["weights"] == "random":
+        _say(f"  NOTE: {made.embedder['name']} has RANDOM weights here; its embedding knows nothing about pictures")
+    print(made.folder)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    ours = [line for line in lines if "TintmillError: " in line]
+    text = (ours or lines or [type(error).__name__])[-1 if not ours else 0]
+    return text.split("TintmillError: ")[-1]
+
+
+def run_command(argv: list[str]) -> int:
+    return command.run("prepare", FLAGS, main, argv, __doc__, unknown="pass")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""One record: its features as TFDS knows them, its bytes, and the framing of a TFRecord file.
+
+TFDS's own writer leaves the order of a record's keys to a hash that changes with the process; here the same example is
+serialised deterministically. Features: id (text), lab [H, W, 3], embedding float16 [E] (with an embedder), label (with
+classes; -1 where a picture has none), height and width of the original in pixels.
+"""
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import google_crc32c
+import numpy as np
+from PIL import Image
+
+from pipeline.settings import Settings
+
+UNLABELLED = -1
+
+
+def features(settings: Settings, class_names: tuple[str, ...], embedding_dimension: int | None):
+    """The `tfds.features.FeaturesDict` of a dataset's records."""
+    import tensorflow_datasets as tfds
+
+    shape = (settings.size, settings.size, 3)
+    if settings.encoding == "lab8_png":
+        lab = tfds.features.Image(shape=shape, encoding_format="png", doc="L*a*b* as three 8-bit channels, not sRGB")
+    else:
+        dtype = np.int16 if settings.encoding == "lab16" else np.uint8
+        lab = tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
+    spec = {"id": tfds.features.Text(), "lab": lab, "height": np.int64, "width": np.int64}
+    if embedding_dimension:
+        spec["embedding"] = tfds.features.Tensor(shape=(embedding_dimension,), dtype=np.float16, encoding="bytes")
+    if class_names:
+        spec["label"] = tfds.features.ClassLabel(names=list(class_names))
+    return tfds.features.FeaturesDict(spec)
+
+
+def encoder(tfds_features) -> Callable[[dict], bytes]:
+    """A function from an example (a dict of values) to a record's bytes, the same bytes in every process."""
+    import tensorflow_datasets as tfds
+
+    serializer = tfds.core.ExampleSerializer(tfds_features.get_serialized_info())
+
+    def encode(example: dict) -> bytes:
+        message = serializer.get_tf_example(tfds_features.encode_example(example))
+        return message.SerializeToString(deterministic=True)
+
+    return encode
+
+
+def stored_lab(packed: np.ndarray, encoding: str):
+    """The packed Lab in the form `encoder` takes: the array itself, or a PNG file of it for lab8_png."""
+    if encoding != "lab8_png":
+        return packed
+    png = io.BytesIO()
+    Image.fromarray(packed).save(png, "PNG")
+    png.seek(0)
+    return png
+
+
+def frame(record: bytes) -> bytes:
+    """A record with TFRecord framing: length, its masked crc32c, the bytes, their masked crc32c."""
+    length = struct.pack("<Q", len(record))
+    return b"".join((length, _masked_crc(length), record, _masked_crc(record)))
+
+
+def read_frames(file: BinaryIO) -> Iterator[bytes]:
+    """The records of a TFRecord file, checksums checked.
+
+    Raises:
+      ValueError: saying which record, by number, is damaged and how.
+    """
+    number = 0
+    while header := file.read(12):
+        if len(header) < 12 or _masked_crc(header[:8]) != header[8:]:
+            raise ValueError(f"record {number}: its length is cut off or fails its checksum")
+        (length,) = struct.unpack("<Q", header[:8])
+        body = file.read(length + 4)
+        if len(body) < length + 4:
+            raise ValueError(f"record {number}: the file ends inside it")
+        if _masked_crc(body[:-4]) != body[-4:]:
+            raise ValueError(f"record {number}: its content fails its checksum")
+        yield body[:-4]
+        number += 1
+
+
+def _masked_crc(data: bytes) -> bytes:
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

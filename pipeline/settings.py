@@ -1,0 +1,101 @@
+"""The settings that decide a dataset's bytes, and their fingerprint."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+
+from pipeline import lab, photo
+from pipeline.errors import TintmillError
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbedderSettings:
+    """Which network's answer to the grey picture is stored.
+
+    `weights`: `imagenet`, `random`, or the path of a Keras `.weights.h5` file of the whole network with its top.
+    """
+
+    name: str = "inception_resnet_v2"
+    layer: str = "logits"
+    weights: str = "imagenet"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Everything that a shard's bytes depend on, besides the pictures themselves. Validates itself.
+
+    `splits`: (name, share) pairs; the shares sum to 1. `limit`: 0 for all, else the first N pictures by hash of id.
+    """
+
+    name: str
+    version: str = "1.0.0"
+    source: str = "folder"
+    size: int = 224
+    fit: str = "crop"
+    encoding: str = "lab8"
+    embedder: EmbedderSettings | None = EmbedderSettings()
+    splits: tuple[tuple[str, float], ...] = (("train", 0.9), ("val", 0.05), ("test", 0.05))
+    shard_examples: int = 512
+    limit: int = 0
+    classes: tuple[str, ...] = ()
+    drop_grey: bool = True
+    min_side: int = 32
+    max_pixels: int = 100_000_000
+
+    def __post_init__(self):
+        _check(re.fullmatch(r"[a-z][a-z0-9_]*", self.name), "--name", self.name, "lower-case letters, digits and _")
+        _check(re.fullmatch(r"\d+\.\d+\.\d+", self.version), "--version", self.version, "three numbers like 1.0.0")
+        _check(8 <= self.size <= 4096, "--size", self.size, "8 to 4096")
+        _check(self.fit in photo.FITS, "--fit", self.fit, f"one of {', '.join(photo.FITS)}")
+        _check(self.encoding in lab.ENCODINGS, "--encoding", self.encoding, f"one of {', '.join(lab.ENCODINGS)}")
+        _check(self.shard_examples >= 1, "--shard_examples", self.shard_examples, "at least 1")
+        _check(self.limit >= 0, "--limit", self.limit, "0 (all) or more")
+        _check(self.min_side >= 1, "--min_side", self.min_side, "at least 1")
+        _check(self.max_pixels >= 1, "--max_pixels", self.max_pixels, "at least 1")
+        names = [name for name, _ in self.splits]
+        _check(len(set(names)) == len(names) and names, "--splits", names, "different names")
+        for name, share in self.splits:
+            _check(re.fullmatch(r"[a-z][a-z0-9_]*", name), "--splits", name, "lower-case letters, digits and _")
+            _check(0 < share <= 1, "--splits", f"{name}:{share}", "shares above 0 and up to 1")
+        total = sum(share for _, share in self.splits)
+        _check(abs(total - 1) < 1e-6, "--splits", f"shares that sum to {total:g}", "shares that sum to 1")
+
+    def to_json(self) -> dict:
+        """As plain JSON values; the embedder's weights by their name only, so that a path is no setting."""
+        values = dataclasses.asdict(self)
+        values["splits"] = [list(pair) for pair in self.splits]
+        values["classes"] = list(self.classes)
+        if self.embedder:
+            values["embedder"]["weights"] = weights_label(self.embedder.weights)
+        return values
+
+    @property
+    def limits(self) -> photo.Limits:
+        return photo.Limits(max_pixels=self.max_pixels, min_side=self.min_side)
+
+
+def parse_splits(text: str) -> tuple[tuple[str, float], ...]:
+    """`train:0.9,test:0.1` -> (("train", 0.9), ("test", 0.1))."""
+    try:
+        pairs = [part.split(":") for part in text.split(",")]
+        return tuple((name.strip(), float(share)) for name, share in pairs)
+    except ValueError as error:
+        raise TintmillError(f"--splits={text}: want name:share pairs like train:0.9,val:0.05,test:0.05") from error
+
+
+def weights_label(weights: str) -> str:
+    """`imagenet`, `random`, or `file:NAME`: a path would differ from machine to machine."""
+    return weights if weights in ("imagenet", "random") else f"file:{os.path.basename(weights)}"
+
+
+def fingerprint(values: dict) -> str:
+    """sha256 of JSON values, independent of key order."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check(condition, flag: str, found, wanted: str) -> None:
+    if not condition:
+        raise TintmillError(f"{flag}: found {found!r}, wanted {wanted}")

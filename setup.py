@@ -1,0 +1,39 @@
+"""Packaging of Tintmill. Versions: ranges here, exact and hash-pinned in requirements.lock (`make lock`)."""
+
+from setuptools import find_packages, setup
+
+# One line of reason each; what is not listed here is not imported.
+REQUIRES = [
+    "absl-py>=2.1,<3",  # flags and logging of every command
+    "apache-beam>=2.77,<2.78",  # prepare runs on it; its runners' behaviour is measured per release
+    "google-cloud-storage>=3.1,<4",  # gs:// input, output and stage-in
+    "google-crc32c>=1.6,<2",  # TFRecord checksums in C (BSD-like, by Google)
+    "jinja2>=3.1,<4",  # report.html
+    "keras>=3.15,<3.16",  # networks; checkpoints depend on its variable order
+    "matplotlib>=3.9,<4",  # curves in the report
+    "numpy>=2.1,<2.5",
+    "pillow>=12.1.1,<13",  # decode and resize; its bytes are part of a dataset's fingerprint
+    "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
+    "tensorboard>=2.20,<3",  # tf.summary.scalar lives in it
+    "tensorflow>=2.21,<2.22",
+    "tensorflow-datasets>=4.9.10,<4.10",  # the dataset directory is its format
+    "tfrecord>=1.14.6,<1.15",  # reads shards without TensorFlow (verify, peek)
+    "tqdm>=4.66,<5",  # progress lines
+]
+EXTRAS = {
+    "demo": ["scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside it
+    "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+    "test": ["pytest>=8,<10", "ruff>=0.17,<0.18"],
+}
+
+setup(
+    name="tintmill",
+    version="0.1.0",
+    description="Photographs to sharded Lab datasets, colorizers trained on them, pictures coloured with those",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["pipeline*", "model*", "trainer*", "launch*"]),
+    package_data={"launch": ["presets/*.flags"], "trainer": ["*.html.jinja"]},
+    install_requires=REQUIRES,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["tintmill=launch.cli:main"]},
+)

@@ -51,6 +51,8 @@ def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
 def pipeline_options(runner: str, workers: int, flags: list[str]) -> PipelineOptions:
     """Options for Beam. `FnApiRunner`, not `DirectRunner`: the latter first tries to download another runner."""
     options = [f"--runner={runner}", *flags]
+    if not any(flag.startswith("--default_sdk_harness_log_level") for flag in flags):
+        options.append("--default_sdk_harness_log_level=ERROR")
     if runner == "FnApiRunner":
         count = workers or os.cpu_count() or 1
         mode = "in_memory" if count == 1 else "multi_processing"

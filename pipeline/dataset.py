@@ -14,6 +14,7 @@ import numpy as np
 from pipeline import files, photo, record
 from pipeline.errors import TintmillError
 from pipeline.plan import Plan, read_committed
+from pipeline.quiet import import_tensorflow
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -165,6 +166,7 @@ def _check_splits(plan: Plan, manifest: dict) -> None:
 
 
 def _write_tfds_metadata(plan: Plan, manifest: dict) -> None:
+    import_tensorflow()
     import tensorflow_datasets as tfds
 
     settings = plan.settings

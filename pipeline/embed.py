@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline import photo
 from pipeline.errors import TintmillError
+from pipeline.quiet import import_tensorflow
 from pipeline.settings import EmbedderSettings, weights_label
 
 BATCH = 8
@@ -148,8 +149,7 @@ def limit_threads() -> None:
     Raises:
       TintmillError: TensorFlow already runs with more threads, so that embedding bits would differ.
     """
-    import tensorflow as tf
-
+    tf = import_tensorflow()
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -159,6 +159,7 @@ def limit_threads() -> None:
 
 
 def _build(settings: EmbedderSettings):
+    import_tensorflow()
     import keras
 
     application = getattr(keras.applications, NETWORKS[settings.name].application)
@@ -182,7 +183,7 @@ def _build(settings: EmbedderSettings):
 
 
 def _compile(model, side: int):
-    import tensorflow as tf
+    tf = import_tensorflow()
 
     @tf.function(input_signature=[tf.TensorSpec([BATCH, side, side], tf.uint8)])
     def forward(views):

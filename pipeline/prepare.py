@@ -127,7 +127,7 @@ def _show_progress(the_plan: plan.Plan, finished: threading.Event) -> None:
 
     waiting = list(the_plan.shard_keys())
     total = sum(dict(the_plan.counts).values())
-    with tqdm(total=total, unit=" pictures", desc=f"0/{len(waiting)} shards", smoothing=0, mininterval=0) as bar:
+    with tqdm(total=total, unit=" pictures", desc="0 shards", smoothing=0, mininterval=0) as bar:
         while waiting:
             for key in list(waiting):
                 if report := plan.read_committed(the_plan, *key):

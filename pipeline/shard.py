@@ -17,6 +17,7 @@ from PIL import Image
 from pipeline import ab_bins, embed, fidelity, files, lab, photo, record, sources
 from pipeline.errors import TintmillError
 from pipeline.plan import Plan, in_shard_order, installed_versions, read_committed
+from pipeline.quiet import import_tensorflow
 from pipeline.sources import Reference
 
 _GREY_AB = 5.0  # a picture with no |a*| or |b*| above it is grey (Zhang et al. 2016, NonGrayMaskLayer)
@@ -49,6 +50,7 @@ def build_shard(plan: Plan, split: str, index: int, references: list[Reference])
     if committed:
         return committed
     _check_versions(plan)
+    import_tensorflow()
     ordered = in_shard_order(references)
     rejects: list[dict] = []
     pictures = _checked_pictures(plan, ordered, rejects)

@@ -9,9 +9,13 @@ every shard commits itself, and `dataset.publish` reads the reports.
 """
 
 import os
+import shlex
+import sys
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipeline.plan import Plan, list_references, shard_of
 from pipeline.shard import build_shard
@@ -32,7 +36,10 @@ class BuildShard(beam.DoFn):
 
 def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
     """Builds and runs the pipeline, waiting for its end."""
-    with beam.Pipeline(options=pipeline_options(runner, workers, flags)) as pipeline:
+    count = workers or os.cpu_count() or 1
+    local = runner == "FnApiRunner"
+    options = local_options(count, flags) if local else PipelineOptions([f"--runner={runner}", *flags])
+    with beam.Pipeline(runner=local_runner(count) if local else None, options=options) as pipeline:
         references = (
             pipeline
             | "Input" >> beam.Create([plan.input])
@@ -48,13 +55,17 @@ def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
         )
 
 
-def pipeline_options(runner: str, workers: int, flags: list[str]) -> PipelineOptions:
-    """Options for Beam. `FnApiRunner`, not `DirectRunner`: the latter first tries to download another runner."""
-    options = [f"--runner={runner}", *flags]
-    if not any(flag.startswith("--default_sdk_harness_log_level") for flag in flags):
-        options.append("--default_sdk_harness_log_level=ERROR")
-    if runner == "FnApiRunner":
-        count = workers or os.cpu_count() or 1
-        mode = "in_memory" if count == 1 else "multi_processing"
-        options += [f"--direct_running_mode={mode}", f"--direct_num_workers={count}"]
-    return PipelineOptions(options)
+def local_runner(workers: int) -> FnApiRunner:
+    """This machine: in this process for one worker, else in worker processes.
+
+    Not `DirectRunner`: that one first tries to download another runner. Not its `multi_processing` mode: the same
+    processes, with Beam's commentary on stderr.
+    """
+    if workers == 1:
+        return FnApiRunner()
+    command = f"{shlex.quote(sys.executable)} -m pipeline.beam_worker"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+
+
+def local_options(workers: int, flags: list[str]) -> PipelineOptions:
+    return PipelineOptions([f"--direct_num_workers={workers}", *flags])

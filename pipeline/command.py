@@ -54,7 +54,7 @@ def quiet_libraries() -> None:
     """Keeps chatter of TensorFlow and Beam out of the terminal; must run before they are imported."""
     # Without an NVIDIA device TensorFlow prints its failed search for one as an error, once a process.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if os.path.exists("/dev/nvidiactl") else "3")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
     for library in ("tensorflow", "absl", "apache_beam"):
         logging.getLogger(library).setLevel(logging.ERROR)
 

@@ -108,7 +108,9 @@ def make_manifest(plan: Plan, reports: list[dict]) -> dict:
         raise TintmillError(f"{plan.folder}: shards were embedded by different networks; delete it and prepare again")
     records = sum(report["records"] for report in reports)
     pixels = max(1, records * plan.settings.size**2)
-    shards = [{key: r[key] for key in ("file", "split", "shard", "records", "bytes", "sha256", "crc32c")} for r in reports]
+    shards = [
+        {key: r[key] for key in ("file", "split", "shard", "records", "bytes", "sha256", "crc32c")} for r in reports
+    ]
     return {
         "format_version": FORMAT_VERSION,
         "settings": plan.settings.to_json(),
@@ -135,7 +137,9 @@ def _read_reports(plan: Plan) -> list[dict]:
     reports = [read_committed(plan, *key) for key in plan.shard_keys()]
     missing = [plan.shard_name(*key) for key, report in zip(plan.shard_keys(), reports, strict=True) if not report]
     if missing:
-        raise TintmillError(f"{plan.folder}: {len(missing)} shards were not built, the first {missing[0]}; run it again")
+        raise TintmillError(
+            f"{plan.folder}: {len(missing)} shards were not built, the first {missing[0]}; run it again"
+        )
     listed, read = sum(dict(plan.counts).values()), sum(report["read"] for report in reports)
     if read != listed:
         raise TintmillError(f"--input={plan.input} changed while it was read: {listed} files at first, then {read}")
@@ -218,4 +222,3 @@ def _mean_fidelity(reports: list[dict], split: str) -> dict:
         values = [entry[key] for entry in measured if entry[key] is not None]
         means[key] = float(np.mean(values)) if values else None
     return means
-

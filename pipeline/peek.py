@@ -1,6 +1,6 @@
 """Shows what a dataset holds: its settings and its first records, decoded. Without TensorFlow.
 
-    tintmill peek DATASETS/mine/1.0.0 --records=4
+tintmill peek DATASETS/mine/1.0.0 --records=4
 """
 
 import io
@@ -56,7 +56,9 @@ def _print_summary(dataset: Dataset) -> None:
     print(f"  embedding: {text}")
     print(f"  mean a*, b*: {dataset.mean_ab[0]:.2f}, {dataset.mean_ab[1]:.2f}")
     classes = dataset.manifest["class_names"]
-    print(f"  classes: {', '.join(classes[:12])}{' ...' if len(classes) > 12 else ''}" if classes else "  classes: none")
+    print(
+        f"  classes: {', '.join(classes[:12])}{' ...' if len(classes) > 12 else ''}" if classes else "  classes: none"
+    )
 
 
 def _describe(dataset: Dataset, values: dict) -> str:

@@ -25,7 +25,9 @@ _D = Settings(name="defaults")
 flags.DEFINE_enum("source", _D.source, list(SOURCES), "Kind of input.", flag_values=FLAGS)
 flags.DEFINE_string("input", None, "Where the pictures are: a folder.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("output", None, "Where datasets go; NAME/VERSION is made below.", flag_values=FLAGS, required=True)
-flags.DEFINE_string("name", None, "Name of the dataset: lower-case letters, digits, _.", flag_values=FLAGS, required=True)
+flags.DEFINE_string(
+    "name", None, "Name of the dataset: lower-case letters, digits, _.", flag_values=FLAGS, required=True
+)
 flags.DEFINE_string("version", _D.version, "Version of the dataset.", flag_values=FLAGS)
 flags.DEFINE_integer("size", _D.size, "Side of the square records in pixels.", flag_values=FLAGS)
 flags.DEFINE_enum("fit", _D.fit, FITS, "How a picture becomes square; pad mirrors it outwards.", flag_values=FLAGS)
@@ -35,7 +37,9 @@ flags.DEFINE_enum("embedder_layer", "logits", embed.LAYERS, "Which layer's outpu
 flags.DEFINE_string("embedder_weights", "imagenet", "imagenet, random, or a .weights.h5 file.", flag_values=FLAGS)
 flags.DEFINE_string("splits", "train:0.9,val:0.05,test:0.05", "Splits and their shares, by hash.", flag_values=FLAGS)
 flags.DEFINE_integer("shard_examples", _D.shard_examples, "Pictures a shard, about.", flag_values=FLAGS)
-flags.DEFINE_integer("limit", _D.limit, "Take only the first N pictures by hash; subsets nest. 0: all.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "limit", _D.limit, "Take only the first N pictures by hash; subsets nest. 0: all.", flag_values=FLAGS
+)
 flags.DEFINE_list("classes", [], "Take only these classes.", flag_values=FLAGS)
 flags.DEFINE_boolean("drop_grey", _D.drop_grey, "Leave out pictures without colour.", flag_values=FLAGS)
 flags.DEFINE_integer("min_side", _D.min_side, "Reject pictures whose shorter side is below.", flag_values=FLAGS)
@@ -128,23 +132,24 @@ def _show_progress(the_plan: plan.Plan, finished: threading.Event) -> None:
     waiting = list(the_plan.shard_keys())
     total = sum(dict(the_plan.counts).values())
     with tqdm(total=total, unit=" pictures", desc="0 shards", smoothing=0, mininterval=0) as bar:
-        while waiting:
+        last = False
+        while not last:
+            last = finished.wait(15.0 if files.is_remote(the_plan.folder) else 1.0)
             for key in list(waiting):
                 if report := plan.read_committed(the_plan, *key):
                     waiting.remove(key)
                     bar.set_description(f"{len(the_plan.shard_keys()) - len(waiting)} shards", refresh=False)
                     bar.update(report["read"])
-            if finished.wait(2.0 if not files.is_remote(the_plan.folder) else 15.0) and not finished.wait(0):
-                break
-            if finished.is_set():
-                return
+            bar.refresh()
 
 
 def _summarise(made: dataset.Dataset) -> None:
     pictures = made.manifest["pictures"]
     size = sum(entry["bytes"] for entry in made.shards())
     splits = ", ".join(f"{name} {n}" for name, n in made.splits.items())
-    _say(f"{pictures['kept']} of {pictures['read']} pictures kept ({splits}), {size / max(1, pictures['kept']):,.0f} bytes each")
+    _say(
+        f"{pictures['kept']} of {pictures['read']} pictures kept ({splits}), {size / max(1, pictures['kept']):,.0f} bytes each"
+    )
     for code, number in pictures["rejected"].items():
         _say(f"  left out: {number} {code}")
     if made.embedder and made.embedder["weights"] == "random":

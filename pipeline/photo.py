@@ -77,6 +77,17 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
         return _to_srgb8(_upright(image))
 
 
+def sniff(data: bytes) -> str:
+    """The picture's format as Pillow names it, by its first bytes: JPEG, MPO, PNG, ...
+
+    Raises:
+      Rejected: as `decode`.
+    """
+    if not data:
+        raise Rejected("empty")
+    return _open(data).format
+
+
 def fit(image: Image.Image, size: int, how: str) -> np.ndarray:
     """Resizes to a square with antialiased bicubic.
 

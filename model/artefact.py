@@ -1,0 +1,61 @@
+"""A trained network on disk: `model.keras`, and `dataset.json`, the manifest of what it was trained on.
+
+The two make a run directory usable for colouring: the manifest says which embedder, size and framing the network knows.
+"""
+
+import json
+import os
+
+from pipeline import files
+from pipeline.errors import TintmillError
+
+MODEL = "model.keras"
+DATASET = "dataset.json"
+
+
+def save_dataset(run: str, manifest: dict) -> None:
+    """Keeps the dataset's manifest in the run directory."""
+    files.write(os.path.join(run, DATASET), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def load_dataset(run: str) -> dict:
+    """The manifest of the dataset that a run was trained on.
+
+    Raises:
+      TintmillError: `run` is no run directory.
+    """
+    path = os.path.join(run, DATASET)
+    try:
+        return json.loads(files.read(path))
+    except FileNotFoundError as error:
+        raise TintmillError(
+            f"--run={run}: no {DATASET} in it; wanted a directory that `tintmill train` made"
+        ) from error
+    except ValueError as error:
+        raise TintmillError(f"{path} is damaged ({error}); train again") from error
+
+
+def save_model(run: str, model) -> None:
+    """Writes model.keras atomically."""
+    temporary = os.path.join(run, ".tmp-model.keras")
+    model.save(temporary)
+    os.replace(temporary, os.path.join(run, MODEL))
+
+
+def load_model(run: str):
+    """The trained network, a keras.Model.
+
+    Raises:
+      TintmillError: training has not ended yet, or the file is damaged.
+    """
+    import keras
+
+    from model import layers  # noqa: F401  registers what the file names
+
+    path = os.path.join(run, MODEL)
+    if not os.path.exists(path):
+        raise TintmillError(f"--run={run}: no {MODEL} in it; let its `tintmill train` come to the end")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TintmillError(f"{path} cannot be loaded ({str(error).splitlines()[0]}); train again") from error

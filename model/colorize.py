@@ -1,0 +1,137 @@
+"""Colours picture files and folders with a trained run.
+
+    tintmill colorize --run=RUN --output=COLOURED PHOTO.jpg FOLDER
+
+Each picture comes out at its own size with its own L*: JPEGs as JPEG (quality 95, 4:4:4), all others as PNG. Folders
+keep their structure. `colorize.jsonl` in the output says for each file what became of it; a picture that cannot be
+coloured is named with its reason and makes the exit code 1, it is never copied uncoloured.
+"""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+
+from absl import flags
+from PIL import Image
+
+from pipeline import command, files, photo
+from pipeline.errors import TintmillError
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string("run", None, "Run directory of `tintmill train`.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("output", None, "Folder for the coloured pictures.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("embedder_weights", None, "Where the embedder's weights file is now.", flag_values=FLAGS)
+flags.DEFINE_integer("max_pixels", 100_000_000, "Refuse pictures with more pixels (memory).", flag_values=FLAGS)
+
+
+def main(arguments: list[str]) -> None:
+    pictures = list(list_inputs(arguments))
+    limits = photo.Limits(max_pixels=FLAGS.max_pixels, min_side=1)
+    _make_output(FLAGS.output)
+    from pipeline.quiet import import_tensorflow
+
+    import_tensorflow()
+    from model import colorizer
+
+    colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights)
+    failed = sum(_colour_one(colorize, path, name, limits) is None for path, name in _progress(pictures))
+    print(f"{len(pictures) - failed} of {len(pictures)} pictures coloured, in {FLAGS.output}")
+    if failed:
+        raise TintmillError(f"{failed} of {len(pictures)} pictures were not coloured; {_log_path()} says why")
+
+
+def list_inputs(arguments: list[str]) -> Iterator[tuple[str, str]]:
+    """(path, name below the output) of every file given or found in a given folder.
+
+    Raises:
+      TintmillError: nothing given, or something that does not exist.
+    """
+    if not arguments:
+        raise TintmillError("wanted picture files or folders after the flags; got none")
+    found = False
+    for argument in arguments:
+        if os.path.isdir(argument):
+            for entry in files.list_files(argument):
+                found = True
+                yield entry.path, entry.name
+        elif os.path.exists(argument):
+            found = True
+            yield argument, os.path.basename(argument)
+        else:
+            raise TintmillError(f"{argument}: no such file or folder")
+    if not found:
+        raise TintmillError(f"{', '.join(arguments)}: no files in it; wanted pictures")
+
+
+def output_name(name: str, picture_format: str) -> str:
+    """The file name of the coloured picture: unchanged for JPEG and PNG named so, else with an extension added."""
+    extension = os.path.splitext(name)[1].lower()
+    if picture_format in ("JPEG", "MPO"):
+        return name if extension in (".jpg", ".jpeg") else f"{name}.jpg"
+    return name if extension == ".png" else f"{name}.png"
+
+
+def encode(pixels, picture_format: str) -> bytes:
+    """uint8 [H, W, 3] as JPEG (for JPEG sources) or PNG bytes."""
+    data = io.BytesIO()
+    if picture_format in ("JPEG", "MPO"):
+        Image.fromarray(pixels).save(data, "JPEG", quality=95, subsampling=0)
+    else:
+        Image.fromarray(pixels).save(data, "PNG")
+    return data.getvalue()
+
+
+def _colour_one(colorize, path: str, name: str, limits: photo.Limits) -> str | None:
+    try:
+        data = _read(path)
+        picture_format = photo.sniff(data)
+        pixels = colorize(photo.decode(data, limits))
+    except photo.Rejected as rejected:
+        print(f"NOT COLOURED {path}: {rejected.code} ({photo.REASONS[rejected.code]})", file=sys.stderr)
+        _log({"input": path, "output": None, "code": rejected.code})
+        return None
+    target = os.path.join(FLAGS.output, output_name(name, picture_format))
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    files.write(target, encode(pixels, picture_format))
+    _log({"input": path, "output": target, "code": "coloured"})
+    return target
+
+
+def _read(path: str) -> bytes:
+    try:
+        return files.read(path)
+    except OSError as error:
+        raise photo.Rejected("unreadable") from error
+
+
+def _make_output(folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        files.write(_log_path(), "")
+    except OSError as error:
+        raise TintmillError(f"--output={folder}: cannot be written: {error}") from error
+
+
+def _log_path() -> str:
+    return os.path.join(FLAGS.output, "colorize.jsonl")
+
+
+def _log(line: dict) -> None:
+    with open(_log_path(), "a") as f:
+        f.write(json.dumps(line) + "\n")
+
+
+def _progress(pictures: list) -> Iterator:
+    from tqdm import tqdm
+
+    return tqdm(pictures, unit=" pictures", disable=len(pictures) < 2)
+
+
+def run_command(argv: list[str]) -> int:
+    return command.run("colorize", FLAGS, main, argv, __doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(sys.argv[1:]))

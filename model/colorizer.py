@@ -1,0 +1,103 @@
+"""Grey or colour picture in, colour picture of the same size out.
+
+The picture goes the way of a training picture: the same grey version, the same framing for the embedder, the same L*.
+The network sees it with its shorter side at the training size, whatever its own size; the colours are then scaled up
+bilinearly and put on the picture's own, full-size L*.
+"""
+
+import numpy as np
+from PIL import Image
+
+from model import artefact
+from pipeline import embed, lab
+from pipeline.errors import TintmillError
+from pipeline.settings import EmbedderSettings
+
+_LONGEST = 4  # a strip is squashed to this aspect ratio: memory follows the network's input, not the picture's shape
+
+
+class Colorizer:
+    """A network with the embedder it was trained with.
+
+    Args:
+      network: keras.Model, {"l", "embedding"} -> {"ab"}.
+      embedder: `embed.Embedder`, or None for networks without.
+      size: the side of training pictures; `fit`: their framing.
+    """
+
+    def __init__(self, network, embedder: embed.Embedder | None, size: int, fit: str):
+        self._network, self._embedder, self._size, self._fit = network, embedder, size, fit
+
+    def __call__(self, image: Image.Image) -> np.ndarray:
+        """Colours a picture.
+
+        Args:
+          image: PIL image of mode RGB, upright, any size; colours in it are ignored.
+        Returns:
+          uint8 [H, W, 3] sRGB with the picture's own L*.
+        """
+        pixels = np.asarray(image)
+        grey = Image.fromarray(lab.to_grey(pixels))
+        ab = self.predict_ab(grey)
+        lightness = lab.rgb_to_lab(pixels)[..., :1]
+        return lab.lab_to_rgb8(np.concatenate([lightness, upsample(ab, image.size)], axis=-1))
+
+    def predict_ab(self, grey: Image.Image) -> np.ndarray:
+        """Colours at the network's resolution.
+
+        Args:
+          grey: PIL image of mode L, any size.
+        Returns:
+          float32 [h, w, 2]: a*, b*.
+        """
+        small = np.asarray(grey.resize(self._working_size(grey.size), Image.Resampling.BICUBIC))
+        lightness = lab.rgb_to_lab(np.repeat(small[..., None], 3, axis=-1))[..., :1]
+        inputs = {"l": network_lightness(lightness)[None]}
+        if self._embedder:
+            view = embed.view(grey, self._fit, self._embedder.settings)
+            inputs["embedding"] = self._embedder(view[None]).astype(np.float32)
+        return np.asarray(self._network(inputs, training=False)["ab"])[0] * 128.0
+
+    def _working_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        scale = self._size / min(size)
+        return tuple(min(round(length * scale), _LONGEST * self._size) for length in size)
+
+
+def network_lightness(lightness):
+    """L* 0..100 as networks take it: -1..1. Works on arrays and tensors; the trainer uses it too."""
+    return lightness / 50.0 - 1.0
+
+
+def upsample(ab: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """ab float32 [h, w, 2] scaled bilinearly to `size` = (width, height): float32 [H, W, 2]."""
+    channels = [Image.fromarray(np.ascontiguousarray(ab[..., i]), "F") for i in range(2)]
+    return np.stack([np.asarray(c.resize(size, Image.Resampling.BILINEAR)) for c in channels], axis=-1)
+
+
+def load(run: str, embedder_weights: str | None = None) -> Colorizer:
+    """The colorizer of a run directory, its embedder proved to be the one of the dataset.
+
+    Args:
+      embedder_weights: where the embedder's weights file is now; by default where it was when the data was prepared.
+    Raises:
+      TintmillError: no run, no model yet, or the embedder is another network.
+    """
+    manifest = artefact.load_dataset(run)
+    network = artefact.load_model(run)
+    embedder = load_embedder(manifest["embedder"], embedder_weights) if manifest["embedder"] else None
+    return Colorizer(network, embedder, manifest["settings"]["size"], manifest["settings"]["fit"])
+
+
+def load_embedder(identity: dict, weights: str | None = None) -> embed.Embedder:
+    """The embedder with this identity.
+
+    Raises:
+      TintmillError: its weights are not to be found, or are others.
+    """
+    settings = EmbedderSettings(identity["name"], identity["layer"], weights or identity["weights_path"])
+    try:
+        embedder = embed.Embedder(settings)
+    except TintmillError as error:
+        raise TintmillError(f"the dataset's embedder ({identity['weights']}) cannot be loaded: {error}") from error
+    embed.check_same(embedder.identity, identity, settings.weights)
+    return embedder

@@ -1,0 +1,53 @@
+"""`koalarization`: the network of deep-koalarization (Baldassarre, Gonzalez Morin, Rodes-Guirao 2017).
+
+| part    | layers (3x3, same, ReLU unless said)                               |
+|---------|--------------------------------------------------------------------|
+| encoder | 64 /2, 128, 128 /2, 256, 256 /2, 512, 512, 256                     |
+| fusion  | embedding joined at every position, 1x1 to 256                     |
+| decoder | 128, up 2, 64, 64, up 2, 32, 2 (tanh), up 2                        |
+
+6,574,050 parameters with a 1001-vector, 6,573,794 with 1000. Fully convolutional: any height and width.
+
+Deviations from its code: the last up-sampling, of ab itself, is bilinear (theirs repeats pixels); the vector is joined
+without copying it to every position (`layers.FuseVector`, an equal sum); the output is cropped to the input's size.
+Its targets are ab/127; the last layer converts to this project's ab/128.
+"""
+
+import keras
+from keras import layers
+
+from model.layers import CropLike, FuseVector
+
+NEEDS_EMBEDDING = True
+
+
+def build(embedding: int, height: int | None = None, width: int | None = None) -> keras.Model:
+    """Builds the network.
+
+    Args:
+      embedding: length of the embedding vector.
+      height, width: fixed input size, or None for any.
+    Returns:
+      {"l": [B, H, W, 1], "embedding": [B, embedding]} -> {"ab": [B, H, W, 2]}.
+    """
+    lightness = keras.Input((height, width, 1), name="l")
+    vector = keras.Input((embedding,), name="embedding")
+    x = lightness
+    for filters, strides in ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)):
+        x = _conv(filters, strides)(x)
+    x = FuseVector(256, name="fusion")([x, vector])
+    x = _conv(128)(x)
+    x = layers.UpSampling2D()(x)
+    x = _conv(64)(x)
+    x = _conv(64)(x)
+    x = layers.UpSampling2D()(x)
+    x = _conv(32)(x)
+    x = layers.Conv2D(2, 3, padding="same", activation="tanh")(x)
+    x = layers.UpSampling2D(interpolation="bilinear")(x)
+    x = CropLike()([x, lightness])
+    ab = layers.Rescaling(127 / 128, name="ab", dtype="float32")(x)
+    return keras.Model({"l": lightness, "embedding": vector}, {"ab": ab}, name="koalarization")
+
+
+def _conv(filters: int, strides: int = 1) -> layers.Layer:
+    return layers.Conv2D(filters, 3, strides=strides, padding="same", activation="relu")

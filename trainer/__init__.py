@@ -1,0 +1,4 @@
+"""Dataset directory -> run directory: input, step, checkpoint, train, evaluate, report.
+
+Doors: the commands `train`, `evaluate`, `report`; `input.batches` and `step.make_steps` for programs of one's own.
+"""

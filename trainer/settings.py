@@ -1,0 +1,132 @@
+"""The settings of a run, and the run directory they begin.
+
+RUN/ holds: settings.json, flags.txt (repeats the run by --flagfile), dataset.json (the manifest), checkpoints/,
+metrics.csv, tensorboard/, and once trained model.keras, evaluation/SPLIT/, report.html.
+"""
+
+import dataclasses
+import json
+import math
+import os
+
+from model import artefact
+from pipeline import files
+from pipeline.dataset import Dataset
+from pipeline.errors import TintmillError
+
+PRECISIONS = ("float32", "bfloat16")
+# What may differ when a run is resumed: how far, how often, and on what it goes on; not what it computes.
+RESUMABLE = ("steps", "replicas", "log_every", "checkpoint_every", "keep_checkpoints", "log_ids")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings:
+    """Settings of a run. `global_batch` is over all replicas and does not change with their number."""
+
+    network: str = "koalarization"
+    loss: str = "mse"
+    split: str = "train"
+    global_batch: int = 32
+    steps: int = 1000
+    learning_rate: float = 1e-3
+    seed: int = 0
+    precision: str = "float32"
+    deterministic: bool = True
+    replicas: int = 0
+    log_every: int = 10
+    checkpoint_every: int = 100
+    keep_checkpoints: int = 2
+    log_ids: bool = False
+
+    def __post_init__(self):
+        for name in ("global_batch", "steps", "log_every", "checkpoint_every", "keep_checkpoints"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _check(self.replicas >= 0, "replicas", self.replicas, "0 (all GPUs, else one CPU) or more")
+        _check(self.seed >= 0, "seed", self.seed, "0 or more")
+        _check(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "a positive number")
+        _check(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
+        wanted = f"a multiple of --log_every={self.log_every}"
+        _check(self.checkpoint_every % self.log_every == 0, "checkpoint_every", self.checkpoint_every, wanted)
+
+
+def check_batch(global_batch: int, replicas: int) -> None:
+    """Raises TintmillError where a batch does not divide: a partial batch makes BatchNormalization NaN."""
+    if global_batch % replicas:
+        raise TintmillError(
+            f"--global_batch={global_batch} does not divide by {replicas} replicas; "
+            f"give {global_batch // replicas * replicas or replicas} or {(global_batch // replicas + 1) * replicas}, "
+            "or another --replicas"
+        )
+
+
+def begin_run(run: str, settings: TrainSettings, dataset: Dataset, flag_lines: str) -> None:
+    """Makes the run directory, or checks that it is one of these settings and this dataset.
+
+    Raises:
+      TintmillError: naming the settings that differ, the other dataset, or the foreign files.
+    """
+    path = os.path.join(run, "settings.json")
+    if os.path.exists(path):
+        _check_same_settings(run, json.loads(files.read(path)), settings)
+        _check_same_dataset(run, dataset)
+    else:
+        _make_run(run)
+        artefact.save_dataset(run, dataset.manifest)
+    files.write(os.path.join(run, "flags.txt"), flag_lines)
+    files.write(path, json.dumps(dataclasses.asdict(settings), indent=1) + "\n")
+
+
+def load_settings(run: str) -> dict:
+    """The run's settings as JSON values.
+
+    Raises:
+      TintmillError: `run` is no run directory.
+    """
+    try:
+        return json.loads(files.read(os.path.join(run, "settings.json")))
+    except FileNotFoundError as error:
+        raise TintmillError(f"--run={run}: no settings.json in it; wanted a directory of `tintmill train`") from error
+
+
+def check_same_embedder(run: str, dataset: Dataset) -> None:
+    """Raises TintmillError where a dataset's embeddings are not of the network that the run was trained with."""
+    from pipeline import embed
+
+    wanted, found = artefact.load_dataset(run)["embedder"], dataset.embedder
+    if (wanted is None) != (found is None):
+        names = [identity and identity["name"] for identity in (found, wanted)]
+        raise TintmillError(f"--data={dataset.folder} has embedder {names[0]}, --run={run} was trained with {names[1]}")
+    if wanted:
+        embed.check_same(found, wanted, f"--data={dataset.folder} beside --run={run}")
+
+
+def _make_run(run: str) -> None:
+    try:
+        os.makedirs(os.path.join(run, "checkpoints"), exist_ok=True)
+        foreign = sorted(set(os.listdir(run)) - {"checkpoints", artefact.DATASET, "flags.txt"})
+    except OSError as error:
+        raise TintmillError(f"--run={run}: cannot be written: {error}") from error
+    if foreign:
+        raise TintmillError(f"--run={run} holds {foreign[0]}, which no `tintmill train` began; give another --run")
+
+
+def _check_same_settings(run: str, old: dict, settings: TrainSettings) -> None:
+    new = dataclasses.asdict(settings)
+    keys = [key for key in new if key not in RESUMABLE and old.get(key) != new[key]]
+    if keys:
+        found = ", ".join(f"{key} {old.get(key)!r} -> {new[key]!r}" for key in keys)
+        raise TintmillError(f"--run={run} was begun with other settings: {found}; give another --run")
+
+
+def _check_same_dataset(run: str, dataset: Dataset) -> None:
+    old = artefact.load_dataset(run)
+    if old["fingerprint"] == dataset.manifest["fingerprint"]:
+        return
+    check_same_embedder(run, dataset)
+    names = [f"{m['settings']['name']} {m['fingerprint'][:12]}" for m in (old, dataset.manifest)]
+    raise TintmillError(f"--run={run} was begun on dataset {names[0]}, --data is {names[1]}; give another --run")
+
+
+def _check(condition, name: str, found, wanted: str) -> None:
+    if not condition:
+        raise TintmillError(f"--{name}={found}: wanted {wanted}")

@@ -1,0 +1,229 @@
+"""Trains a network on a dataset directory.
+
+    tintmill train --data=DATASETS/mine/1.0.0 --run=RUNS/first --network=koalarization --steps=10000
+
+The same command resumes an interrupted run, bit for bit as if it had not been interrupted. SIGTERM (preemption) saves
+and exits with 0, Ctrl-C saves and exits with 130; a second one stops at once.
+"""
+
+import csv
+import json
+import math
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+from absl import flags
+
+from pipeline import command, files
+from pipeline.dataset import Dataset, open_dataset
+from pipeline.errors import TintmillError
+from pipeline.quiet import import_tensorflow
+from trainer import checkpoint
+from trainer.settings import PRECISIONS, TrainSettings, begin_run
+
+FLAGS = flags.FlagValues()
+_D = TrainSettings()
+
+flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("run", None, "Run directory, new or to be resumed.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("network", _D.network, "Network; `tintmill networks` lists them.", flag_values=FLAGS)
+flags.DEFINE_string("loss", _D.loss, "Loss.", flag_values=FLAGS)
+flags.DEFINE_string("split", _D.split, "Split to train on.", flag_values=FLAGS)
+flags.DEFINE_integer("global_batch", _D.global_batch, "Pictures a step, over all replicas.", flag_values=FLAGS)
+flags.DEFINE_integer("steps", _D.steps, "Train until this step.", flag_values=FLAGS)
+flags.DEFINE_float("epochs", 0, "Train for so many epochs, instead of --steps.", flag_values=FLAGS)
+flags.DEFINE_float("learning_rate", _D.learning_rate, "Adam's learning rate.", flag_values=FLAGS)
+flags.DEFINE_integer("seed", _D.seed, "Seed of weights and data order.", flag_values=FLAGS)
+flags.DEFINE_enum("precision", _D.precision, PRECISIONS, "Computation; variables stay float32.", flag_values=FLAGS)
+flags.DEFINE_boolean("deterministic", _D.deterministic, "Bit-exact; off is faster on GPUs.", flag_values=FLAGS)
+flags.DEFINE_integer("replicas", _D.replicas, "Devices; 0: all GPUs, else one CPU.", flag_values=FLAGS)
+flags.DEFINE_integer("log_every", _D.log_every, "Steps a compiled call and a row of metrics.csv.", flag_values=FLAGS)
+flags.DEFINE_integer("checkpoint_every", _D.checkpoint_every, "Steps between checkpoints.", flag_values=FLAGS)
+flags.DEFINE_integer("keep_checkpoints", _D.keep_checkpoints, "How many checkpoints stay.", flag_values=FLAGS)
+flags.DEFINE_boolean("log_ids", _D.log_ids, "Write each step's picture ids to ids.jsonl.", flag_values=FLAGS)
+
+
+def main(arguments: list[str]) -> None:
+    if arguments:
+        raise TintmillError(f"wanted flags only, got {arguments}")
+    dataset = open_dataset(FLAGS.data)
+    dataset.check_split(FLAGS.split)
+    settings = settings_from_flags(dataset)
+    from trainer.input import check_dataset
+
+    check_dataset(dataset)
+    begin_run(FLAGS.run, settings, dataset, FLAGS.flags_into_string())
+    train(FLAGS.run, settings, dataset)
+
+
+def settings_from_flags(dataset: Dataset) -> TrainSettings:
+    names = [name for name in TrainSettings.__dataclass_fields__ if name != "steps"]
+    steps = FLAGS.steps
+    if FLAGS.epochs:
+        steps = math.ceil(FLAGS.epochs * dataset.splits[FLAGS.split] / FLAGS.global_batch)
+    return TrainSettings(steps=steps, **{name: getattr(FLAGS, name) for name in names})
+
+
+def train(run: str, settings: TrainSettings, dataset: Dataset) -> None:
+    """Trains from the newest checkpoint, or from the start, to `settings.steps`; leaves model.keras.
+
+    Raises:
+      TintmillError: the loss is no longer finite, or the disk is full.
+    """
+    import_tensorflow()
+    from model import artefact
+    from trainer import step
+
+    if settings.deterministic:
+        step.tf.config.experimental.enable_op_determinism()
+    state = step.make_state(step.make_strategy(settings.replicas), settings, dataset)
+    start = checkpoint.restore(os.path.join(run, "checkpoints"), state.variables)
+    _say_start(settings, dataset, state, start)
+    log = Log(run, settings, dataset, start)
+    steps = step.make_steps(state, settings, dataset.settings["encoding"])
+    iterator = step.make_iterator(state, settings, dataset, start)
+    with StopSignal() as stop:
+        at, saved = start, start
+        while at < settings.steps and not stop.received:
+            count = min(settings.log_every - at % settings.log_every, settings.steps - at)
+            began = time.perf_counter()
+            losses, records = (result.numpy() for result in steps(iterator, step.tf.constant(count)))
+            _check_finite(run, settings, dataset, at, losses, records)
+            log.write(at, losses, records, time.perf_counter() - began)
+            at += count
+            if at % settings.checkpoint_every == 0 or at == settings.steps or stop.received:
+                saved = _save(run, at, state, settings, saved)
+    log.close()
+    if at < settings.steps:
+        print(f"stopped at step {at} of {settings.steps}, saved; run the same command again to go on", file=sys.stderr)
+        stop.finish()
+    artefact.save_model(run, state.model)
+    print(run)
+
+
+class Log:
+    """metrics.csv, TensorBoard, ids.jsonl, progress line. What a killed run logged ahead of its checkpoint goes."""
+
+    FIELDS = ("step", "epoch", "loss", "pictures_per_second")
+
+    def __init__(self, run: str, settings: TrainSettings, dataset: Dataset, start: int):
+        from tqdm import tqdm
+
+        from trainer.step import tf
+
+        self._settings = settings
+        self._records = dataset.splits[settings.split]
+        self._csv = _continue_log(os.path.join(run, "metrics.csv"), start, lambda line: int(line.split(",")[0]))
+        if self._csv.tell() == 0:
+            self._csv.write(",".join(self.FIELDS) + "\n")
+        self._ids, self._id_file = None, None
+        if settings.log_ids:
+            from trainer.input import record_ids
+
+            self._ids = record_ids(dataset, settings.split, np.arange(self._records))
+            path = os.path.join(run, "ids.jsonl")
+            self._id_file = _continue_log(path, start, lambda line: json.loads(line)["step"])
+        self._board = tf.summary.create_file_writer(os.path.join(run, "tensorboard"))
+        self._tf = tf
+        self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1)
+
+    def write(self, step: int, losses: np.ndarray, records: np.ndarray, seconds: float) -> None:
+        """Logs the steps `step`.. of one call: the mean of their losses, and their records."""
+        last, loss = step + len(losses), float(np.mean(losses))
+        rate = records.size / seconds
+        epoch = last * self._settings.global_batch / self._records
+        csv.writer(self._csv, lineterminator="\n").writerow([last, f"{epoch:.4f}", repr(loss), f"{rate:.1f}"])
+        self._csv.flush()
+        if self._id_file:
+            for i, row in enumerate(records):
+                ids = [self._ids[record] for record in row]
+                self._id_file.write(json.dumps({"step": step + i + 1, "ids": ids}) + "\n")
+            self._id_file.flush()
+        with self._board.as_default():
+            self._tf.summary.scalar("loss", loss, step=last)
+            self._tf.summary.scalar("pictures_per_second", rate, step=last)
+        self._bar.update(len(losses))
+        self._bar.set_postfix_str(f"loss {loss:.5f}, {rate:.1f} pictures/s")
+
+    def close(self) -> None:
+        self._bar.close()
+        self._board.close()
+        for file in (self._csv, self._id_file):
+            if file:
+                file.close()
+
+
+class StopSignal:
+    """Turns the first SIGTERM or SIGINT into a wish to stop after the current call; the second acts at once."""
+
+    def __init__(self):
+        self.received: int | None = None
+
+    def __enter__(self):
+        self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def finish(self) -> None:
+        """Ends the process after the state is saved: 0 for SIGTERM, 130 for Ctrl-C."""
+        sys.exit(130 if self.received == signal.SIGINT else 0)
+
+    def _receive(self, number, frame):
+        if self.received:
+            self.__exit__()
+            raise command.Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        print("\nstopping after this call; once more to stop at once", file=sys.stderr)
+        self.received = number
+
+
+def _save(run: str, at: int, state, settings: TrainSettings, saved: int) -> int:
+    if at != saved:
+        checkpoint.save(os.path.join(run, "checkpoints"), at, state.variables, settings.keep_checkpoints)
+    return at
+
+
+def _continue_log(path: str, start: int, step_of):
+    """Opens a log for appending, less the lines after step `start` and a last one cut off by a kill."""
+    if os.path.exists(path):
+        lines = files.read(path).decode().splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and (line[0].isalpha() or step_of(line) <= start)]
+        files.write(path, "".join(kept))
+    return open(path, "a")
+
+
+def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, losses, records) -> None:
+    if np.all(np.isfinite(losses)):
+        return
+    from trainer.input import record_ids
+
+    bad = int(np.argmin(np.isfinite(losses)))
+    ids = record_ids(dataset, settings.split, records[bad])
+    steps = checkpoint.list_steps(os.path.join(run, "checkpoints"))
+    raise TintmillError(
+        f"the loss is {losses[bad]} at step {at + bad + 1}; the batch was {ids}; the last good checkpoint is of step "
+        f"{steps[-1] if steps else 'none'}; try a smaller --learning_rate in another --run"
+    )
+
+
+def _say_start(settings: TrainSettings, dataset: Dataset, state, start: int) -> None:
+    devices = ", ".join(device.split("/device:")[-1] for device in state.strategy.extended.worker_devices)
+    begin = f"resumed at step {start}" if start else "from the start"
+    print(
+        f"{settings.network}, {state.model.count_params():,} parameters, on {devices}; "
+        f"{dataset.splits[settings.split]} records; {begin}, to step {settings.steps}",
+        file=sys.stderr,
+    )
+
+
+def run_command(argv: list[str]) -> int:
+    return command.run("train", FLAGS, main, argv, __doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(sys.argv[1:]))

@@ -178,12 +178,16 @@ def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
 
 def record_ids(dataset: Dataset, split: str, records: np.ndarray) -> list[str]:
     """The ids of records given by number."""
-    import tensorflow as tf
-
     reader = RecordReader(index_records(dataset, split))
     try:
-        data = [reader(record) for record in records]
+        return parse_ids([reader(record) for record in records])
     finally:
         reader.close()
+
+
+def parse_ids(data: list[bytes]) -> list[str]:
+    """The ids of serialised records."""
+    import tensorflow as tf
+
     ids = tf.io.parse_example(data, {"id": tf.io.FixedLenFeature([], tf.string)})["id"]
     return [text.decode() for text in ids.numpy()]

@@ -1,0 +1,171 @@
+"""Scores a run on a split, beside the trivial answers.
+
+    tintmill evaluate --run=RUNS/first --data=DATASETS/mine/1.0.0 --split=test
+
+Writes RUN/evaluation/SPLIT/metrics.json and example pictures (grey, coloured, truth). Rows: the run; `grey` (ab = 0);
+`dataset mean` (the dataset's mean ab everywhere), which is what an uninformed network converges to; and as a ceiling
+`truth through the encoding`, what the record's rounding costs, measured against the original pixels by prepare.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from pipeline import command, files, lab
+from pipeline.dataset import Dataset, open_dataset
+from pipeline.errors import TintmillError
+from pipeline.quiet import import_tensorflow
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("split", "test", "Split to score on.", flag_values=FLAGS)
+flags.DEFINE_integer("batch", 16, "Pictures a forward pass.", flag_values=FLAGS)
+flags.DEFINE_integer("pictures", 12, "How many examples are kept as pictures.", flag_values=FLAGS)
+
+TRUTH_ROW = "truth through the encoding"
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A scored record: `lab`, float32 [S, S, 3], is what the record holds, `ab`, float32 [S, S, 2], the prediction."""
+
+    id: str
+    lab: np.ndarray
+    ab: np.ndarray
+
+    def with_ab(self, ab) -> np.ndarray:
+        """The record's own L* with these colours, uint8 [S, S, 3] sRGB."""
+        ab = np.broadcast_to(np.asarray(ab, np.float32), self.ab.shape)
+        return lab.lab_to_rgb8(np.concatenate([self.lab[..., :1], ab], axis=-1))
+
+    @property
+    def truth(self) -> np.ndarray:
+        return lab.lab_to_rgb8(self.lab)
+
+
+def main(arguments: list[str]) -> None:
+    if arguments:
+        raise TintmillError(f"wanted flags only, got {arguments}")
+    from trainer.input import check_dataset
+    from trainer.settings import check_same_embedder, load_settings
+
+    dataset = open_dataset(FLAGS.data)
+    dataset.check_split(FLAGS.split)
+    settings = load_settings(FLAGS.run)
+    check_same_embedder(FLAGS.run, dataset)
+    check_dataset(dataset)
+    import_tensorflow()
+    from model import artefact
+
+    model = artefact.load_model(FLAGS.run)
+    folder = os.path.join(FLAGS.run, "evaluation", FLAGS.split)
+    os.makedirs(folder, exist_ok=True)
+    scores = score_rows(predictions(model, dataset, FLAGS.split, FLAGS.batch), dataset, folder)
+    metrics = make_metrics(settings, dataset, FLAGS.split, scores)
+    files.write(os.path.join(folder, "metrics.json"), json.dumps(metrics, indent=1) + "\n")
+    print(format_table(metrics["rows"]))
+    print(os.path.join(folder, "metrics.json"))
+
+
+def predictions(model, dataset: Dataset, split: str, batch: int) -> Iterator[Example]:
+    """Every record of the split with the network's answer, in shard order."""
+    from tqdm import tqdm
+
+    from trainer import input as records_input
+
+    index = records_input.index_records(dataset, split)
+    reader = records_input.RecordReader(index)
+    for start in tqdm(range(0, len(index), batch), unit=" batches"):
+        numbers = np.arange(start, min(start + batch, len(index)))
+        data = [reader(number) for number in numbers]
+        inputs, targets = records_input.to_network(
+            records_input.parse_batch(dataset, data), dataset.settings["encoding"]
+        )
+        predicted = np.asarray(model(inputs, training=False)["ab"], np.float32) * 128.0
+        lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0
+        truth = np.concatenate([lightness, np.asarray(targets["ab"]) * 128.0], axis=-1)
+        for name, *arrays in zip(records_input.parse_ids(data), truth, predicted, strict=True):
+            yield Example(name, *arrays)
+    reader.close()
+
+
+def score_rows(examples: Iterator[Example], dataset: Dataset, folder: str) -> dict[str, list[dict]]:
+    """Scores of each row for each picture; the first examples are written to `folder` as pictures."""
+    from model import metrics
+
+    scores: dict[str, list[dict]] = {"run": [], "grey": [], "dataset mean": [], "truth": []}
+    for number, example in enumerate(examples):
+        truth, coloured, grey = example.truth, example.with_ab(example.ab), example.with_ab((0, 0))
+        scores["run"].append({"id": example.id} | metrics.score(truth, coloured))
+        scores["grey"].append(metrics.score(truth, grey))
+        scores["dataset mean"].append(metrics.score(truth, example.with_ab(dataset.mean_ab)))
+        scores["truth"].append({"colourfulness": metrics.colourfulness(truth)})
+        scores["truth"][-1]["colourfulness_abs"] = metrics.colourfulness(truth, absolute=True)
+        if number < FLAGS.pictures:
+            _write_pictures(folder, number, grey=grey, coloured=coloured, truth=truth)
+    return scores
+
+
+def make_metrics(settings: dict, dataset: Dataset, split: str, scores: dict[str, list[dict]]) -> dict:
+    """The content of metrics.json."""
+    from model import metrics
+
+    rows = [{"row": settings["network"]} | metrics.summarise(scores["run"])]
+    rows += [{"row": row} | metrics.summarise(scores[row]) for row in ("grey", "dataset mean")]
+    truth = {
+        name: float(np.mean([s[name] for s in scores["truth"]])) for name in ("colourfulness", "colourfulness_abs")
+    }
+    for row in rows:
+        row["colourfulness_gap"] = abs(row["colourfulness"] - truth["colourfulness"])
+    ceiling = {"row": TRUTH_ROW} | dataset.manifest["encoding_fidelity"][split] | truth | {"colourfulness_gap": 0.0}
+    return {
+        "split": split,
+        "trained_on_split": settings["split"],
+        "same_pictures_as_training": split == settings["split"],
+        "dataset": {key: dataset.settings[key] for key in ("name", "version", "size", "fit", "encoding")},
+        "dataset_fingerprint": dataset.manifest["fingerprint"],
+        "embedder": dataset.embedder and {key: dataset.embedder[key] for key in ("name", "layer", "weights")},
+        "steps": settings["steps"],
+        "protocol": (
+            f"truth: the record's Lab ({dataset.settings['encoding']}) as 8-bit sRGB; answers: the record's L* with "
+            "the row's ab, chroma reduced into sRGB, rounded to 8 bits; means over pictures, infinite PSNRs left out; "
+            f"pictures {dataset.settings['size']}x{dataset.settings['size']} by {dataset.settings['fit']}"
+        ),
+        "rows": [*rows, ceiling],
+        "pictures": [{key: _finite(value) for key, value in score.items()} for score in scores["run"]],
+    }
+
+
+def _finite(value):
+    """JSON has no infinity; an infinite PSNR (the answer equals the truth) is null."""
+    return value if isinstance(value, str) or np.isfinite(value) else None
+
+
+def format_table(rows: list[dict]) -> str:
+    """The rows as text for a terminal."""
+    columns = ("psnr", "ssim", "ciede2000", "colourfulness", "colourfulness_abs", "colourfulness_gap")
+    lines = [f"{'':<28}{'pictures':>9}{'inf':>5}" + "".join(f"{name:>19}" for name in columns)]
+    for row in rows:
+        values = "".join(f"{'-' if row[name] is None else format(row[name], '.3f'):>19}" for name in columns)
+        lines.append(f"{row['row']:<28}{row['pictures']:>9}{row['infinite_psnr']:>5}{values}")
+    return "\n".join(lines)
+
+
+def _write_pictures(folder: str, number: int, **pictures: np.ndarray) -> None:
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(os.path.join(folder, f"{number:03d}_{name}.png"))
+
+
+def run_command(argv: list[str]) -> int:
+    return command.run("evaluate", FLAGS, main, argv, __doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(sys.argv[1:]))

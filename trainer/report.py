@@ -1,0 +1,143 @@
+"""A run as one self-contained HTML page: curves, tables, grey | coloured | truth pictures, settings.
+
+    tintmill report --run=RUNS/first
+
+Writes RUN/report.html, which opens offline: pictures and curves are inside it.
+"""
+
+import base64
+import csv
+import io
+import json
+import os
+import sys
+
+from absl import flags
+
+from model import artefact
+from pipeline import command, files
+from pipeline.errors import TintmillError
+from trainer.settings import load_settings
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS, required=True)
+
+COLUMNS = {
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "ciede2000": "CIEDE2000",
+    "colourfulness": "colourfulness, signed",
+    "colourfulness_abs": "colourfulness, absolute",
+    "colourfulness_gap": "gap to truth (signed)",
+}
+
+
+def main(arguments: list[str]) -> None:
+    if arguments:
+        raise TintmillError(f"wanted flags only, got {arguments}")
+    run = FLAGS.run
+    path = os.path.join(run, "report.html")
+    files.write(path, render(run))
+    print(path)
+
+
+def render(run: str) -> str:
+    """The page's HTML.
+
+    Raises:
+      TintmillError: `run` is no run directory.
+    """
+    import jinja2
+
+    settings, manifest = load_settings(run), artefact.load_dataset(run)
+    evaluations = load_evaluations(run)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template("report.html.jinja").render(
+        name=os.path.basename(os.path.abspath(run)),
+        settings=settings,
+        dataset=manifest["settings"],
+        manifest=manifest,
+        notes=make_notes(settings, manifest, evaluations),
+        curve=draw_curve(read_metrics(run)),
+        evaluations=evaluations,
+        columns=COLUMNS,
+    )
+
+
+def make_notes(settings: dict, manifest: dict, evaluations: list[dict]) -> list[str]:
+    """What a reader must know before believing a number."""
+    notes = []
+    records = manifest["splits"][settings["split"]]
+    if any(e["metrics"]["same_pictures_as_training"] for e in evaluations):
+        notes.append(
+            f"Scored on the pictures it was trained on ({records}): an overfitting check that shows that the whole way "
+            "works. It says nothing about other pictures."
+        )
+    embedder = manifest["embedder"]
+    if embedder and embedder["weights"] == "random":
+        notes.append(
+            f"The embedder {embedder['name']} has random weights here: its embedding is a fixed random projection of "
+            "the picture and knows nothing about its content."
+        )
+    if not evaluations:
+        notes.append("Not evaluated yet: run `tintmill evaluate`.")
+    return notes
+
+
+def load_evaluations(run: str) -> list[dict]:
+    """Every evaluated split: its metrics and its example pictures as data URLs."""
+    root = os.path.join(run, "evaluation")
+    found = []
+    for split in sorted(os.listdir(root)) if os.path.isdir(root) else []:
+        folder = os.path.join(root, split)
+        metrics = json.loads(files.read(os.path.join(folder, "metrics.json")))
+        numbers = sorted(name[:3] for name in os.listdir(folder) if name.endswith("_truth.png"))
+        pictures = [
+            {kind: _data_url(os.path.join(folder, f"{number}_{kind}.png")) for kind in ("grey", "coloured", "truth")}
+            | {"scores": metrics["pictures"][int(number)]}
+            for number in numbers
+        ]
+        found.append({"metrics": metrics, "pictures": pictures})
+    return found
+
+
+def read_metrics(run: str) -> list[dict]:
+    """The rows of metrics.csv as numbers."""
+    path = os.path.join(run, "metrics.csv")
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(f)]
+
+
+def draw_curve(rows: list[dict]) -> str | None:
+    """Loss over steps as an SVG data URL; None where nothing was logged."""
+    if not rows:
+        return None
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 3))
+    axes.plot([row["step"] for row in rows], [row["loss"] for row in rows], linewidth=1)
+    axes.set(xlabel="step", ylabel="training loss", yscale="log")
+    axes.grid(alpha=0.3)
+    image = io.BytesIO()
+    figure.savefig(image, format="svg", bbox_inches="tight")
+    pyplot.close(figure)
+    return "data:image/svg+xml;base64," + base64.b64encode(image.getvalue()).decode()
+
+
+def _data_url(path: str) -> str:
+    return "data:image/png;base64," + base64.b64encode(files.read(path)).decode()
+
+
+def run_command(argv: list[str]) -> int:
+    return command.run("report", FLAGS, main, argv, __doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(sys.argv[1:]))

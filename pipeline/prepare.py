@@ -140,7 +140,8 @@ def _show_progress(the_plan: plan.Plan, finished: threading.Event) -> None:
                     waiting.remove(key)
                     bar.set_description(f"{len(the_plan.shard_keys()) - len(waiting)} shards", refresh=False)
                     bar.update(report["read"])
-            bar.refresh()
+            if sys.stderr.isatty():
+                bar.refresh()  # the clock goes on between two shards; a log file wants news only
 
 
 def _summarise(made: dataset.Dataset) -> None:

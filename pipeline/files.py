@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 
 class FileStat(NamedTuple):
-    """One listed file: `name` relative to the listed root (posix separators), `size` in bytes, `modified` in seconds."""
+    """One listed file: `name` relative to the root (posix separators), `size` in bytes, `modified` in seconds."""
 
     name: str
     path: str

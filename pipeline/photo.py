@@ -8,6 +8,7 @@ import dataclasses
 import io
 import struct
 import warnings
+import zlib
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -33,8 +34,12 @@ FITS = ("crop", "pad", "squash")
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF")
 _ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # MPO and TIFF hold pages; the first is the picture
 
-# What Pillow's decoders raise on hostile bytes; nothing wider, so that a mistake of ours is not called a bad picture.
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+# What Pillow's decoders raise on hostile bytes (found by fuzzing: RuntimeError is AVIF's, IndexError and TypeError are
+# GIF's and TIFF's). Each `except` of it guards one call into Pillow, so that no mistake of ours is called a bad picture.
+_DECODER_ERRORS = (
+    *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, struct.error, zlib.error),
+)
 
 Image.MAX_IMAGE_PIXELS = None  # Limits.max_pixels, checked on the header before any decoding, replaces Pillow's
 
@@ -167,11 +172,10 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_srgb8(image: Image.Image) -> Image.Image:
     image = _scale_to_8_bits(image)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    converted = _convert_profile(image)
-    return converted if converted is not None else image.convert("RGB")
+    rgb = _colours(image)
+    if not image.has_transparency_data:
+        return rgb
+    return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), image.convert("RGBA").getchannel("A"))
 
 
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
@@ -183,11 +187,17 @@ def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
 
 
-def _convert_profile(image: Image.Image) -> Image.Image | None:
-    """The picture in sRGB by its ICC profile; None where there is none, or one that is sRGB, broken or of another mode."""
+def _colours(image: Image.Image) -> Image.Image:
+    """The picture in sRGB, by its ICC profile where it has one that can be applied; transparency is left aside."""
     profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "L", "CMYK"):
-        return None
+    if image.mode not in ("L", "CMYK"):  # profiles of these describe ink or grey; all others describe RGB
+        image = image.convert("L" if image.mode in ("LA", "La", "1") else "RGB")
+    converted = _convert_profile(image, profile) if profile else None
+    return converted if converted is not None else image.convert("RGB")
+
+
+def _convert_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """The picture in sRGB by an ICC profile; None where the profile is sRGB, broken or of another mode."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "sRGB" in ImageCms.getProfileDescription(source):

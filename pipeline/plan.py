@@ -84,7 +84,8 @@ def make_plan(settings: Settings, root: str, folder: str) -> Plan:
         raise TintmillError(f"--input={root}: cannot be listed: {error}") from error
     missing = set(settings.classes) - labels
     if missing:
-        raise TintmillError(f"--classes: {sorted(missing)} not among the classes found, {sorted(labels)[:20]}")
+        found = {reference.label for reference in source.references(root)} - {None}
+        raise TintmillError(f"--classes: {sorted(missing)} not among the classes found, {sorted(found)[:20]}")
     if not sum(counts.values()):
         raise TintmillError(f"--input={root}: no files in it; wanted a folder of pictures")
     weights = settings.embedder.weights if settings.embedder else "random"
@@ -145,12 +146,20 @@ def hash64(purpose: str, text: str) -> int:
 def read_committed(plan: Plan, split: str, index: int) -> dict | None:
     """The report that committed a shard of this plan, or None where the shard has yet to be built."""
     path = plan.report_path(split, index)
-    if not files.exists(path):
+    report = _read_report(path) if files.exists(path) else None
+    if not report:
         return None
-    report = json.loads(files.read(path))
     shard = plan.path(plan.shard_name(split, index))
     intact = files.exists(shard) and files.size(shard) == report["bytes"]
     return report if intact and report["plan"] == plan.fingerprint else None
+
+
+def _read_report(path: str) -> dict | None:
+    """A report, or None where it is damaged: it commits nothing then, and its shard is built again."""
+    try:
+        return json.loads(files.read(path))
+    except ValueError:
+        return None
 
 
 def check_resumable(plan: Plan) -> None:
@@ -163,7 +172,7 @@ def check_resumable(plan: Plan) -> None:
     if not files.exists(path):
         _check_unused(plan)
         return
-    old, new = json.loads(files.read(path)), plan.to_json()
+    old, new = _read_plan(path), plan.to_json()
     if old == new or not _committed_reports(plan):
         return
     remedy = f"give another --version or --output, or delete {plan.folder}"
@@ -175,6 +184,13 @@ def check_resumable(plan: Plan) -> None:
     if old["weights_file_sha256"] != new["weights_file_sha256"]:
         raise TintmillError(f"{plan.folder} was begun with another embedder weights file; {remedy}")
     raise TintmillError(f"--input={plan.input} changed since {plan.folder} was begun: {_changed(plan)}; {remedy}")
+
+
+def _read_plan(path: str) -> dict:
+    try:
+        return json.loads(files.read(path))
+    except ValueError as error:
+        raise TintmillError(f"{path} is damaged ({error}); delete its folder and prepare again") from error
 
 
 def _check_unused(plan: Plan) -> None:
@@ -195,7 +211,8 @@ def _committed_reports(plan: Plan) -> list[str]:
 def _changed(plan: Plan) -> str:
     old = {}
     for path in _committed_reports(plan):
-        old.update((entry[0], tuple(entry[1:])) for entry in json.loads(files.read(path))["inputs"])
+        report = _read_report(path) or {"inputs": []}
+        old.update((entry[0], tuple(entry[1:])) for entry in report["inputs"])
     new = {r.id: (r.size, r.modified) for r in list_references(plan)}
     for name in sorted(old):
         if name not in new:

@@ -113,8 +113,8 @@ def build(the_plan: plan.Plan, beam_flags: list[str]) -> None:
     except Exception as error:  # runners wrap a worker's exception in types of their own
         done = sum(1 for key in the_plan.shard_keys() if plan.read_committed(the_plan, *key))
         raise TintmillError(
-            f"a worker failed: {_last_line(error)}; {done} of {len(the_plan.shard_keys())} shards are finished and kept; "
-            "run the same command again to go on"
+            f"a worker failed: {_last_line(error)}; {done} of {len(the_plan.shard_keys())} shards are finished "
+            "and kept; run the same command again to go on"
         ) from error
     finally:
         finished.set()
@@ -148,9 +148,8 @@ def _summarise(made: dataset.Dataset) -> None:
     pictures = made.manifest["pictures"]
     size = sum(entry["bytes"] for entry in made.shards())
     splits = ", ".join(f"{name} {n}" for name, n in made.splits.items())
-    _say(
-        f"{pictures['kept']} of {pictures['read']} pictures kept ({splits}), {size / max(1, pictures['kept']):,.0f} bytes each"
-    )
+    each = size / max(1, pictures["kept"])
+    _say(f"{pictures['kept']} of {pictures['read']} pictures kept ({splits}), {each:,.0f} bytes each")
     for code, number in pictures["rejected"].items():
         _say(f"  left out: {number} {code}")
     if made.embedder and made.embedder["weights"] == "random":

@@ -22,6 +22,6 @@ def import_tensorflow():
             os.close(stderr)
             captured.seek(0)
             for line in captured.read().decode(errors="replace").splitlines(keepends=True):
-                if not line.startswith(_CHATTER):
+                if not any(mark in line for mark in _CHATTER):  # it may continue the line of a progress bar
                     sys.stderr.write(line)
     return tf

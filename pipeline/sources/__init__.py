@@ -1,4 +1,4 @@
-"""Sources: where pictures come from. A new one is a module here with `check` and `references`, and a line in SOURCES."""
+"""Sources: where pictures come from. A new one is a module with `check` and `references`, and a line in SOURCES."""
 
 from pipeline.sources import folder
 from pipeline.sources.reference import Reference, Source, read

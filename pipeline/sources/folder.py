@@ -19,5 +19,5 @@ def references(root: str) -> Iterator[Reference]:
     """Every file is listed, whatever its name: what is no picture becomes a line in the rejects, not a silence."""
     for entry in files.list_files(root):
         name = stable_text(entry.name)
-        label = " ".join(name.split("/")[0].split()) if "/" in name else None
+        label = (" ".join(name.split("/")[0].split()) or "blank") if "/" in name else None  # one line, never empty
         yield Reference(name, entry.path, entry.size, entry.modified, label)

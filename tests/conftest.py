@@ -1,0 +1,39 @@
+"""Fixtures shared by all rooms: real pictures where there are any, and small prepared datasets, made once a session."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import helpers
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real pictures and weights; what lies in it is described by its README.md."""
+    folder = os.environ.get("TINTMILL_TEST_DATA")
+    if not folder:
+        pytest.skip("TINTMILL_TEST_DATA is not set: no real pictures")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """40 synthetic photographs in two classes, and among them a grey one and a text that is none."""
+    folder = helpers.write_photos(tmp_path_factory.mktemp("photos"), 40)
+    (folder / "cat" / "fog.png").write_bytes(helpers.encode(np.full((64, 64, 3), 150, np.uint8)))
+    (folder / "dog" / "notes.jpg").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(photos, tmp_path_factory) -> Path:
+    """`photos` prepared by one process with an embedder: lab8, splits train and val, several shards."""
+    return helpers.prepare(photos, tmp_path_factory.mktemp("datasets"), *helpers.EMBEDDER)
+
+
+@pytest.fixture(scope="session")
+def plain_dataset(photos, tmp_path_factory) -> Path:
+    """`photos` prepared without an embedder."""
+    return helpers.prepare(photos, tmp_path_factory.mktemp("plain"))

@@ -1,0 +1,51 @@
+"""What the benchmarks share: photographs, timing, a prepared dataset."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+REPEATS = 5
+
+
+def photographs() -> list[Path]:
+    """Real photographs: ImageNet samples where TINTMILL_TEST_DATA has them, else those inside scikit-image."""
+    root = os.environ.get("TINTMILL_TEST_DATA")
+    if root:
+        return sorted(Path(root, "imagenet_imagen1000").glob("*.[Jj]*"))
+    import skimage
+
+    folder = Path(skimage.__file__).parent / "data"
+    return [folder / name for name in ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")] * 12
+
+
+def cpu_seconds(work: Callable[[], int], repeats: int = REPEATS) -> float:
+    """Median CPU-seconds an item; `work` does it all once and returns the number of items."""
+    costs = []
+    for _ in range(repeats):
+        began = time.process_time()
+        items = work()
+        costs.append((time.process_time() - began) / items)
+    return statistics.median(costs)
+
+
+def prepare(output: Path, *flags: str) -> Path:
+    """A dataset of the photographs, by the command; returns its directory."""
+    pictures = output / "pictures"
+    pictures.mkdir(parents=True)
+    for number, path in enumerate(photographs()):
+        (pictures / f"{number:04d}{path.suffix}").symlink_to(path)
+    command = [
+        sys.executable,
+        "-m",
+        "launch.cli",
+        "prepare",
+        f"--input={pictures}",
+        f"--output={output}",
+        "--name=bench",
+    ]
+    subprocess.run([*command, "--splits=train:1", *flags], check=True, capture_output=True)
+    return output / "bench" / "1.0.0"

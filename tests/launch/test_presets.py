@@ -1,0 +1,28 @@
+"""Preset flag files: every flag in them exists and has a value its command accepts."""
+
+from pathlib import Path
+
+import pytest
+
+import launch
+from pipeline import prepare
+from trainer import train
+
+PRESETS = sorted((Path(launch.__file__).parent / "presets").glob("*.flags"))
+
+
+def values_of(path):
+    return train.FLAGS if "--network=" in path.read_text() else prepare.FLAGS
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_preset_parses(path):
+    values = values_of(path).__class__()
+    values.append_flag_values(values_of(path))
+    required = [f"--{name}=x" for name in ("data", "run", "input", "output", "name") if name in values]
+    rest = values(["preset", *required, f"--flagfile={path}"])
+    assert rest == ["preset"]
+
+
+def test_presets_are_there():
+    assert {"demo_prepare", "demo_train", "koalarization"} <= {path.stem for path in PRESETS}

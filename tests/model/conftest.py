@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers import tintmill
+
 
 @pytest.fixture(scope="session")
 def embedder_weights(tmp_path_factory) -> Path:
@@ -25,3 +27,13 @@ def embedder_weights(tmp_path_factory) -> Path:
             kernel.assign(random.normal(0, np.sqrt(2 / inputs), kernel.shape))
     model.save_weights(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def trained_run(dataset, tmp_path_factory) -> Path:
+    """A run of three steps on `dataset`: what it answers is poor, the way to the answer is the real one."""
+    run = tmp_path_factory.mktemp("runs") / "trained"
+    flags = ["--global_batch=8", "--steps=3", "--log_every=3", "--checkpoint_every=3", "--keep_checkpoints=1"]
+    done = tintmill("train", f"--data={dataset}", f"--run={run}", *flags)
+    assert done.returncode == 0, done.stderr
+    return run

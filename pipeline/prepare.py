@@ -7,6 +7,7 @@ listed here go to Beam (`--runner=PortableRunner --job_endpoint=...`).
 """
 
 import json
+import os
 import sys
 import threading
 
@@ -51,14 +52,19 @@ flags.DEFINE_string("runner", "FnApiRunner", "Beam runner; the default is this m
 
 def main(beam_flags: list[str]) -> None:
     settings = settings_from_flags()
+    _check_beam_flags(beam_flags)
     folder = files.join(files.absolute(FLAGS.output), settings.name, settings.version)
+    _check_apart(files.absolute(FLAGS.input), folder)
     the_plan = plan.make_plan(settings, files.absolute(FLAGS.input), folder)
     begin(the_plan)
     todo = sum(1 for key in the_plan.shard_keys() if not plan.read_committed(the_plan, *key))
     _say(f"{sum(dict(the_plan.counts).values())} files, {len(the_plan.shard_keys())} shards, {todo} to build")
     if todo:
         build(the_plan, beam_flags)
-    made = dataset.publish(the_plan, FLAGS.max_reject_fraction)
+    try:
+        made = dataset.publish(the_plan, FLAGS.max_reject_fraction)
+    except OSError as error:
+        raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
     _summarise(made)
 
 
@@ -84,6 +90,20 @@ def settings_from_flags() -> Settings:
         min_side=FLAGS.min_side,
         max_pixels=FLAGS.max_pixels,
     )
+
+
+def _check_beam_flags(beam_flags: list[str]) -> None:
+    if beam_flags:
+        from pipeline.beam_job import check_flags  # importing Beam takes seconds
+
+        check_flags(FLAGS.runner, beam_flags)
+
+
+def _check_apart(root: str, folder: str) -> None:
+    # Links resolved: the next listing would find the dataset's own files among the pictures.
+    inner, outer = (path if files.is_remote(path) else os.path.realpath(path) for path in (folder, root))
+    if inner == outer or inner.startswith(outer.rstrip("/") + "/"):
+        raise TintmillError(f"--output={FLAGS.output} lies inside --input={FLAGS.input}; wanted a folder outside of it")
 
 
 def begin(the_plan: plan.Plan) -> None:
@@ -165,7 +185,7 @@ def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     ours = [line for line in lines if "TintmillError: " in line]
     text = (ours or lines or [type(error).__name__])[-1 if not ours else 0]
-    return text.split("TintmillError: ")[-1]
+    return text.split("TintmillError: ")[-1].split(" [while running")[0]
 
 
 def run_command(argv: list[str]) -> int:

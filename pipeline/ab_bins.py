@@ -32,14 +32,27 @@ def nearest_table() -> np.ndarray:
     return distance.argmin(axis=-1).astype(np.int16)
 
 
-def histogram(lab8: np.ndarray) -> np.ndarray:
-    """Pixels in each bin.
+def pair_counts(lab8: np.ndarray) -> np.ndarray:
+    """Pixels of each pair of integer a*, b*, from which histogram and means follow.
 
     Args:
       lab8: uint8 [..., 3] as `lab.pack(..., "lab8")` makes it.
     Returns:
-      int64 [313].
+      int64 [65536], index 256 (a + 128) + b + 128.
     """
-    pairs = lab8[..., 1].astype(np.intp) * 256 + lab8[..., 2]
-    counts = np.bincount(pairs.ravel(), minlength=65536)  # once a pair instead of once a pixel
+    pairs = lab8[..., 1].astype(np.uint16) * np.uint16(256) + lab8[..., 2]
+    return np.bincount(pairs.ravel(), minlength=65536)
+
+
+def histogram(counts: np.ndarray) -> np.ndarray:
+    """Pixels in each bin, int64 [313], from `pair_counts`."""
     return np.bincount(nearest_table().ravel(), weights=counts, minlength=len(centres())).astype(np.int64)
+
+
+def sums(counts: np.ndarray) -> dict[str, float]:
+    """Sums over the pixels of `pair_counts`: a*, b* and chroma sqrt(a*^2 + b*^2)."""
+    values = np.arange(-128.0, 128.0)
+    grid = counts.reshape(256, 256)
+    chroma = np.hypot(values[:, None], values[None, :])
+    totals = {"a": grid.sum(axis=1) @ values, "b": grid.sum(axis=0) @ values, "chroma": (grid * chroma).sum()}
+    return {name: float(total) for name, total in totals.items()}

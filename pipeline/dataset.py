@@ -11,7 +11,7 @@ import tempfile
 
 import numpy as np
 
-from pipeline import files, photo, record
+from pipeline import contact_sheet, croissant, files, photo, record
 from pipeline.errors import TintmillError
 from pipeline.plan import Plan, read_committed
 from pipeline.quiet import import_tensorflow
@@ -93,15 +93,18 @@ def publish(plan: Plan, max_reject_fraction: float) -> Dataset:
     Raises:
       TintmillError: shards missing, an empty split, too many rejects, or reports of different embedders.
     """
-    reports = _read_reports(plan)
+    reports = read_reports(plan)
     manifest = make_manifest(plan, reports)
     _check_rejects(plan, manifest, max_reject_fraction)
     _check_splits(plan, manifest)
     files.write(plan.path(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    made = Dataset(plan.folder, manifest)
+    files.write(plan.path("croissant.json"), json.dumps(croissant.card(manifest), indent=1, ensure_ascii=False) + "\n")
+    files.write(plan.path("contact_sheet.png"), contact_sheet.draw(made))
     _write_tfds_metadata(plan, manifest)
     for folder in (plan.folder, plan.path("reports"), plan.path("rejects")):
         files.remove_leftovers(folder)
-    return Dataset(plan.folder, manifest)
+    return made
 
 
 def make_manifest(plan: Plan, reports: list[dict]) -> dict:
@@ -130,13 +133,19 @@ def make_manifest(plan: Plan, reports: list[dict]) -> dict:
             "rejected": _sum_codes(reports),
         },
         "ab_histogram": np.sum([report["ab_histogram"] for report in reports], axis=0).tolist(),
-        "mean_ab": (np.sum([report["ab_sum"] for report in reports], axis=0) / pixels).round(6).tolist(),
+        "mean_ab": [_mean(reports, "a", pixels), _mean(reports, "b", pixels)],
+        "mean_chroma": _mean(reports, "chroma", pixels),
         "encoding_fidelity": {split: _mean_fidelity(reports, split) for split, _ in plan.counts},
         "embedder": embedders[0] and embedders[0] | {"weights_path": plan.settings.embedder.weights},
     }
 
 
-def _read_reports(plan: Plan) -> list[dict]:
+def read_reports(plan: Plan) -> list[dict]:
+    """The reports of all shards, in shard order.
+
+    Raises:
+      TintmillError: some shards are not committed, or the listing was not what was read.
+    """
     reports = [read_committed(plan, *key) for key in plan.shard_keys()]
     missing = [plan.shard_name(*key) for key, report in zip(plan.shard_keys(), reports, strict=True) if not report]
     if missing:
@@ -206,6 +215,10 @@ def _split_info(tfds, plan: Plan, manifest: dict, folder: str, split: str):
         num_bytes=sum(entry["bytes"] for entry in entries),
         filename_template=template,
     )
+
+
+def _mean(reports: list[dict], key: str, pixels: int) -> float:
+    return round(sum(report["ab_sums"][key] for report in reports) / pixels, 6)
 
 
 def _total(reports: list[dict], split: str, key: str) -> int:

@@ -3,13 +3,11 @@
 tintmill peek DATASETS/mine/1.0.0 --records=4
 """
 
-import io
 import itertools
 import sys
 
 import numpy as np
 from absl import flags
-from PIL import Image
 
 from pipeline import command, files, lab, record
 from pipeline.dataset import Dataset, open_dataset
@@ -30,12 +28,8 @@ def main(arguments: list[str]) -> None:
 
 def decode_lab(dataset: Dataset, stored: bytes) -> np.ndarray:
     """A record's `lab` bytes as float32 [S, S, 3]: L* 0..100, a*, b*."""
-    encoding, side = dataset.settings["encoding"], dataset.settings["size"]
-    if encoding == "lab8_png":
-        packed = np.asarray(Image.open(io.BytesIO(stored)))
-    else:
-        packed = np.frombuffer(stored, "<i2" if encoding == "lab16" else np.uint8).reshape(side, side, 3)
-    return lab.unpack(packed, encoding)
+    encoding = dataset.settings["encoding"]
+    return lab.unpack(record.stored_pixels(stored, encoding, dataset.settings["size"]), encoding)
 
 
 def _records(dataset: Dataset, split: str):

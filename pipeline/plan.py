@@ -25,6 +25,7 @@ class Plan:
     """What every worker is told. `input` and `folder` are paths; all else decides the bytes.
 
     `counts`: pictures of each split. `limit_hash`: pictures with a greater hash are left out by --limit.
+    `excluded`: (split, shard, ids) of pictures to leave out as duplicates; None while that is not known yet.
     `inputs`: order-independent digest of the listing. `weights_file`: sha256 of the embedder's weights file, if any.
     """
 
@@ -37,6 +38,10 @@ class Plan:
     inputs: str
     weights_file: str | None
     versions: tuple[tuple[str, str], ...]
+    excluded: tuple[tuple[str, int, tuple[str, ...]], ...] | None = None
+
+    def excluded_ids(self, split: str, index: int) -> list[str]:
+        return next((list(ids) for s, i, ids in self.excluded or () if (s, i) == (split, index)), [])
 
     def shards(self, split: str) -> int:
         return max(1, -(-dict(self.counts)[split] // self.settings.shard_examples))
@@ -151,6 +156,8 @@ def read_committed(plan: Plan, split: str, index: int) -> dict | None:
         return None
     shard = plan.path(plan.shard_name(split, index))
     intact = files.exists(shard) and files.size(shard) == report["bytes"]
+    if plan.excluded is not None and report["excluded"] != plan.excluded_ids(split, index):
+        return None
     return report if intact and report["plan"] == plan.fingerprint else None
 
 

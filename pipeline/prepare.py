@@ -6,6 +6,7 @@ Writes DATASETS/mine/1.0.0. Interrupted, it is resumed by the same command: fini
 listed here go to Beam (`--runner=PortableRunner --job_endpoint=...`).
 """
 
+import dataclasses
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ import threading
 
 from absl import flags
 
-from pipeline import command, dataset, embed, files, plan
+from pipeline import command, dataset, duplicates, embed, files, plan
 from pipeline.errors import TintmillError
 from pipeline.lab import ENCODINGS
 from pipeline.photo import FITS
@@ -43,6 +44,15 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_list("classes", [], "Take only these classes.", flag_values=FLAGS)
 flags.DEFINE_boolean("drop_grey", _D.drop_grey, "Leave out pictures without colour.", flag_values=FLAGS)
+flags.DEFINE_boolean("drop_uniform", _D.drop_uniform, "Leave out pictures of one flat colour.", flag_values=FLAGS)
+flags.DEFINE_boolean("drop_letterbox", _D.drop_letterbox, "Leave out pictures with bars.", flag_values=FLAGS)
+flags.DEFINE_boolean(
+    "drop_duplicates", _D.drop_duplicates, "Leave out training pictures that are in val or test too.", flag_values=FLAGS
+)
+flags.DEFINE_boolean(
+    "reduced_decode", _D.reduced_decode, "Decode JPEGs at 1/2 to 1/8 where that is twice enough.", flag_values=FLAGS
+)
+flags.DEFINE_boolean("embed_mirror", _D.embed_mirror, "Embed the mirrored picture too.", flag_values=FLAGS)
 flags.DEFINE_integer("min_side", _D.min_side, "Reject pictures whose shorter side is below.", flag_values=FLAGS)
 flags.DEFINE_integer("max_pixels", _D.max_pixels, "Reject pictures with more pixels (memory).", flag_values=FLAGS)
 flags.DEFINE_float("max_reject_fraction", 0.05, "Fail at the end above this share of rejects.", flag_values=FLAGS)
@@ -61,6 +71,8 @@ def main(beam_flags: list[str]) -> None:
     _say(f"{sum(dict(the_plan.counts).values())} files, {len(the_plan.shard_keys())} shards, {todo} to build")
     if todo:
         build(the_plan, beam_flags)
+    if settings.drop_duplicates:
+        the_plan = leave_out_duplicates(the_plan, beam_flags)
     try:
         made = dataset.publish(the_plan, FLAGS.max_reject_fraction)
     except OSError as error:
@@ -87,6 +99,11 @@ def settings_from_flags() -> Settings:
         limit=FLAGS.limit,
         classes=tuple(FLAGS.classes),
         drop_grey=FLAGS.drop_grey,
+        drop_uniform=FLAGS.drop_uniform,
+        drop_letterbox=FLAGS.drop_letterbox,
+        drop_duplicates=FLAGS.drop_duplicates,
+        reduced_decode=FLAGS.reduced_decode,
+        embed_mirror=FLAGS.embed_mirror,
         min_side=FLAGS.min_side,
         max_pixels=FLAGS.max_pixels,
     )
@@ -139,6 +156,17 @@ def build(the_plan: plan.Plan, beam_flags: list[str]) -> None:
     finally:
         finished.set()
         progress.join()
+
+
+def leave_out_duplicates(the_plan: plan.Plan, beam_flags: list[str]) -> plan.Plan:
+    """Builds the shards with duplicates again, without them; returns the plan that says so."""
+    found = duplicates.find(the_plan, dataset.read_reports(the_plan))
+    the_plan = dataclasses.replace(the_plan, excluded=tuple(sorted((*key, tuple(ids)) for key, ids in found.items())))
+    todo = sum(1 for key in the_plan.shard_keys() if not plan.read_committed(the_plan, *key))
+    if todo:
+        _say(f"{sum(map(len, found.values()))} pictures are in two splits; {todo} shards are built again without them")
+        build(the_plan, beam_flags)
+    return the_plan
 
 
 def _absolute_weights(weights: str) -> str:

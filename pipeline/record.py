@@ -31,10 +31,18 @@ def features(settings: Settings, class_names: tuple[str, ...], embedding_dimensi
         lab = tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
     spec = {"id": tfds.features.Text(), "lab": lab, "height": np.int64, "width": np.int64}
     if embedding_dimension:
-        spec["embedding"] = tfds.features.Tensor(shape=(embedding_dimension,), dtype=np.float16, encoding="bytes")
+        for name in embedding_names(settings):
+            spec[name] = tfds.features.Tensor(shape=(embedding_dimension,), dtype=np.float16, encoding="bytes")
     if class_names:
         spec["label"] = tfds.features.ClassLabel(names=list(class_names))
     return tfds.features.FeaturesDict(spec)
+
+
+def embedding_names(settings: Settings) -> tuple[str, ...]:
+    """Names of the embedding features: of the picture, and of the mirrored picture with --embed_mirror."""
+    if not settings.embedder:
+        return ()
+    return ("embedding", "embedding_mirror") if settings.embed_mirror else ("embedding",)
 
 
 def encoder(tfds_features) -> Callable[[dict], bytes]:
@@ -58,6 +66,13 @@ def stored_lab(packed: np.ndarray, encoding: str):
     Image.fromarray(packed).save(png, "PNG")
     png.seek(0)
     return png
+
+
+def stored_pixels(stored: bytes, encoding: str, size: int) -> np.ndarray:
+    """Inverse of `stored_lab`: a record's `lab` bytes as packed Lab, uint8 or int16 [size, size, 3]."""
+    if encoding == "lab8_png":
+        return np.asarray(Image.open(io.BytesIO(stored)))
+    return np.frombuffer(stored, "<i2" if encoding == "lab16" else np.uint8).reshape(size, size, 3)
 
 
 def frame(record: bytes) -> bytes:

@@ -41,6 +41,11 @@ class Settings:
     limit: int = 0
     classes: tuple[str, ...] = ()
     drop_grey: bool = True
+    drop_uniform: bool = True
+    drop_letterbox: bool = True
+    drop_duplicates: bool = True
+    reduced_decode: bool = True
+    embed_mirror: bool = False
     min_side: int = 32
     max_pixels: int = 100_000_000
 
@@ -54,6 +59,7 @@ class Settings:
         _check(self.limit >= 0, "--limit", self.limit, "0 (all) or more")
         _check(self.min_side >= 1, "--min_side", self.min_side, "at least 1")
         _check(self.max_pixels >= 1, "--max_pixels", self.max_pixels, "at least 1")
+        _check(self.embedder or not self.embed_mirror, "--embed_mirror", True, "an --embedder with it")
         names = [name for name, _ in self.splits]
         _check(len(set(names)) == len(names) and names, "--splits", names, "different names")
         for name, share in self.splits:

@@ -1,0 +1,51 @@
+"""A contact sheet of records decoded back from the shards: one look shows a wrong colour space or framing."""
+
+import io
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from pipeline import files, lab, record
+
+_PICTURES, _CELL = 64, 96
+
+
+def draw(dataset) -> bytes:
+    """A PNG file of up to 64 pictures, taken from all shards in turn.
+
+    Args:
+      dataset: `dataset.Dataset` whose shards are committed.
+    """
+    pictures = list(itertools.islice(_in_turn([_records(dataset, entry) for entry in dataset.shards()]), _PICTURES))
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    sheet = Image.new("RGB", (columns * _CELL, rows * _CELL), "white")
+    for number, pixels in enumerate(pictures):
+        cell = Image.fromarray(pixels).resize((_CELL - 2, _CELL - 2), Image.Resampling.BICUBIC)
+        sheet.paste(cell, (number % columns * _CELL + 1, number // columns * _CELL + 1))
+    png = io.BytesIO()
+    sheet.save(png, "PNG")
+    return png.getvalue()
+
+
+def _records(dataset, entry: dict) -> Iterator[np.ndarray]:
+    from tensorflow.core.example import example_pb2  # publishing has TensorFlow loaded, so `tfrecord` cannot be
+
+    settings = dataset.settings
+    with files.open_read(dataset.path(entry["file"])) as f:
+        for data in record.read_frames(f):
+            stored = example_pb2.Example.FromString(data).features.feature["lab"].bytes_list.value[0]
+            packed = record.stored_pixels(stored, settings["encoding"], settings["size"])
+            yield lab.lab_to_rgb8(lab.unpack(packed, settings["encoding"]))
+
+
+def _in_turn(streams: list[Iterator]) -> Iterator:
+    while streams:
+        for stream in list(streams):
+            try:
+                yield next(stream)
+            except StopIteration:
+                streams.remove(stream)

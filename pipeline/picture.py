@@ -1,0 +1,56 @@
+"""From a picture's bytes to what its record holds: decoded, framed, filtered, converted, and seen by the embedder."""
+
+import dataclasses
+
+import numpy as np
+from PIL import Image
+
+from pipeline import embed, filters, lab, photo
+from pipeline.settings import Settings
+from pipeline.sources import Reference
+
+# JPEGs are decoded at a smaller scale only while both sides stay this many times what is needed: nothing visible.
+_REDUCTION_MARGIN = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A checked, resized picture on its way into a record.
+
+    `rgb`: uint8 [S, S, 3] sRGB. `packed`: its Lab in the record's encoding. `view`: what the embedder sees, uint8
+    [E, E], or None. `height`, `width`: of the original.
+    """
+
+    reference: Reference
+    rgb: np.ndarray
+    packed: np.ndarray
+    view: np.ndarray | None
+    height: int
+    width: int
+
+
+def make_picture(settings: Settings, reference: Reference, data: bytes) -> Picture:
+    """Decodes, frames and converts a picture.
+
+    Raises:
+      Rejected: it is no picture within the limits, or it is filtered out.
+    """
+    image, (width, height) = photo.decode_reduced(data, settings.limits, _decoded_side(settings))
+    rgb = photo.fit(image, settings.size, settings.fit)
+    values = lab.rgb_to_lab(rgb)
+    code = filters.reason(rgb, values, settings.drop_grey, settings.drop_uniform, settings.drop_letterbox)
+    if code:
+        raise photo.Rejected(code)
+    view = None
+    if settings.embedder:
+        grey = Image.fromarray(lab.to_grey(np.asarray(image)))
+        view = embed.view(grey, settings.fit, settings.embedder)
+    return Picture(reference, rgb, lab.pack(values, settings.encoding), view, height, width)
+
+
+def _decoded_side(settings: Settings) -> int | None:
+    """The least side a picture must keep when it is decoded at reduced scale; None: decoded whole."""
+    if not settings.reduced_decode:
+        return None
+    sides = [settings.size, embed.NETWORKS[settings.embedder.name].side if settings.embedder else 0]
+    return _REDUCTION_MARGIN * max(sides)

@@ -1,0 +1,57 @@
+"""What is counted over a shard's records: the dataset's colours, and what the encoding costs."""
+
+import hashlib
+
+import numpy as np
+
+from pipeline import ab_bins, fidelity, lab
+from pipeline.picture import Picture
+
+_FIDELITY_EVERY = 256  # the encoding's cost is measured on every 256th kept picture of a shard, the first included
+
+
+class Tally:
+    """Sums over a shard's kept pictures: integers, or taken in the shard's order, so that they are reproducible."""
+
+    def __init__(self, encoding: str):
+        self._encoding = encoding
+        self._records = 0
+        self._pairs = np.zeros(65536, np.int64)
+        self._pixels: list[list[str]] = []
+        self._fidelity: list[dict[str, float | None]] = []  # None: infinite, JSON has no word for it
+
+    def see(self, picture: Picture) -> None:
+        """Takes note of a picture that passed the filters, kept or left out as a duplicate."""
+        self._pixels.append([picture.reference.id, pixel_hash(picture.rgb)])
+
+    def add(self, picture: Picture) -> None:
+        """Counts a picture that became a record."""
+        if self._records % _FIDELITY_EVERY == 0:
+            self._fidelity.append(self._measure(picture))
+        self._records += 1
+        self._pairs += ab_bins.pair_counts(self._lab8(picture))
+
+    def to_json(self) -> dict:
+        """`pixels`: [id, hash of the pixels] of every picture seen, by which duplicates are found."""
+        return {
+            "records": self._records,
+            "ab_histogram": ab_bins.histogram(self._pairs).tolist(),
+            "ab_sums": ab_bins.sums(self._pairs),
+            "pixels": self._pixels,
+            "encoding_fidelity": self._fidelity,
+        }
+
+    def _lab8(self, picture: Picture) -> np.ndarray:
+        if picture.packed.dtype == np.uint8:
+            return picture.packed
+        return lab.pack(lab.unpack(picture.packed, self._encoding), "lab8")
+
+    def _measure(self, picture: Picture) -> dict[str, float | None]:
+        stored = lab.lab_to_rgb8(lab.unpack(picture.packed, self._encoding))
+        compared = fidelity.compare(picture.rgb, stored)
+        return {key: value if np.isfinite(value) else None for key, value in compared.items()}
+
+
+def pixel_hash(rgb: np.ndarray) -> str:
+    """Equal for equal pixels; 64 bits as hex."""
+    return hashlib.blake2b(np.ascontiguousarray(rgb), digest_size=8).hexdigest()

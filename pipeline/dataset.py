@@ -99,6 +99,7 @@ def publish(plan: Plan, max_reject_fraction: float) -> Dataset:
     _check_splits(plan, manifest)
     files.write(plan.path(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     made = Dataset(plan.folder, manifest)
+    import_tensorflow()
     files.write(plan.path("croissant.json"), json.dumps(croissant.card(manifest), indent=1, ensure_ascii=False) + "\n")
     files.write(plan.path("contact_sheet.png"), contact_sheet.draw(made))
     _write_tfds_metadata(plan, manifest)
@@ -182,7 +183,6 @@ def _check_splits(plan: Plan, manifest: dict) -> None:
 
 
 def _write_tfds_metadata(plan: Plan, manifest: dict) -> None:
-    import_tensorflow()
     import tensorflow_datasets as tfds
 
     settings = plan.settings

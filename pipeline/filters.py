@@ -4,7 +4,7 @@ import numpy as np
 
 GREY_AB = 5.0  # no |a*| or |b*| above it: grey (Zhang et al. 2016, NonGrayMaskLayer)
 UNIFORM_STD = 2.0  # standard deviation of every channel of Lab below it: one flat colour
-BAR_SHARE = 0.04  # a bar is at least this share of the side, on both opposite sides
+BAR_SHARE = 0.03  # a bar is at least this share of the side, on both opposite sides
 EDGE_SHARE = 0.6  # the row where a bar ends differs from it in at least this share of its pixels
 _EDGE_BLUR = 2  # rows over which resizing smears that end
 BAR_SPREAD = 8  # greatest difference of 8-bit values inside a bar: JPEG's noise around a flat colour

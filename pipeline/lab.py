@@ -101,8 +101,11 @@ def pack(lab: np.ndarray, encoding: str) -> np.ndarray:
     if encoding == "lab16":
         return np.rint(lab * 128.0).astype(np.int16)
     _check_encoding(encoding)
-    scaled = lab * np.array([2.55, 1, 1], np.float32) + np.array([0, 128, 128], np.float32)
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    scaled = lab * np.array([2.55, 1, 1], np.float32)
+    scaled += np.array([0, 128, 128], np.float32)  # in place from here: temporaries cost as much as the arithmetic
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, 0, 255, out=scaled)
+    return scaled.astype(np.uint8)
 
 
 def unpack(packed, encoding: str, xp=np):

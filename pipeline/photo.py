@@ -5,6 +5,7 @@ What a file is, is decided by its content: names and extensions are never looked
 """
 
 import dataclasses
+import functools
 import io
 import struct
 import warnings
@@ -222,9 +223,16 @@ def _colours(image: Image.Image) -> Image.Image:
 def _convert_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     """The picture in sRGB by an ICC profile; None where the profile is sRGB, broken or of another mode."""
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return None
-        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        transform = _transform_to_srgb(profile, image.mode)
+        return ImageCms.applyTransform(image, transform) if transform else None
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
+
+
+@functools.lru_cache(maxsize=16)
+def _transform_to_srgb(profile: bytes, mode: str):
+    """Built once a profile: it takes longer than applying it, and a camera's pictures share theirs."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    if "sRGB" in ImageCms.getProfileDescription(source):
+        return None
+    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")

@@ -25,6 +25,10 @@ class Reference:
     label: str | None = None
     split: str | None = None
 
+    def as_tuple(self) -> tuple:
+        """The fields in order: `Reference(*reference.as_tuple())` is the same reference."""
+        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
+
 
 class Source(Protocol):
     """What a new source provides; one file each in this folder, one line in the registry."""

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-SECTIONS = ("prepare", "read", "step")
+SECTIONS = ("plan", "prepare", "read", "step")
 
 
 def main() -> None:

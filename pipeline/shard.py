@@ -82,19 +82,21 @@ def _embedder(plan: Plan) -> embed.Embedder:
 
 def _checked_pictures(plan: Plan, references: list[Reference], rejects: list[dict]) -> Iterator[Picture]:
     last_id = None
-    for reference in references:
+    for reference, found in sources.read_many(references, plan.settings.largest):
         try:
+            if isinstance(found, photo.Rejected):
+                raise found
             if reference.id == last_id:
                 raise photo.Rejected("duplicate_id")
             last_id = reference.id
-            yield _make_picture(plan, reference)
+            yield _make_picture(plan, reference, found)
         except photo.Rejected as rejected:
             rejects.append({"id": reference.id, "code": rejected.code})
 
 
-def _make_picture(plan: Plan, reference: Reference) -> Picture:
+def _make_picture(plan: Plan, reference: Reference, data: bytes) -> Picture:
     settings = plan.settings
-    image = photo.decode(sources.read(reference), settings.limits)
+    image = photo.decode(data, settings.limits)
     rgb = photo.fit(image, settings.size, settings.fit)
     values = lab.rgb_to_lab(rgb)
     if settings.drop_grey and np.abs(values[..., 1:]).max() <= _GREY_AB:
@@ -125,7 +127,7 @@ def _write_records(plan: Plan, split: str, index: int, pictures: Iterator[Pictur
 def _encode(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, bytes]]:
     settings = plan.settings
     dimension = embed.dimension(settings.embedder) if settings.embedder else None
-    encode = record.encoder(record.features(settings, plan.class_names, dimension))
+    encode = record.encoder(record.features(settings, plan.class_names, dimension, plan.attribute_names))
     labels = {name: number for number, name in enumerate(plan.class_names)}
     while batch := list(itertools.islice(pictures, embed.BATCH)):
         embeddings = _embedder(plan)(np.stack([p.view for p in batch])) if settings.embedder else [None] * len(batch)
@@ -138,6 +140,8 @@ def _encode(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, 
             }
             if embedding is not None:
                 example["embedding"] = embedding
+            if plan.attribute_names:
+                example["attributes"] = np.frombuffer(picture.reference.attributes, np.int8)
             if labels:
                 example["label"] = labels.get(picture.reference.label, record.UNLABELLED)
             yield picture, encode(example)

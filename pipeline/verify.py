@@ -113,6 +113,7 @@ def expected_features(dataset: Dataset) -> set[str]:
     """Names of the features that every record has."""
     names = {"id", "lab", "height", "width"}
     names |= {"embedding"} if dataset.embedder else set()
+    names |= {"attributes"} if dataset.manifest.get("attribute_names") else set()
     return names | ({"label"} if dataset.manifest["class_names"] else set())
 
 

@@ -5,6 +5,7 @@ The two make a run directory usable for colouring: the manifest says which embed
 
 import json
 import os
+import zipfile
 
 from pipeline import files
 from pipeline.errors import TintmillError
@@ -57,5 +58,5 @@ def load_model(run: str):
         raise TintmillError(f"--run={run}: no {MODEL} in it; let its `tintmill train` come to the end")
     try:
         return keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise TintmillError(f"{path} cannot be loaded ({str(error).splitlines()[0]}); train again") from error

@@ -28,6 +28,7 @@ flags.DEFINE_integer("max_pixels", 100_000_000, "Refuse pictures with more pixel
 
 def main(arguments: list[str]) -> None:
     pictures = list(list_inputs(arguments))
+    check_inputs_stay(pictures, FLAGS.output)
     limits = photo.Limits(max_pixels=FLAGS.max_pixels, min_side=1)
     _make_output(FLAGS.output)
     from pipeline.quiet import import_tensorflow
@@ -36,7 +37,8 @@ def main(arguments: list[str]) -> None:
     from model import colorizer
 
     colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights)
-    failed = sum(_colour_one(colorize, path, name, limits) is None for path, name in _progress(pictures))
+    taken: set[str] = set()
+    failed = sum(not _colour_one(colorize, path, name, limits, taken) for path, name in _progress(pictures))
     print(f"{len(pictures) - failed} of {len(pictures)} pictures coloured, in {FLAGS.output}")
     if failed:
         raise TintmillError(f"{failed} of {len(pictures)} pictures were not coloured; {_log_path()} says why")
@@ -65,6 +67,15 @@ def list_inputs(arguments: list[str]) -> Iterator[tuple[str, str]]:
         raise TintmillError(f"{', '.join(arguments)}: no files in it; wanted pictures")
 
 
+def check_inputs_stay(pictures: list[tuple[str, str]], output: str) -> None:
+    """Raises TintmillError where a coloured picture would be written over an input."""
+    inputs = {os.path.realpath(path) for path, _ in pictures}
+    for _, name in pictures:
+        target = os.path.realpath(os.path.join(output, name))
+        if target in inputs:
+            raise TintmillError(f"--output={output}: would write over the input {target}; give another folder")
+
+
 def output_name(name: str, picture_format: str) -> str:
     """The file name of the coloured picture: unchanged for JPEG and PNG named so, else with an extension added."""
     extension = os.path.splitext(name)[1].lower()
@@ -83,7 +94,8 @@ def encode(pixels, picture_format: str) -> bytes:
     return data.getvalue()
 
 
-def _colour_one(colorize, path: str, name: str, limits: photo.Limits) -> str | None:
+def _colour_one(colorize, path: str, name: str, limits: photo.Limits, taken: set[str]) -> bool:
+    """Colours a file and logs it; `taken` holds the names written so far."""
     try:
         data = _read(path)
         picture_format = photo.sniff(data)
@@ -91,12 +103,27 @@ def _colour_one(colorize, path: str, name: str, limits: photo.Limits) -> str | N
     except photo.Rejected as rejected:
         print(f"NOT COLOURED {path}: {rejected.code} ({photo.REASONS[rejected.code]})", file=sys.stderr)
         _log({"input": path, "output": None, "code": rejected.code})
-        return None
-    target = os.path.join(FLAGS.output, output_name(name, picture_format))
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    files.write(target, encode(pixels, picture_format))
+        return False
+    target = os.path.join(FLAGS.output, _free_name(output_name(name, picture_format), taken))
+    _write(target, encode(pixels, picture_format))
     _log({"input": path, "output": target, "code": "coloured"})
-    return target
+    return True
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    # Two inputs may come to one name (a/1.jpg and b/1.jpg, or a PNG named 1 beside 1.png): neither is lost.
+    while name in taken:
+        name += os.path.splitext(name)[1]
+    taken.add(name)
+    return name
+
+
+def _write(target: str, data: bytes) -> None:
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        files.write(target, data)
+    except OSError as error:
+        raise TintmillError(f"{target}: cannot be written: {error}; the pictures before it are done") from error
 
 
 def _read(path: str) -> bytes:

@@ -8,6 +8,7 @@ What a shard holds is decided by the plan; how the work is spread is the runner'
 every shard commits itself, and `dataset.publish` reads the reports.
 """
 
+import argparse
 import os
 import shlex
 import sys
@@ -17,8 +18,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipeline.errors import TintmillError
 from pipeline.plan import Plan, list_references, shard_of
 from pipeline.shard import build_shard
+
+LOCAL_RUNNER = "FnApiRunner"
 
 
 class BuildShard(beam.DoFn):
@@ -37,7 +41,7 @@ class BuildShard(beam.DoFn):
 def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
     """Builds and runs the pipeline, waiting for its end."""
     count = workers or os.cpu_count() or 1
-    local = runner == "FnApiRunner"
+    local = runner == LOCAL_RUNNER
     options = local_options(count, flags) if local else PipelineOptions([f"--runner={runner}", *flags])
     with beam.Pipeline(runner=local_runner(count) if local else None, options=options) as pipeline:
         references = (
@@ -55,6 +59,27 @@ def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
         )
 
 
+def check_flags(runner: str, flags: list[str]) -> None:
+    """Refuses flags that Beam would drop in silence: a misspelt flag of ours is one of them.
+
+    Other runners than this machine's may know more flags than Beam does, from their job server; they see to theirs.
+
+    Raises:
+      TintmillError: naming the flag.
+    """
+    parser = _OneLineParser(prog="beam", add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    for options in {PipelineOptions, *PipelineOptions.__subclasses__()}:
+        options._add_argparse_args(parser)  # the method that Beam documents for options of one's own
+    _, unknown = parser.parse_known_args(flags)
+    if unknown and runner == LOCAL_RUNNER:
+        raise TintmillError(f"{' '.join(unknown)}: no flag of `tintmill prepare`, nor of Beam")
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str):
+        raise TintmillError(f"a flag for Beam: {message}")
+
+
 def local_runner(workers: int) -> FnApiRunner:
     """This machine: in this process for one worker, else in worker processes.
 
@@ -63,7 +88,8 @@ def local_runner(workers: int) -> FnApiRunner:
     """
     if workers == 1:
         return FnApiRunner()
-    command = f"{shlex.quote(sys.executable)} -m pipeline.beam_worker"
+    # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the job itself ends its workers, without outcry.
+    command = f"trap '' INT TERM; exec {shlex.quote(sys.executable)} -m pipeline.beam_worker"
     return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 

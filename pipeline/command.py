@@ -33,7 +33,8 @@ def run(name: str, values: flags.FlagValues, main: Callable, argv: list[str], do
     try:
         rest = values([name, *argv], known_only=unknown == "pass")[1:]
     except flags.Error as error:
-        print(f"tintmill {name}: {error}; `tintmill {name} --help` lists the flags", file=sys.stderr)
+        found = " ".join(str(error).split())  # absl gives a line for each missing flag
+        print(f"tintmill {name}: error: {found}; `tintmill {name} --help` lists the flags", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -57,6 +58,14 @@ def quiet_libraries() -> None:
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
     for library in ("tensorflow", "absl", "apache_beam"):
         logging.getLogger(library).setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for what Beam logs, with tracebacks, about a TintmillError in a worker: `run` prints that, in one line."""
+    raised = record.exc_info[1] if record.exc_info else None
+    return not isinstance(raised, TintmillError) and "TintmillError" not in record.getMessage()
 
 
 def _terminate(signal_number, frame):

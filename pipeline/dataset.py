@@ -77,10 +77,13 @@ def open_dataset(folder: str) -> Dataset:
     try:
         manifest = json.loads(files.read(path))
         version = manifest["format_version"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise TintmillError(f"{path} is damaged ({error}); prepare the dataset again") from error
     if version != FORMAT_VERSION:
         raise TintmillError(f"{path} has format version {version}, this program reads {FORMAT_VERSION}")
+    missing = {"settings", "splits", "shards", "class_names", "embedder", "mean_ab"} - set(manifest)
+    if missing:
+        raise TintmillError(f"{path} is damaged (no {', '.join(sorted(missing))}); prepare the dataset again")
     return Dataset(folder, manifest)
 
 

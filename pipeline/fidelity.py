@@ -1,6 +1,7 @@
 """How far one 8-bit sRGB picture is from another: PSNR, SSIM, CIEDE2000.
 
-scikit-image computes, this fixes the protocol. It lives in the lowest room because prepare measures with it what the record's encoding costs.
+scikit-image computes, this fixes the protocol. It lives in the lowest room because prepare measures with it what the
+record's encoding costs.
 """
 
 import numpy as np

@@ -43,7 +43,7 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000
 _ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # MPO and TIFF hold pages; the first is the picture
 
 # What Pillow's decoders raise on hostile bytes (found by fuzzing: RuntimeError is AVIF's, IndexError and TypeError are
-# GIF's and TIFF's). Each `except` of it guards one call into Pillow, so that no mistake of ours is called a bad picture.
+# GIF's and TIFF's). Each `except` of it guards one Pillow call, so that no mistake of ours is called a bad picture.
 _DECODER_ERRORS = (
     *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, struct.error, zlib.error),

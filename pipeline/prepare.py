@@ -8,6 +8,7 @@ listed here go to Beam (`--runner=PortableRunner --job_endpoint=...`).
 
 import dataclasses
 import json
+import os
 import sys
 import threading
 
@@ -74,7 +75,10 @@ flags.DEFINE_string("runner", "FnApiRunner", "Beam runner; the default is this m
 
 def main(beam_flags: list[str]) -> None:
     settings = settings_from_flags()
+    _check_beam_flags(beam_flags)
     folder = files.join(files.absolute(FLAGS.output), settings.name, settings.version)
+    if settings.source != "tfds":  # that one reads a single dataset of its folder
+        _check_apart(files.absolute(FLAGS.input), folder)
     the_plan = plan.make_plan(settings, files.absolute(FLAGS.input), folder)
     for note in the_plan.notes:
         _say(f"NOTE: {note}")
@@ -83,7 +87,10 @@ def main(beam_flags: list[str]) -> None:
     _say(f"{sum(dict(the_plan.counts).values())} files, {len(the_plan.shard_keys())} shards, {todo} to build")
     if todo:
         build(the_plan, beam_flags)
-    made = dataset.publish(the_plan, FLAGS.max_reject_fraction)
+    try:
+        made = dataset.publish(the_plan, FLAGS.max_reject_fraction)
+    except OSError as error:
+        raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
     _summarise(made)
 
 
@@ -119,6 +126,22 @@ def _source_options() -> SourceOptions:
     for name in ("labels", "label_names", "synsets"):
         values[name] = values[name] and files.absolute(values[name])
     return SourceOptions(**values)
+
+
+def _check_beam_flags(beam_flags: list[str]) -> None:
+    if beam_flags:
+        from pipeline.beam_job import check_flags  # importing Beam takes seconds
+
+        check_flags(FLAGS.runner, beam_flags)
+
+
+def _check_apart(root: str, folder: str) -> None:
+    if files.is_pattern(root):
+        root = files.pattern_root(root) if "**" in root else root
+    # Links resolved: the next listing would find the dataset's own files among the pictures.
+    inner, outer = (path if files.is_remote(path) else os.path.realpath(path) for path in (folder, root))
+    if inner == outer or inner.startswith(outer.rstrip("/") + "/"):
+        raise TintmillError(f"--output={FLAGS.output} lies inside --input={FLAGS.input}; wanted a folder outside of it")
 
 
 def begin(the_plan: plan.Plan) -> None:
@@ -200,7 +223,7 @@ def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     ours = [line for line in lines if "TintmillError: " in line]
     text = (ours or lines or [type(error).__name__])[-1 if not ours else 0]
-    return text.split("TintmillError: ")[-1]
+    return text.split("TintmillError: ")[-1].split(" [while running")[0]
 
 
 def run_command(argv: list[str]) -> int:

@@ -43,9 +43,15 @@ def build_shard(plan: Plan, split: str, index: int, references: list[Reference])
     """Builds and commits a shard, unless it is committed already; returns its report.
 
     Raises:
-      TintmillError: this worker's libraries are not the plan's.
-      OSError: the output cannot be written.
+      TintmillError: this worker's libraries are not the plan's, or the output cannot be written.
     """
+    try:
+        return _build_shard(plan, split, index, references)
+    except OSError as error:  # of the output: a picture that cannot be read is a reject
+        raise TintmillError(f"{plan.folder} cannot be written: {error}") from error
+
+
+def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]) -> dict:
     committed = read_committed(plan, split, index)
     if committed:
         return committed

@@ -128,7 +128,8 @@ class Log:
             self._id_file = _continue_log(path, start, lambda line: json.loads(line)["step"])
         self._board = tf.summary.create_file_writer(os.path.join(run, "tensorboard"))
         self._tf = tf
-        self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1)
+        pace = 0.1 if sys.stderr.isatty() else 30.0  # seconds between lines: a log file wants few
+        self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1, mininterval=pace)
 
     def write(self, step: int, losses: np.ndarray, records: np.ndarray, seconds: float) -> None:
         """Logs the steps `step`.. of one call: the mean of their losses, and their records."""
@@ -145,8 +146,8 @@ class Log:
         with self._board.as_default():
             self._tf.summary.scalar("loss", loss, step=last)
             self._tf.summary.scalar("pictures_per_second", rate, step=last)
+        self._bar.set_postfix_str(f"loss {loss:.5f}, {rate:.1f} pictures/s", refresh=False)
         self._bar.update(len(losses))
-        self._bar.set_postfix_str(f"loss {loss:.5f}, {rate:.1f} pictures/s")
 
     def close(self) -> None:
         self._bar.close()

@@ -1,0 +1,84 @@
+"""A trained network on disk: whole, absent, damaged."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from model import artefact, networks
+from pipeline.errors import TintmillError
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A run directory with an untrained network; the directory and the network."""
+    run = tmp_path_factory.mktemp("artefact")
+    network = networks.build("koalarization", 10)
+    artefact.save_model(str(run), network)
+    artefact.save_dataset(str(run), {"embedder": None, "settings": {"size": 16}})
+    return run, network
+
+
+def damaged_copy(saved, tmp_path, damage) -> str:
+    data = bytearray((saved[0] / artefact.MODEL).read_bytes())
+    (tmp_path / artefact.MODEL).write_bytes(damage(data))
+    return str(tmp_path)
+
+
+def flip(data: bytearray, position: int) -> bytearray:
+    data[position] ^= 0x55
+    return data
+
+
+def test_a_saved_network_answers_as_before(saved):
+    run, network = saved
+    inputs = {"l": np.full((1, 9, 20, 1), 0.3, np.float32), "embedding": np.ones((1, 10), np.float32)}
+    loaded = artefact.load_model(str(run))
+    np.testing.assert_array_equal(np.asarray(loaded(inputs)["ab"]), np.asarray(network(inputs)["ab"]))
+    assert artefact.load_dataset(str(run)) == {"embedder": None, "settings": {"size": 16}}
+    assert sorted(path.name for path in run.iterdir()) == [artefact.DATASET, artefact.MODEL]
+
+
+def test_an_interrupted_save_leaves_the_old_network(saved, tmp_path, monkeypatch):
+    run = damaged_copy(saved, tmp_path, lambda data: data)
+    before = (tmp_path / artefact.MODEL).read_bytes()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(artefact.os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        artefact.save_model(run, keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    assert (tmp_path / artefact.MODEL).read_bytes() == before
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1000, -1])
+def test_a_cut_network_is_an_error_that_names_the_file(saved, tmp_path, kept):
+    run = damaged_copy(saved, tmp_path, lambda data: data[:kept])
+    with pytest.raises(TintmillError, match=r"model\.keras cannot be loaded"):
+        artefact.load_model(run)
+
+
+@pytest.mark.parametrize("position", [1000, 5000, 2_000_000, 20_000_000])
+def test_a_flipped_byte_is_an_error_that_names_the_file(saved, tmp_path, position):
+    run = damaged_copy(saved, tmp_path, lambda data: flip(data, position))
+    with pytest.raises(TintmillError, match=r"model\.keras cannot be loaded"):
+        artefact.load_model(run)
+
+
+def test_a_run_without_a_network_yet_says_so(saved, tmp_path):
+    shutil.copy(saved[0] / artefact.DATASET, tmp_path)
+    with pytest.raises(TintmillError, match=r"no model\.keras in it; let its `tintmill train` come to the end"):
+        artefact.load_model(str(tmp_path))
+
+
+def test_a_folder_that_is_no_run_says_so(tmp_path):
+    with pytest.raises(TintmillError, match=r"no dataset\.json in it; wanted a directory that `tintmill train` made"):
+        artefact.load_dataset(str(tmp_path))
+
+
+def test_a_damaged_manifest_is_named(tmp_path):
+    (tmp_path / artefact.DATASET).write_text('{"embedder": ')
+    with pytest.raises(TintmillError, match=r"dataset\.json is damaged"):
+        artefact.load_dataset(str(tmp_path))

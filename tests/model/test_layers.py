@@ -1,0 +1,69 @@
+"""The layers that Keras does not have."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from model.layers import CropLike, FuseVector
+
+RANDOM = np.random.default_rng(0)
+
+
+def features_and_vector(batch: int = 2, channels: int = 5, length: int = 7) -> list:
+    shapes = (batch, 4, 3, channels), (batch, length)
+    return [RANDOM.normal(0, 1, shape).astype(np.float32) for shape in shapes]
+
+
+def repeat_concatenate_convolve(fuse: FuseVector, features, vector):
+    """What `fuse` promises to equal, spelt out with Keras' own layers and the same kernel."""
+    height, width = features.shape[1:3]
+    repeated = np.tile(vector[:, None, None, :], (1, height, width, 1))
+    convolution = layers.Conv2D(fuse.units, 1, activation="relu")
+    joined = np.concatenate([features, repeated], axis=-1)
+    convolution.build(joined.shape)
+    convolution.set_weights([np.asarray(fuse.kernel), np.asarray(fuse.bias)])
+    return np.asarray(convolution(joined))
+
+
+def test_fusion_equals_repeat_concatenate_convolve():
+    features, vector = features_and_vector()
+    fuse = FuseVector(6)
+    fuse.build([features.shape, vector.shape])
+    fuse.bias.assign(RANDOM.normal(0, 1, 6))
+    wanted = repeat_concatenate_convolve(fuse, features, vector)
+    assert (wanted > 0).any()
+    assert (wanted == 0).any()
+    np.testing.assert_allclose(np.asarray(fuse([features, vector])), wanted, atol=1e-5)
+
+
+def test_fusion_starts_at_the_scale_of_the_concatenated_convolution():
+    fuse = FuseVector(256)
+    fuse.build([(None, 8, 8, 256), (None, 1001)])
+    limit = np.sqrt(6 / (256 + 1001 + 256))  # Glorot uniform of the joined kernel
+    kernel = np.abs(np.asarray(fuse.kernel))
+    assert kernel.shape == (1, 1, 1257, 256)
+    for part in (kernel[:, :, :256], kernel[:, :, 256:]):
+        assert 0.99 * limit < part.max() <= limit
+
+
+def test_fusion_tells_its_shape_before_it_runs():
+    assert FuseVector(6).compute_output_shape([(None, 9, 11, 5), (None, 7)]) == (None, 9, 11, 6)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (None, None)])
+def test_fusion_and_crop_survive_saving(tmp_path, size):
+    features, vector = keras.Input((*size, 5), name="f"), keras.Input((7,), name="v")
+    fused = FuseVector(6)([layers.UpSampling2D()(features), vector])
+    model = keras.Model([features, vector], CropLike()([fused, features]))
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    inputs = [RANDOM.normal(0, 1, (2, 4, 4, 5)).astype(np.float32), features_and_vector()[1]]
+    assert loaded(inputs).shape == (2, 4, 4, 6)
+    np.testing.assert_array_equal(np.asarray(loaded(inputs)), np.asarray(model(inputs)))
+
+
+def test_crop_keeps_the_upper_left_corner():
+    large = np.arange(2 * 8 * 8 * 3).reshape(2, 8, 8, 3)
+    cropped = CropLike()([large, np.zeros((2, 5, 7, 1))])
+    np.testing.assert_array_equal(np.asarray(ops.cast(cropped, "int64")), large[:, :5, :7])

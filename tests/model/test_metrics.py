@@ -1,0 +1,131 @@
+"""The scores, against published tables, formulas by hand, and scikit-image."""
+
+import numpy as np
+import pytest
+from skimage.color import deltaE_ciede2000
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from model import metrics
+from pipeline import fidelity, lab
+from tests.helpers import photo_pixels
+
+# Sharma, Wu, Dalal 2005, "The CIEDE2000 Color-Difference Formula", Table 1: L1 a1 b1, L2 a2 b2, dE00.
+SHARMA = """
+50.0000 2.6772 -79.7751 50.0000 0.0000 -82.7485 2.0425
+50.0000 3.1571 -77.2803 50.0000 0.0000 -82.7485 2.8615
+50.0000 2.8361 -74.0200 50.0000 0.0000 -82.7485 3.4412
+50.0000 -1.3802 -84.2814 50.0000 0.0000 -82.7485 1.0000
+50.0000 -1.1848 -84.8006 50.0000 0.0000 -82.7485 1.0000
+50.0000 -0.9009 -85.5211 50.0000 0.0000 -82.7485 1.0000
+50.0000 0.0000 0.0000 50.0000 -1.0000 2.0000 2.3669
+50.0000 -1.0000 2.0000 50.0000 0.0000 0.0000 2.3669
+50.0000 2.4900 -0.0010 50.0000 -2.4900 0.0009 7.1792
+50.0000 2.4900 -0.0010 50.0000 -2.4900 0.0010 7.1792
+50.0000 2.4900 -0.0010 50.0000 -2.4900 0.0011 7.2195
+50.0000 2.4900 -0.0010 50.0000 -2.4900 0.0012 7.2195
+50.0000 -0.0010 2.4900 50.0000 0.0009 -2.4900 4.8045
+50.0000 -0.0010 2.4900 50.0000 0.0010 -2.4900 4.8045
+50.0000 -0.0010 2.4900 50.0000 0.0011 -2.4900 4.7461
+50.0000 2.5000 0.0000 50.0000 0.0000 -2.5000 4.3065
+50.0000 2.5000 0.0000 73.0000 25.0000 -18.0000 27.1492
+50.0000 2.5000 0.0000 61.0000 -5.0000 29.0000 22.8977
+50.0000 2.5000 0.0000 56.0000 -27.0000 -3.0000 31.9030
+50.0000 2.5000 0.0000 58.0000 24.0000 15.0000 19.4535
+50.0000 2.5000 0.0000 50.0000 3.1736 0.5854 1.0000
+50.0000 2.5000 0.0000 50.0000 3.2972 0.0000 1.0000
+50.0000 2.5000 0.0000 50.0000 1.8634 0.5757 1.0000
+50.0000 2.5000 0.0000 50.0000 3.2592 0.3350 1.0000
+60.2574 -34.0099 36.2677 60.4626 -34.1751 39.4387 1.2644
+63.0109 -31.0961 -5.8663 62.8187 -29.7946 -4.0864 1.2630
+61.2901 3.7196 -5.3901 61.4292 2.2480 -4.9620 1.8731
+35.0831 -44.1164 3.7933 35.0232 -40.0716 1.5901 1.8645
+22.7233 20.0904 -46.6940 23.0331 14.9730 -42.5619 2.0373
+36.4612 47.8580 18.3852 36.2715 50.5065 21.2231 1.4146
+90.8027 -2.0831 1.4410 91.1528 -1.6435 0.0447 1.4441
+90.9257 -0.5406 -0.9208 88.6381 -0.8985 -0.7239 1.5381
+6.7747 -0.2908 -2.4247 5.8714 -0.0985 -2.2286 0.6377
+2.0776 0.0795 -1.1350 0.9033 -0.0636 -0.5514 0.9082
+"""
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    """A picture and a noisy copy."""
+    truth = photo_pixels(3)
+    noise = np.random.default_rng(0).normal(0, 12, truth.shape)
+    return truth, np.clip(truth + noise, 0, 255).astype(np.uint8)
+
+
+def test_ciede2000_is_that_of_sharma():
+    table = np.array([line.split() for line in SHARMA.split("\n") if line], float)
+    assert table.shape == (34, 7)
+    np.testing.assert_allclose(deltaE_ciede2000(table[:, :3], table[:, 3:6]), table[:, 6], atol=5e-5)
+
+
+def test_ciede2000_of_pictures_is_the_mean_over_their_pixels():
+    """Half of the picture turns from grey 50 to grey 54 (L* alone, where dE00 is dL / S_L), the other half stays."""
+    truth, changed = (np.full((4, 6, 3), 119, np.uint8) for _ in range(2))
+    changed[:2] = 129
+    first, second = (float(lab.rgb_to_lab(picture)[0, 0, 0]) for picture in (truth, changed))
+    square = ((first + second) / 2 - 50) ** 2
+    difference = (second - first) / (1 + 0.015 * square / np.sqrt(20 + square))
+    assert fidelity.ciede2000(truth, changed) == pytest.approx(difference / 2, abs=1e-3)
+
+
+def test_psnr_is_that_of_scikit_image(pair):
+    assert fidelity.psnr(*pair) == pytest.approx(peak_signal_noise_ratio(*pair, data_range=255))
+
+
+def test_psnr_of_an_error_by_hand():
+    """One of the twelve values is off by 6: MSE 3."""
+    truth = np.full((2, 2, 3), 100, np.uint8)
+    off = truth.copy()
+    off[1, 0, 2] = 106
+    assert fidelity.psnr(truth, off) == pytest.approx(10 * np.log10(255**2 / 3))
+
+
+def test_ssim_is_the_gaussian_one_of_eleven_pixels(pair):
+    # truncate 3.5 of sigma 1.5 is a radius of 5: 11x11.
+    wanted = structural_similarity(
+        *pair, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=2, data_range=255
+    )
+    uniform = structural_similarity(*pair, channel_axis=2, data_range=255)
+    assert fidelity.ssim(*pair) == pytest.approx(wanted)
+    assert abs(wanted - uniform) > 1e-3
+
+
+def test_colourfulness_is_the_published_formula():
+    """Two pixels, red (200, 0, 0) and blue (0, 0, 100): rg = 200, 0; yb = 100, -100."""
+    picture = np.array([[[200, 0, 0], [0, 0, 100]]], np.uint8)
+    signed = np.sqrt(100**2 + 100**2) + 0.3 * np.sqrt(100**2 + 0)
+    absolute = np.sqrt(100**2 + 0) + 0.3 * np.sqrt(100**2 + 100**2)
+    assert metrics.colourfulness(picture) == pytest.approx(signed)
+    assert metrics.colourfulness(picture, absolute=True) == pytest.approx(absolute)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "wanted"),
+    [((90, 90, 90), 0), ((255, 0, 0), 0.3 * np.hypot(255, 127.5)), ((0, 0, 255), 0.3 * 255)],
+)
+def test_colourfulness_of_one_colour_is_its_mean_alone(pixel, wanted):
+    assert metrics.colourfulness(np.full((5, 4, 3), pixel, np.uint8)) == pytest.approx(wanted)
+
+
+def test_infinite_psnrs_are_counted_and_left_out():
+    truth = photo_pixels(0)
+    scores = [metrics.score(truth, truth), metrics.score(truth, truth // 2)]
+    row = metrics.summarise(scores)
+    assert (row["pictures"], row["infinite_psnr"]) == (2, 1)
+    assert row["psnr"] == scores[1]["psnr"]
+    assert row["ssim"] == pytest.approx((1 + scores[1]["ssim"]) / 2)
+    assert row["ciede2000"] == pytest.approx(scores[1]["ciede2000"] / 2)
+
+
+def test_only_infinite_psnrs_have_no_mean():
+    row = metrics.summarise([metrics.score(photo_pixels(0), photo_pixels(0))])
+    assert row["psnr"] is None
+    assert row["infinite_psnr"] == 1
+
+
+def test_every_score_has_its_name():
+    assert tuple(metrics.score(photo_pixels(0), photo_pixels(1))) == metrics.NAMES

@@ -172,6 +172,13 @@ def remove_leftovers(folder: str) -> None:
                 os.remove(os.path.join(folder, name))
 
 
+def list_names(folder: str) -> list[str]:
+    """What lies directly in a folder, files and folders, sorted; in a bucket by listing all below it."""
+    if is_remote(folder):
+        return sorted({entry.name.split("/")[0] for entry in list_files(folder)})
+    return sorted(os.listdir(folder))
+
+
 def list_files(root: str) -> Iterator[FileStat]:
     """Everything below `root` that is not a folder, in a stable order. Links to folders are not followed (loops).
 

@@ -68,7 +68,7 @@ def members(path: str) -> Iterator[Reference]:
             listed = tar_members(f, path, entry.modified)
         else:
             listed = _targz_members(f, path, entry.modified)
-        yield from _refuse_duplicates(listed)
+        yield from refuse_duplicates(listed)
 
 
 def tar_members(
@@ -145,7 +145,7 @@ def _refused_name(name: str) -> str | None:
     return "unsafe_member" if not name or re.match(r"[/\\]|[A-Za-z]:[/\\]", name) else None
 
 
-def _refuse_duplicates(listed: Iterator[Reference]) -> Iterator[Reference]:
+def refuse_duplicates(listed: Iterator[Reference]) -> Iterator[Reference]:
     """Of several members with one name, the first is taken: which one an unpacker would keep, no standard says."""
     seen: set[str] = set()
     for reference in listed:

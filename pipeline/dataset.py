@@ -123,9 +123,10 @@ def make_manifest(plan: Plan, reports: list[dict]) -> dict:
         "settings": plan.settings.to_json(),
         "fingerprint": plan.fingerprint,
         "source": {"kind": plan.settings.source, "input": plan.input, "listing_sha256": plan.inputs},
-        "split_rule": "the source's own" if plan.settings.source != "folder" else "blake2b of the id, in given shares",
+        "split_rule": plan.split_rule,
         "versions": dict(plan.versions),
         "class_names": list(plan.class_names),
+        "attribute_names": list(plan.attribute_names),
         "splits": {split: _total(reports, split, "records") for split, _ in plan.counts},
         "shards": shards,
         "pictures": {
@@ -194,7 +195,7 @@ def _write_tfds_metadata(plan: Plan, manifest: dict) -> None:
         info = tfds.core.DatasetInfo(
             builder=identity,
             description=f"Lab records of {settings.size}x{settings.size} pictures, encoding {settings.encoding}.",
-            features=record.features(settings, plan.class_names, dimension),
+            features=record.features(settings, plan.class_names, dimension, plan.attribute_names),
         )
         info.set_file_format("tfrecord")
         info.set_splits(tfds.core.SplitDict([_split_info(tfds, plan, manifest, folder, s) for s in manifest["splits"]]))

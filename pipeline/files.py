@@ -5,8 +5,10 @@ importing Beam takes 5 s, and `verify` and `peek` on a local dataset should star
 """
 
 import contextlib
+import glob
 import os
-import stat
+import re
+import stat as stat_module
 import uuid
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -53,10 +55,56 @@ def read(path: str) -> bytes:
     Raises:
       OSError: it cannot be read; also for pipes and devices, which would block or never end.
     """
-    if not is_remote(path) and not stat.S_ISREG(os.stat(path).st_mode):
+    if not is_remote(path) and not stat_module.S_ISREG(os.stat(path).st_mode):
         raise OSError(f"{path} is not a regular file")
     with open_read(path) as f:
         return f.read()
+
+
+def stat(path: str) -> FileStat:
+    """One file, named by its path's last part.
+
+    Raises:
+      OSError: there is none, or it is no regular file.
+    """
+    name = path.rstrip("/").rpartition("/")[2]
+    if is_remote(path):
+        matches = _filesystems().match([path])[0].metadata_list
+        if not matches:
+            raise FileNotFoundError(path)
+        return FileStat(name, path, matches[0].size_in_bytes, matches[0].last_updated_in_seconds or 0.0)
+    info = os.stat(path)
+    if not stat_module.S_ISREG(info.st_mode):
+        raise OSError(f"{path} is not a regular file")
+    return FileStat(name, path, info.st_size, info.st_mtime)
+
+
+def is_pattern(path: str) -> bool:
+    """Whether `path` is a glob pattern; an existing file with a * in its name is not."""
+    return any(sign in path for sign in "*?[") and (is_remote(path) or not os.path.lexists(path))
+
+
+def match(pattern: str) -> Iterator[FileStat]:
+    """What a glob pattern matches and is no folder, in a stable order; names are relative to its first fixed folders.
+
+    `**` matches any number of folders. A local pattern does not match names that begin with a dot.
+    """
+    root = pattern_root(pattern)
+    if is_remote(pattern):
+        found = _filesystems().match([pattern])[0].metadata_list
+        entries = ((m.path, m.size_in_bytes, m.last_updated_in_seconds or 0.0) for m in found)
+    else:
+        paths = (path for path in glob.iglob(pattern, recursive=True) if not os.path.isdir(path))
+        entries = ((path, info.st_size, info.st_mtime) for path in paths for info in [_stat_or_lstat(path)])
+    for path, size_in_bytes, modified in sorted(entries):
+        if not path.endswith("/"):
+            yield FileStat(path[len(root) :].lstrip("/"), path, size_in_bytes, modified)
+
+
+def pattern_root(pattern: str) -> str:
+    """The folders of a pattern before its first wildcard: gs://bucket/a/*/x.jpg -> gs://bucket/a."""
+    fixed = re.split(r"[*?\[]", pattern)[0]
+    return fixed.rpartition("/")[0] or "/"
 
 
 def exists(path: str) -> bool:
@@ -124,6 +172,13 @@ def remove_leftovers(folder: str) -> None:
                 os.remove(os.path.join(folder, name))
 
 
+def list_names(folder: str) -> list[str]:
+    """What lies directly in a folder, files and folders, sorted; in a bucket by listing all below it."""
+    if is_remote(folder):
+        return sorted({entry.name.split("/")[0] for entry in list_files(folder)})
+    return sorted(os.listdir(folder))
+
+
 def list_files(root: str) -> Iterator[FileStat]:
     """Everything below `root` that is not a folder, in a stable order. Links to folders are not followed (loops).
 
@@ -138,9 +193,14 @@ def list_files(root: str) -> Iterator[FileStat]:
         for name in sorted(names):
             path = os.path.join(folder, name)
             with contextlib.suppress(FileNotFoundError):  # deleted while we list: it was never there
-                info = os.lstat(path) if not os.path.exists(path) else os.stat(path)
+                info = _stat_or_lstat(path)
                 relative = os.path.relpath(path, root).replace(os.sep, "/")
                 yield FileStat(relative, path, info.st_size, info.st_mtime)
+
+
+def _stat_or_lstat(path: str) -> os.stat_result:
+    """Of the link itself where it leads nowhere."""
+    return os.stat(path) if os.path.exists(path) else os.lstat(path)
 
 
 def _list_remote(root: str) -> Iterator[FileStat]:

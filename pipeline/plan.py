@@ -4,6 +4,7 @@ Split, shard and order within a shard are hashes of the picture's id, so they de
 other pictures, and classes are mixed in every shard. The number of shards follows from the number of pictures.
 """
 
+import collections
 import dataclasses
 import hashlib
 import heapq
@@ -16,6 +17,8 @@ from pipeline.errors import TintmillError
 from pipeline.settings import Settings, fingerprint
 from pipeline.sources import SOURCES, Reference
 
+OFFICIAL_SPLITS = ("train", "val", "test")  # names and order of the splits that a source may bring itself
+
 # Libraries whose version can change a shard's bytes.
 _LIBRARIES = ("tintmill", "numpy", "pillow", "tensorflow", "keras", "tensorflow-datasets", "protobuf")
 
@@ -24,9 +27,10 @@ _LIBRARIES = ("tintmill", "numpy", "pillow", "tensorflow", "keras", "tensorflow-
 class Plan:
     """What every worker is told. `input` and `folder` are paths; all else decides the bytes.
 
-    `counts`: pictures of each split. `limit_hash`: pictures with a greater hash are left out by --limit.
+    `counts`: pictures of each split. `limits`: by group (see `_group`), pictures with a greater hash are left out.
     `excluded`: (split, shard, ids) of pictures to leave out as duplicates; None while that is not known yet.
     `inputs`: order-independent digest of the listing. `weights_file`: sha256 of the embedder's weights file, if any.
+    `attribute_names`: of the records' attributes, if the source has any. `notes`: what the source wants said.
     """
 
     settings: Settings
@@ -34,10 +38,12 @@ class Plan:
     folder: str
     class_names: tuple[str, ...]
     counts: tuple[tuple[str, int], ...]
-    limit_hash: int | None
+    limits: tuple[tuple[str, int], ...]
     inputs: str
     weights_file: str | None
     versions: tuple[tuple[str, str], ...]
+    attribute_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     excluded: tuple[tuple[str, int, tuple[str, ...]], ...] | None = None
 
     def excluded_ids(self, split: str, index: int) -> list[str]:
@@ -58,11 +64,21 @@ class Plan:
     def report_path(self, split: str, index: int) -> str:
         return self.path("reports", f"{split}-{index:05d}.json")
 
+    @property
+    def split_rule(self) -> str:
+        """In words, how pictures came to their splits."""
+        shares = ", ".join(f"{name}:{share:g}" for name, share in self.settings.splits)
+        official = [name for name, _ in self.counts if name not in dict(self.settings.splits)]
+        others = "the rest" if official else "all"
+        rule = f"{others} by blake2b of the id, in shares {shares}"
+        return f"{', '.join(official)}: the source's own; {rule}" if official else rule
+
     def to_json(self) -> dict:
         """What must be equal for two runs to write the same dataset; no paths."""
         return {
             "settings": self.settings.to_json(),
             "class_names": list(self.class_names),
+            "attribute_names": list(self.attribute_names),
             "pictures": dict(self.counts),
             "inputs": self.inputs,
             "weights_file_sha256": self.weights_file,
@@ -75,36 +91,56 @@ class Plan:
 
 
 def make_plan(settings: Settings, root: str, folder: str) -> Plan:
-    """Lists the source once (twice with --limit) and counts.
+    """Lists the source once (twice with a limit) and counts.
 
     Raises:
-      TintmillError: nothing there, nothing left, or classes that do not exist.
+      TintmillError: nothing there, nothing left, or classes or splits that do not exist.
     """
     source = SOURCES[settings.source]
-    source.check(root)
     try:
-        limit_hash = _limit_hash(settings, source.references(root))
-        counts, labels, digest = _count(settings, limit_hash, source.references(root))
+        about = source.describe(root, settings)
+        if settings.splits is None:
+            settings = dataclasses.replace(settings, splits=about.splits)
+        limits = _limits(settings, source.references(root, settings))
+        counts, labels, digest = _count(settings, limits, source.references(root, settings))
     except OSError as error:
         raise TintmillError(f"--input={root}: cannot be listed: {error}") from error
-    missing = set(settings.classes) - labels
-    if missing:
-        found = {reference.label for reference in source.references(root)} - {None}
-        raise TintmillError(f"--classes: {sorted(missing)} not among the classes found, {sorted(found)[:20]}")
+    class_names = _class_names(settings, root, labels, about.class_names)
     if not sum(counts.values()):
         raise TintmillError(f"--input={root}: no files in it; wanted a folder of pictures")
+    _check_splits(settings, counts)
     weights = settings.embedder.weights if settings.embedder else "random"
     return Plan(
         settings=settings,
         input=root,
         folder=folder,
-        class_names=tuple(sorted(labels)),
+        class_names=class_names,
         counts=tuple(counts.items()),
-        limit_hash=limit_hash,
+        limits=tuple(sorted(limits.items())),
         inputs=f"{digest:064x}",
         weights_file=None if weights in ("imagenet", "random") else hashlib.sha256(files.read(weights)).hexdigest(),
         versions=installed_versions(),
+        attribute_names=about.attribute_names,
+        notes=about.notes,
     )
+
+
+def _class_names(settings: Settings, root: str, labels: set[str], listed: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The source's own list, so that class numbers do not depend on a limit; else the classes found, sorted."""
+    missing = set(settings.classes) - (labels if listed is None else set(listed))
+    if missing:
+        everything = SOURCES[settings.source].references(root, settings)
+        found = listed or sorted({reference.label for reference in everything} - {None})
+        raise TintmillError(f"--classes: {sorted(missing)} not among the classes found, {list(found)[:20]}")
+    if listed is None:
+        return tuple(sorted(labels))
+    return tuple(name for name in listed if not settings.classes or name in settings.classes)
+
+
+def _check_splits(settings: Settings, counts: dict[str, int]) -> None:
+    unknown = [name for name, _ in settings.limit_per_split if name not in counts]
+    if unknown:
+        raise TintmillError(f"--limit_per_split: {', '.join(unknown)} is no split here; there are {', '.join(counts)}")
 
 
 def installed_versions() -> tuple[tuple[str, str], ...]:
@@ -114,8 +150,9 @@ def installed_versions() -> tuple[tuple[str, str], ...]:
 
 def list_references(plan: Plan) -> Iterator[Reference]:
     """The references that belong to the plan, in listing order."""
-    for reference in SOURCES[plan.settings.source].references(plan.input):
-        if _selected(plan.settings, plan.limit_hash, reference):
+    limits = dict(plan.limits)
+    for reference in SOURCES[plan.settings.source].references(plan.input, plan.settings):
+        if _selected(plan.settings, limits, reference):
             yield reference
 
 
@@ -138,8 +175,8 @@ def split_of(settings: Settings, reference: Reference) -> str:
 
 
 def in_shard_order(references: Iterable[Reference]) -> list[Reference]:
-    """By hash of the id: mixed, and the same for every listing order. Same ids stay neighbours."""
-    return sorted(references, key=lambda r: (hash64("order", r.id), r.id, r.path))
+    """By hash of the id: mixed, and the same for every listing order. Same ids stay neighbours, refused ones last."""
+    return sorted(references, key=lambda r: (hash64("order", r.id), r.id, r.refused is not None, r.path, r.offset))
 
 
 def hash64(purpose: str, text: str) -> int:
@@ -229,29 +266,69 @@ def _changed(plan: Plan) -> str:
     return f"{sum(dict(plan.counts).values())} pictures now, others before"
 
 
-def _selected(settings: Settings, limit_hash: int | None, reference: Reference) -> bool:
+def _selected(settings: Settings, limits: dict[str, int], reference: Reference) -> bool:
     if settings.classes and reference.label not in settings.classes:
         return False
-    return limit_hash is None or hash64("limit", reference.id) <= limit_hash
+    limit = limits.get(_group(settings, reference)) if limits else None
+    return limit is None or hash64("limit", reference.id) <= limit
 
 
-def _limit_hash(settings: Settings, references: Iterator[Reference]) -> int | None:
-    if not settings.limit:
-        return None
-    hashes = (hash64("limit", r.id) for r in references if _selected(settings, None, r))
-    return max(heapq.nsmallest(settings.limit, hashes), default=0)
+def _group(settings: Settings, reference: Reference) -> str:
+    """What a limit counts within: everything, a class (of an official split; no class is one too), or a split."""
+    if settings.limit_per_class:
+        return json.dumps([reference.split, reference.label])
+    return split_of(settings, reference) if settings.limit_per_split else "all"
 
 
-def _count(settings: Settings, limit_hash: int | None, references: Iterator[Reference]):
-    counts = {name: 0 for name, _ in settings.splits}
+def _limits(settings: Settings, references: Iterator[Reference]) -> dict[str, int]:
+    """By group, the greatest hash within its limit; a group without limit is not in it."""
+    wanted = dict(settings.limit_per_split)
+    everywhere = settings.limit or settings.limit_per_class
+    if not (wanted or everywhere):
+        return {}
+    smallest: dict[str, list[int]] = {}  # heaps of negative hashes, so that the greatest kept one comes first
+    for reference in references:
+        group = _group(settings, reference)
+        number = everywhere or wanted.get(group)
+        if number and _selected(settings, {}, reference):
+            _keep_smallest(smallest.setdefault(group, []), hash64("limit", reference.id), number)
+    return {group: -heap[0] for group, heap in smallest.items()}
+
+
+def _keep_smallest(heap: list[int], value: int, number: int) -> None:
+    if len(heap) < number:
+        heapq.heappush(heap, -value)
+    elif value < -heap[0]:
+        heapq.heapreplace(heap, -value)
+
+
+def _count(settings: Settings, limits: dict[str, int], references: Iterator[Reference]):
+    """({split: pictures}, class names found, digest of the listing); official splits come after those of shares."""
+    counts = collections.Counter({name: 0 for name, _ in settings.splits})
     labels: set[str] = set()
+    official: set[str] = set()
     digest = 0
     for reference in references:
-        if not _selected(settings, limit_hash, reference):
+        if not _selected(settings, limits, reference):
             continue
         counts[split_of(settings, reference)] += 1
         if reference.label is not None:
             labels.add(reference.label)
-        line = json.dumps([reference.id, reference.size, reference.modified, reference.label, reference.split])
-        digest += int.from_bytes(hashlib.sha256(line.encode()).digest(), "big")  # a sum knows no order
-    return counts, labels, digest % 2**256
+        if reference.split is not None:
+            official.add(reference.split)
+        digest += int.from_bytes(hashlib.sha256(_digest_line(reference)).digest(), "big")  # a sum knows no order
+    both = official & set(dict(settings.splits))
+    if both:
+        found = ", ".join(sorted(both))
+        raise TintmillError(
+            f"--splits: found {found}, which the source has itself; wanted shares of the rest, train:1 for example"
+        )
+    names = [name for name, _ in settings.splits] + [name for name in OFFICIAL_SPLITS if name in official]
+    return {name: counts[name] for name in names}, labels, digest % 2**256
+
+
+def _digest_line(reference: Reference) -> bytes:
+    line = [reference.id, reference.size, reference.modified, reference.label, reference.split]
+    if reference.kind != "file" or reference.refused or reference.attributes:
+        line += [reference.kind, reference.crc, reference.refused, reference.attributes.hex()]
+    return json.dumps(line).encode()

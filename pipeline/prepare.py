@@ -18,14 +18,16 @@ from pipeline import command, dataset, duplicates, embed, files, plan
 from pipeline.errors import TintmillError
 from pipeline.lab import ENCODINGS
 from pipeline.photo import FITS
-from pipeline.settings import EmbedderSettings, Settings, parse_splits
+from pipeline.settings import EmbedderSettings, Settings, SourceOptions, parse_limits, parse_splits
 from pipeline.sources import SOURCES
 
 FLAGS = flags.FlagValues()
 _D = Settings(name="defaults")
 
 flags.DEFINE_enum("source", _D.source, list(SOURCES), "Kind of input.", flag_values=FLAGS)
-flags.DEFINE_string("input", None, "Where the pictures are: a folder.", flag_values=FLAGS, required=True)
+flags.DEFINE_string(
+    "input", None, "Where the pictures are; folder, archive, pattern, list.", flag_values=FLAGS, required=True
+)
 flags.DEFINE_string("output", None, "Where datasets go; NAME/VERSION is made below.", flag_values=FLAGS, required=True)
 flags.DEFINE_string(
     "name", None, "Name of the dataset: lower-case letters, digits, _.", flag_values=FLAGS, required=True
@@ -37,11 +39,31 @@ flags.DEFINE_enum("encoding", _D.encoding, ENCODINGS, "How Lab is stored.", flag
 flags.DEFINE_enum("embedder", "inception_resnet_v2", [*embed.NETWORKS, "none"], "Embedding network.", flag_values=FLAGS)
 flags.DEFINE_enum("embedder_layer", "logits", embed.LAYERS, "Which layer's output is stored.", flag_values=FLAGS)
 flags.DEFINE_string("embedder_weights", "imagenet", "imagenet, random, or a .weights.h5 file.", flag_values=FLAGS)
-flags.DEFINE_string("splits", "train:0.9,val:0.05,test:0.05", "Splits and their shares, by hash.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "splits",
+    "",
+    "Shares of what has no official split, by hash: train:0.9,val:0.05,test:0.05. Empty: the source's default.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_integer("shard_examples", _D.shard_examples, "Pictures a shard, about.", flag_values=FLAGS)
 flags.DEFINE_integer(
     "limit", _D.limit, "Take only the first N pictures by hash; subsets nest. 0: all.", flag_values=FLAGS
 )
+flags.DEFINE_integer(
+    "limit_per_class",
+    0,
+    "Take only the first N pictures by hash of each class, of official splits each.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "limit_per_split", "", "Take only the first N pictures by hash of a split: train:1000,val:200.", flag_values=FLAGS
+)
+flags.DEFINE_string("labels", "", "imagenet: list of the validation pictures' synsets.", flag_values=FLAGS)
+flags.DEFINE_string("label_names", "", "imagenet: list of synsets and their readable names.", flag_values=FLAGS)
+flags.DEFINE_string("synsets", "", "imagenet: list of the synsets to take; its order numbers them.", flag_values=FLAGS)
+flags.DEFINE_string("celeba_label", "", "celeba: the attribute that becomes the label, as Smiling.", flag_values=FLAGS)
+flags.DEFINE_boolean("celeba_attributes", True, "celeba: store the attributes.", flag_values=FLAGS)
+flags.DEFINE_string("tfds_name", "", "tfds: the dataset, as tf_flowers or NAME/CONFIG:VERSION.", flag_values=FLAGS)
 flags.DEFINE_list("classes", [], "Take only these classes.", flag_values=FLAGS)
 flags.DEFINE_boolean("drop_grey", _D.drop_grey, "Leave out pictures without colour.", flag_values=FLAGS)
 flags.DEFINE_boolean("drop_uniform", _D.drop_uniform, "Leave out pictures of one flat colour.", flag_values=FLAGS)
@@ -64,8 +86,11 @@ def main(beam_flags: list[str]) -> None:
     settings = settings_from_flags()
     _check_beam_flags(beam_flags)
     folder = files.join(files.absolute(FLAGS.output), settings.name, settings.version)
-    _check_apart(files.absolute(FLAGS.input), folder)
+    if settings.source != "tfds":  # that one reads a single dataset of its folder
+        _check_apart(files.absolute(FLAGS.input), folder)
     the_plan = plan.make_plan(settings, files.absolute(FLAGS.input), folder)
+    for note in the_plan.notes:
+        _say(f"NOTE: {note}")
     begin(the_plan)
     todo = sum(1 for key in the_plan.shard_keys() if not plan.read_committed(the_plan, *key))
     _say(f"{sum(dict(the_plan.counts).values())} files, {len(the_plan.shard_keys())} shards, {todo} to build")
@@ -94,9 +119,11 @@ def settings_from_flags() -> Settings:
         fit=FLAGS.fit,
         encoding=FLAGS.encoding,
         embedder=embedder,
-        splits=parse_splits(FLAGS.splits),
+        splits=parse_splits(FLAGS.splits) if FLAGS.splits else None,
         shard_examples=FLAGS.shard_examples,
         limit=FLAGS.limit,
+        limit_per_class=FLAGS.limit_per_class,
+        limit_per_split=parse_limits(FLAGS.limit_per_split),
         classes=tuple(FLAGS.classes),
         drop_grey=FLAGS.drop_grey,
         drop_uniform=FLAGS.drop_uniform,
@@ -106,7 +133,15 @@ def settings_from_flags() -> Settings:
         embed_mirror=FLAGS.embed_mirror,
         min_side=FLAGS.min_side,
         max_pixels=FLAGS.max_pixels,
+        options=_source_options(),
     )
+
+
+def _source_options() -> SourceOptions:
+    values = {field.name: FLAGS[field.name].value for field in dataclasses.fields(SourceOptions)}
+    for name in ("labels", "label_names", "synsets"):
+        values[name] = values[name] and files.absolute(values[name])
+    return SourceOptions(**values)
 
 
 def _check_beam_flags(beam_flags: list[str]) -> None:
@@ -117,6 +152,8 @@ def _check_beam_flags(beam_flags: list[str]) -> None:
 
 
 def _check_apart(root: str, folder: str) -> None:
+    if files.is_pattern(root):
+        root = files.pattern_root(root) if "**" in root else root
     # Links resolved: the next listing would find the dataset's own files among the pictures.
     inner, outer = (path if files.is_remote(path) else os.path.realpath(path) for path in (folder, root))
     if inner == outer or inner.startswith(outer.rstrip("/") + "/"):

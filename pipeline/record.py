@@ -2,7 +2,8 @@
 
 TFDS's own writer leaves the order of a record's keys to a hash that changes with the process; here the same example is
 serialised deterministically. Features: id (text), lab [H, W, 3], embedding float16 [E] (with an embedder), label (with
-classes; -1 where a picture has none), height and width of the original in pixels.
+classes; -1 where a picture has none), attributes int8 [A] (where the source has them), height and width of the
+original in pixels.
 """
 
 import io
@@ -19,7 +20,12 @@ from pipeline.settings import Settings
 UNLABELLED = -1
 
 
-def features(settings: Settings, class_names: tuple[str, ...], embedding_dimension: int | None):
+def features(
+    settings: Settings,
+    class_names: tuple[str, ...],
+    embedding_dimension: int | None,
+    attribute_names: tuple[str, ...] = (),
+):
     """The `tfds.features.FeaturesDict` of a dataset's records."""
     import tensorflow_datasets as tfds
 
@@ -33,6 +39,10 @@ def features(settings: Settings, class_names: tuple[str, ...], embedding_dimensi
     if embedding_dimension:
         for name in embedding_names(settings):
             spec[name] = tfds.features.Tensor(shape=(embedding_dimension,), dtype=np.float16, encoding="bytes")
+    if attribute_names:
+        spec["attributes"] = tfds.features.Tensor(
+            shape=(len(attribute_names),), dtype=np.int8, encoding="bytes", doc=", ".join(attribute_names)
+        )
     if class_names:
         spec["label"] = tfds.features.ClassLabel(names=list(class_names))
     return tfds.features.FeaturesDict(spec)

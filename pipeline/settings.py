@@ -23,10 +23,32 @@ class EmbedderSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class SourceOptions:
+    """What single sources want to know besides `--input`; each source's docstring says what it means there.
+
+    `labels`, `label_names` and `synsets` are paths of list files, or empty. Their names are no settings: what they say
+    is in the listing and in the class names.
+    """
+
+    labels: str = ""
+    label_names: str = ""
+    synsets: str = ""
+    celeba_label: str = ""
+    celeba_attributes: bool = True
+    tfds_name: str = ""
+
+    def to_json(self) -> dict:
+        values = dataclasses.asdict(self)
+        return values | {key: "given" if values[key] else "" for key in ("labels", "label_names", "synsets")}
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """Everything that a shard's bytes depend on, besides the pictures themselves. Validates itself.
 
-    `splits`: (name, share) pairs; the shares sum to 1. `limit`: 0 for all, else the first N pictures by hash of id.
+    `splits`: (name, share) pairs of what has no official split; the shares sum to 1; None: the source's default, which
+    the plan puts in. `limit`: 0 for all, else the first N pictures by hash of id; `limit_per_class`: in each class;
+    `limit_per_split`: (split, N) pairs, in each of these splits.
     """
 
     name: str
@@ -36,9 +58,11 @@ class Settings:
     fit: str = "crop"
     encoding: str = "lab8"
     embedder: EmbedderSettings | None = EmbedderSettings()
-    splits: tuple[tuple[str, float], ...] = (("train", 0.9), ("val", 0.05), ("test", 0.05))
+    splits: tuple[tuple[str, float], ...] | None = (("train", 0.9), ("val", 0.05), ("test", 0.05))
     shard_examples: int = 512
     limit: int = 0
+    limit_per_class: int = 0
+    limit_per_split: tuple[tuple[str, int], ...] = ()
     classes: tuple[str, ...] = ()
     drop_grey: bool = True
     drop_uniform: bool = True
@@ -48,6 +72,7 @@ class Settings:
     embed_mirror: bool = False
     min_side: int = 32
     max_pixels: int = 100_000_000
+    options: SourceOptions = SourceOptions()
 
     def __post_init__(self):
         _check(re.fullmatch(r"[a-z][a-z0-9_]*", self.name), "--name", self.name, "lower-case letters, digits and _")
@@ -60,6 +85,15 @@ class Settings:
         _check(self.min_side >= 1, "--min_side", self.min_side, "at least 1")
         _check(self.max_pixels >= 1, "--max_pixels", self.max_pixels, "at least 1")
         _check(self.embedder or not self.embed_mirror, "--embed_mirror", True, "an --embedder with it")
+        _check(self.limit_per_class >= 0, "--limit_per_class", self.limit_per_class, "0 (all) or more")
+        for name, number in self.limit_per_split:
+            _check(number >= 1, "--limit_per_split", f"{name}:{number}", "at least 1 of each split")
+        limits = [name for name in ("limit", "limit_per_class", "limit_per_split") if getattr(self, name)]
+        _check(len(limits) <= 1, " and ".join(f"--{name}" for name in limits), "both", "one of them")
+        if self.splits is not None:
+            self._check_splits()
+
+    def _check_splits(self):
         names = [name for name, _ in self.splits]
         _check(len(set(names)) == len(names) and names, "--splits", names, "different names")
         for name, share in self.splits:
@@ -71,11 +105,18 @@ class Settings:
     def to_json(self) -> dict:
         """As plain JSON values; the embedder's weights by their name only, so that a path is no setting."""
         values = dataclasses.asdict(self)
-        values["splits"] = [list(pair) for pair in self.splits]
+        values["splits"] = [list(pair) for pair in self.splits or ()]
+        values["limit_per_split"] = [list(pair) for pair in self.limit_per_split]
+        values["options"] = self.options.to_json()
         values["classes"] = list(self.classes)
         if self.embedder:
             values["embedder"]["weights"] = weights_label(self.embedder.weights)
         return values
+
+    @property
+    def largest(self) -> int:
+        """Bytes that no picture of at most `max_pixels` exceeds: four 16-bit channels, uncompressed, and metadata."""
+        return 8 * self.max_pixels + (16 << 20)
 
     @property
     def limits(self) -> photo.Limits:
@@ -89,6 +130,15 @@ def parse_splits(text: str) -> tuple[tuple[str, float], ...]:
         return tuple((name.strip(), float(share)) for name, share in pairs)
     except ValueError as error:
         raise TintmillError(f"--splits={text}: want name:share pairs like train:0.9,val:0.05,test:0.05") from error
+
+
+def parse_limits(text: str) -> tuple[tuple[str, int], ...]:
+    """`train:1000,test:200` -> (("train", 1000), ("test", 200))."""
+    try:
+        pairs = [part.split(":") for part in text.split(",") if text]
+        return tuple((name.strip(), int(number)) for name, number in pairs)
+    except ValueError as error:
+        raise TintmillError(f"--limit_per_split={text}: want split:number pairs like train:1000,val:200") from error
 
 
 def weights_label(weights: str) -> str:

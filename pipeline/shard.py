@@ -75,12 +75,14 @@ def _checked_pictures(
     plan: Plan, references: list[Reference], excluded: list[str], tally: Tally, rejects: list[dict]
 ) -> Iterator[Picture]:
     last_id = None
-    for reference in references:
+    for reference, found in sources.read_many(references, plan.settings.largest):
         try:
+            if isinstance(found, photo.Rejected):
+                raise found
             if reference.id == last_id:
                 raise photo.Rejected("duplicate_id")
             last_id = reference.id
-            picture = make_picture(plan.settings, reference, sources.read(reference))
+            picture = make_picture(plan.settings, reference, found)
             tally.see(picture)
             if reference.id in excluded:
                 raise photo.Rejected("duplicate")
@@ -107,7 +109,7 @@ def _write_records(plan: Plan, split: str, index: int, pictures: Iterator[Pictur
 def _encode(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, bytes]]:
     settings = plan.settings
     dimension = embed.dimension(settings.embedder) if settings.embedder else None
-    encode = record.encoder(record.features(settings, plan.class_names, dimension))
+    encode = record.encoder(record.features(settings, plan.class_names, dimension, plan.attribute_names))
     labels = {name: number for number, name in enumerate(plan.class_names)}
     while batch := list(itertools.islice(pictures, embed.BATCH)):
         embeddings = _embed(plan, batch)
@@ -119,6 +121,8 @@ def _encode(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, 
                 "width": picture.width,
             }
             example |= {name: values[number] for name, values in embeddings.items()}
+            if plan.attribute_names:
+                example["attributes"] = np.frombuffer(picture.reference.attributes, np.int8)
             if labels:
                 example["label"] = labels.get(picture.reference.label, record.UNLABELLED)
             yield picture, encode(example)

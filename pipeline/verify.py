@@ -114,6 +114,7 @@ def expected_features(dataset: Dataset) -> set[str]:
     names = {"id", "lab", "height", "width"}
     names |= {"embedding"} if dataset.embedder else set()
     names |= {"embedding_mirror"} if dataset.settings["embed_mirror"] else set()
+    names |= {"attributes"} if dataset.manifest.get("attribute_names") else set()
     return names | ({"label"} if dataset.manifest["class_names"] else set())
 
 

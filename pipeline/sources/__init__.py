@@ -1,10 +1,15 @@
-"""Sources: where pictures come from. A new one is a module with `check` and `references`, and a line in SOURCES."""
+"""Sources: where pictures come from. A new one is a module with `describe` and `references`, and a line in SOURCES."""
 
-from pipeline.sources import folder
-from pipeline.sources.reference import Reference, Source, read
+from pipeline.sources import celeba, folder, imagenet, linnaeus5, tiny_imagenet
+from pipeline.sources.reading import read_many
+from pipeline.sources.reference import Description, Reference, Source
 
 SOURCES: dict[str, Source] = {
     "folder": folder,
+    "celeba": celeba,
+    "linnaeus5": linnaeus5,
+    "imagenet": imagenet,
+    "tiny_imagenet": tiny_imagenet,
 }
 
-__all__ = ["SOURCES", "Reference", "Source", "read"]
+__all__ = ["SOURCES", "Description", "Reference", "Source", "read_many"]

@@ -1,23 +1,67 @@
-"""`--source=folder`: every file below a folder; where there are subfolders, the topmost one names the class."""
+"""`--source=folder`: pictures in a folder, in archives, matched by a glob pattern, or named by a list.
 
+`--input` is a folder, a zip, tar or tar.gz file, a pattern like 'photos/**/*.jpg' or 'shards/*.tar', or a list of paths
+(see `lists`); each of them local or gs://. The topmost folder names the class. In an archive that has everything below
+a folder of the archive's own name (flower_photos.tgz: flower_photos/daisy/1.jpg), the next one does.
+"""
+
+import dataclasses
+import os
 from collections.abc import Iterator
 
 from pipeline import files
 from pipeline.errors import TintmillError
-from pipeline.sources.reference import Reference, stable_text
+from pipeline.settings import Settings
+from pipeline.sources import archive, lists, tree
+from pipeline.sources.reference import Description, Reference, one_line, stable_text
 
 
-def check(root: str) -> None:
-    import os
-
-    if not files.is_remote(root) and not os.path.isdir(root):
-        found = "a file" if os.path.exists(root) else "nothing"
-        raise TintmillError(f"--input={root}: found {found}, wanted a folder of pictures")
+def describe(root: str, settings: Settings) -> Description:
+    return lists.describe(root) if _shape(root) == "list" else Description()
 
 
-def references(root: str) -> Iterator[Reference]:
+def references(root: str, settings: Settings) -> Iterator[Reference]:
     """Every file is listed, whatever its name: what is no picture becomes a line in the rejects, not a silence."""
-    for entry in files.list_files(root):
+    shape = _shape(root)
+    if shape == "list":
+        yield from lists.references(root)
+    elif shape == "pattern":
+        yield from _matched(root)
+    else:
+        yield from map(_labelled, tree.entries(root))
+
+
+def _shape(root: str) -> str:
+    """What `root` is: folder, archive, pattern or list. Raises TintmillError where it is none of them."""
+    if files.is_pattern(root):
+        return "pattern"
+    if files.is_remote(root):
+        return "archive" if archive.has_suffix(root) else "list" if lists.has_suffix(root) else "folder"
+    if os.path.isdir(root):
+        return "folder"
+    if not os.path.isfile(root):
+        wanted = "a folder of pictures, an archive, a pattern or a list"
+        raise TintmillError(
+            f"--input={root}: found {'no file' if os.path.exists(root) else 'nothing'}, wanted {wanted}"
+        )
+    return "archive" if archive.kind_of(root) else "list"
+
+
+def _matched(pattern: str) -> Iterator[Reference]:
+    """Matched pictures; members of matched archives, their ids prefixed by the archive's name."""
+    for entry in files.match(pattern):
         name = stable_text(entry.name)
-        label = (" ".join(name.split("/")[0].split()) or "blank") if "/" in name else None  # one line, never empty
-        yield Reference(name, entry.path, entry.size, entry.modified, label)
+        if not archive.has_suffix(entry.path):
+            yield _labelled(Reference(name, entry.path, entry.size, entry.modified))
+            continue
+        for member in map(_labelled, archive.members(entry.path)):
+            yield dataclasses.replace(member, id=f"{name}/{member.id}")
+
+
+def _labelled(reference: Reference) -> Reference:
+    if reference.refused:
+        return reference
+    top, *rest = reference.id.removeprefix("./").split("/")
+    if reference.kind != "file" and len(rest) > 0 and top == archive.stem(reference.path):
+        top, *rest = rest
+    return dataclasses.replace(reference, label=one_line(top, "blank")) if rest else reference

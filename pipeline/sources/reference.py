@@ -6,16 +6,19 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Protocol
 
-from pipeline import files
-from pipeline.photo import Rejected
+from pipeline.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
     """One picture of a source, a few hundred bytes.
 
-    `id`: NFC posix path relative to the source's root, unique in the dataset. `path`: where its bytes are.
-    `label`: class name, or None. `split`: the source's official split, or None to assign one by hash.
+    `id`: NFC posix path relative to the source's root, unique in the dataset. `path`: the file that holds its bytes,
+    `kind` says how: the whole `file`, or a member of a `tar`, `zip`, `targz` or `tfds` file. `size`: of the picture's
+    file in bytes. `modified`: of `path`, in seconds. `label`: class name, or None. `split`: the source's official split
+    (val or test), or None to assign one by hash. `offset`: where the member begins: its bytes (tar; targz: in the
+    uncompressed stream), its local header (zip), its framing (tfds). `stored`: its bytes in a zip. `crc`: CRC-32 of a
+    zip member. `refused`: a reason code decided at listing. `attributes`: int8 values, one byte each.
     """
 
     id: str
@@ -24,37 +27,49 @@ class Reference:
     modified: float
     label: str | None = None
     split: str | None = None
+    kind: str = "file"
+    offset: int = 0
+    stored: int = 0
+    crc: int = 0
+    refused: str | None = None
+    attributes: bytes = b""
 
     def as_tuple(self) -> tuple:
         """The fields in order: `Reference(*reference.as_tuple())` is the same reference."""
         return tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
 
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a source says of itself before it is listed.
+
+    `splits`: shares of what has no official split, where --splits does not say. `class_names`: in the order of the
+    source's own list, or None: sorted. `attribute_names`: of `Reference.attributes`. `notes`: what the user must know.
+    """
+
+    splits: tuple[tuple[str, float], ...] = (("train", 0.9), ("val", 0.05), ("test", 0.05))
+    class_names: tuple[str, ...] | None = None
+    attribute_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Source(Protocol):
     """What a new source provides; one file each in this folder, one line in the registry."""
 
-    def check(self, root: str) -> None:
+    def describe(self, root: str, settings: Settings) -> Description:
         """Raises TintmillError where `root` cannot be this source's input."""
 
-    def references(self, root: str) -> Iterator[Reference]:
-        """Lists every picture below `root`; cheap enough to be done twice (counting, then building)."""
+    def references(self, root: str, settings: Settings) -> Iterator[Reference]:
+        """Lists every picture of `root`; cheap enough to be done thrice (limiting, counting, then building)."""
 
 
 def stable_text(name: str) -> str:
     """A file name as valid NFC text: bytes that are no UTF-8 become backslash escapes."""
+    if name.isascii():
+        return name
     return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
-def read(reference: Reference) -> bytes:
-    """The picture's bytes.
-
-    Raises:
-      Rejected: `unreadable`, or `changed` where the size is no longer the listed one.
-    """
-    try:
-        data = files.read(reference.path)
-    except OSError as error:
-        raise Rejected("unreadable") from error
-    if len(data) != reference.size:
-        raise Rejected("changed")
-    return data
+def one_line(text: str, otherwise: str) -> str:
+    """`text` fit for a class name: TFDS keeps one a line, none of them empty."""
+    return " ".join(text.split()) or otherwise

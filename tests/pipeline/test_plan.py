@@ -12,7 +12,7 @@ import pytest
 from pipeline import files, plan
 from pipeline.errors import TintmillError
 from pipeline.settings import EmbedderSettings, Settings
-from pipeline.sources import Reference, folder
+from pipeline.sources import Description, Reference, folder
 from tests.helpers import write_photos
 
 SETTINGS = Settings(name="toy", shard_examples=16, embedder=None)
@@ -31,8 +31,8 @@ def listing(monkeypatch):
     def put(listed):
         now[:] = listed
 
-    monkeypatch.setattr(folder, "check", lambda root: None)
-    monkeypatch.setattr(folder, "references", lambda root: iter(now))
+    monkeypatch.setattr(folder, "describe", lambda root, settings: Description())
+    monkeypatch.setattr(folder, "references", lambda root, settings: iter(now))
     return put
 
 
@@ -155,10 +155,10 @@ def test_a_shuffled_listing_gives_the_same_plan(listing, tmp_path):
 
 @pytest.mark.parametrize("field", ["size", "modified", "label", "split", "id"])
 def test_a_changed_picture_changes_the_fingerprint(listing, tmp_path, field):
-    value = {"size": 101, "modified": 2.0, "label": "class_3", "split": "train", "id": "class_0/new.jpg"}[field]
-    before = made(tmp_path).fingerprint
+    value = {"size": 101, "modified": 2.0, "label": "class_3", "split": "test", "id": "class_0/new.jpg"}[field]
+    before = made(tmp_path, splits=(("train", 1.0),)).fingerprint
     listing([dataclasses.replace(references()[0], **{field: value}), *references()[1:]])
-    assert made(tmp_path).fingerprint != before
+    assert made(tmp_path, splits=(("train", 1.0),)).fingerprint != before
 
 
 def test_swapped_pictures_change_the_fingerprint(listing, tmp_path):
@@ -213,7 +213,7 @@ def test_an_empty_folder_is_named(tmp_path):
 
 
 def listed(root) -> dict[str, Reference]:
-    found = list(folder.references(str(root)))
+    found = list(folder.references(str(root), SETTINGS))
     assert len({r.id for r in found}) == len(found)
     return {r.id: r for r in found}
 
@@ -277,18 +277,18 @@ def test_hostile_names_become_valid_text(tmp_path):
 
 def test_an_nfc_and_an_nfd_name_are_one_id(tmp_path):
     write(tmp_path, "caf\u00e9.jpg", "cafe\u0301.jpg")
-    assert [r.id for r in folder.references(str(tmp_path))] == ["caf\u00e9.jpg"] * 2
+    assert [r.id for r in folder.references(str(tmp_path), SETTINGS)] == ["caf\u00e9.jpg"] * 2
 
 
 def test_class_names_are_single_lines(tmp_path):
     """A class name is a line of a .labels.txt file."""
     write(tmp_path, "two\nlines/1.jpg", " spaces  around /2.jpg", "ok/3.jpg")
-    assert {r.label for r in folder.references(str(tmp_path))} == {"two lines", "spaces around", "ok"}
+    assert {r.label for r in folder.references(str(tmp_path), SETTINGS)} == {"two lines", "spaces around", "ok"}
 
 
 def test_a_folder_without_a_printable_name_still_names_a_class(tmp_path):
     write(tmp_path, " /1.jpg", "cat/2.jpg")
-    assert all(r.label for r in folder.references(str(tmp_path)))
+    assert all(r.label for r in folder.references(str(tmp_path), SETTINGS))
 
 
 def test_dead_links_and_pipes_are_listed_and_not_followed(tmp_path):

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from pipeline.errors import TintmillError
-from pipeline.settings import EmbedderSettings, Settings, fingerprint, parse_splits
+from pipeline.settings import EmbedderSettings, Settings, SourceOptions, fingerprint, parse_splits
 
 WRONG = {
     "name": ("Toy", "my-set", "1st", "", "a/b", "né"),
@@ -15,6 +15,8 @@ WRONG = {
     "encoding": ("lab32",),
     "shard_examples": (0, -1),
     "limit": (-1,),
+    "limit_per_class": (-1,),
+    "limit_per_split": ((("train", 0),),),
     "min_side": (0,),
     "max_pixels": (0,),
     "splits": (
@@ -47,7 +49,8 @@ def test_every_setting_changes_the_fingerprint():
     changed = {
         **{"name": "other", "version": "2.0.0", "source": "celeba", "size": 64, "fit": "pad", "encoding": "lab16"},
         **{"embedder": None, "splits": (("train", 1.0),), "shard_examples": 7, "limit": 3, "classes": ("cat",)},
-        **{"drop_grey": False, "min_side": 8, "max_pixels": 1000},
+        **{"drop_grey": False, "min_side": 8, "max_pixels": 1000, "limit_per_class": 2},
+        **{"limit_per_split": (("train", 5),), "options": SourceOptions(celeba_label="Smiling")},
     }
     assert set(changed) == {field.name for field in dataclasses.fields(Settings)}
     base = Settings(name="toy")

@@ -1,0 +1,92 @@
+"""A list of pictures: a text with one path a line, or a table (CSV, TSV) with columns path[,label[,split]].
+
+A table may begin with a line of these names, in any order; further columns are left alone. Lines of a text may have
+label and split behind tabs. Paths are relative to the list's folder, absolute, or gs:// URLs, which cost a request
+each while listing. The list's val and test are official; train, and what has no split, is divided by --splits. Files
+that are not there become lines in the rejects.
+"""
+
+import csv
+import posixpath
+from collections.abc import Iterator
+
+from pipeline import files
+from pipeline.errors import TintmillError
+from pipeline.sources import tree
+from pipeline.sources.reference import Description, Reference, one_line, stable_text
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+SPLITS = {"train": None, "val": "val", "validation": "val", "test": "test"}  # train: what --splits divides
+
+
+def has_suffix(path: str) -> bool:
+    return path.lower().endswith(tuple(_DELIMITERS))
+
+
+def describe(path: str) -> Description:
+    """All to train where the list has splits of its own. Raises TintmillError where the file is no list of paths."""
+    if not has_suffix(path):
+        raise TintmillError(
+            f"--input={path}: found a file, wanted a folder of pictures, a zip, tar or tar.gz archive (by its "
+            "content), a glob pattern, or a list of paths (.txt, .csv, .tsv)"
+        )
+    has_splits = any(split for _, (_, _, split) in _rows(path))
+    return Description(splits=(("train", 1.0),)) if has_splits else Description()
+
+
+def references(path: str) -> Iterator[Reference]:
+    """One reference a line; a path that comes twice is refused the second time."""
+    folder = path.rpartition("/")[0]
+    seen: set[str] = set()
+    for number, (name, label, split) in _rows(path):
+        if split and split not in SPLITS:
+            raise TintmillError(f"{path}, line {number}: found split {split!r}, wanted train, val or test")
+        if files.is_remote(name) and not name.startswith("gs://"):
+            raise TintmillError(f"{path}, line {number}: found {name}, wanted a path or a gs:// URL; download it first")
+        picture = stable_text(name if files.is_remote(name) else posixpath.normpath(name))
+        absolute = name if files.is_remote(name) or name.startswith("/") else files.join(folder, name)
+        size, modified, refused = _stat(absolute)
+        if picture in seen:
+            refused = "duplicate_id"
+        seen.add(picture)
+        shown = one_line(label, "blank") if label else None
+        yield Reference(picture, absolute, size, modified, shown, SPLITS.get(split), refused=refused)
+
+
+def _rows(path: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    """(line number, (path, label, split)) of each line that is not empty."""
+    delimiter = next(sign for suffix, sign in _DELIMITERS.items() if path.lower().endswith(suffix))
+    plain = path.lower().endswith(".txt")
+    lines = tree.text(path).splitlines()
+    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
+    columns = {"path": 0, "label": 1, "split": 2}
+    for row in _csv_rows(path, rows):
+        cells = [cell.strip() for cell in row]
+        if rows.line_num == 1 and "path" in map(str.lower, cells):
+            columns = {cell.lower(): position for position, cell in enumerate(cells)}
+        elif any(cells):
+            values = tuple(_cell(cells, columns.get(name)) for name in ("path", "label", "split"))
+            if not values[0]:
+                raise TintmillError(f"{path}, line {rows.line_num}: found no path; wanted path[,label[,split]]")
+            yield rows.line_num, values
+
+
+def _csv_rows(path: str, rows) -> Iterator[list[str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise TintmillError(
+            f"{path}, line {rows.line_num}: no table line ({error}); wanted path[,label[,split]]"
+        ) from error
+
+
+def _cell(cells: list[str], position: int | None) -> str:
+    return cells[position] if position is not None and position < len(cells) else ""
+
+
+def _stat(path: str) -> tuple[int, float, str | None]:
+    try:
+        entry = files.stat(path)
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return 0, 0.0, "unreadable"
+    return entry.size, entry.modified, None

@@ -1,0 +1,167 @@
+"""Reading pictures by their references: whole files, or slices of archives by offset.
+
+Archives stay open, a few at a time and each thread its own, so that a picture costs a seek and a read. A tar.gz has no
+random access: the members that a shard needs are taken in one pass over the stream, so every shard costs one pass.
+"""
+
+import collections
+import gzip
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pipeline import files
+from pipeline.photo import Rejected
+from pipeline.sources.reference import Reference
+
+_MOST_OPEN = 16
+_LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")  # zip: signature, version, flags, method, ..., name and extra lengths
+
+
+class _OpenFiles(threading.local):
+    """The files this thread read last, open."""
+
+    def __init__(self):
+        self._files: collections.OrderedDict[str, BinaryIO] = collections.OrderedDict()
+
+    def get(self, reference: Reference) -> BinaryIO:
+        """Raises Rejected, where the archive is not the one that was listed, or cannot be opened."""
+        path = reference.path
+        if path not in self._files:
+            while len(self._files) >= _MOST_OPEN:
+                self._files.popitem(last=False)[1].close()
+            self._files[path] = _open(path)
+        self._files.move_to_end(path)
+        if _changed(self._files[path], reference):
+            self._files.pop(path).close()
+            raise Rejected("changed")
+        return self._files[path]
+
+
+_open_files = _OpenFiles()
+
+
+def read_many(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:
+    """Each reference with its picture's bytes, or with why there are none; in the given order, one at a time.
+
+    A TFDS record tells its label only when it is read: the reference comes back with it.
+
+    Args:
+      largest: pictures of more bytes are rejected as `too_large`, unread.
+    """
+    streamed: dict[tuple[str, int], bytes | Rejected] | None = None
+    for reference in references:
+        if reference.kind == "targz" and not _refusal(reference, largest):
+            if streamed is None:
+                streamed = _read_streams([r for r in references if r.kind == "targz" and not _refusal(r, largest)])
+            yield reference, streamed.pop((reference.path, reference.offset))
+            continue
+        try:
+            found = read(reference, largest)
+        except Rejected as rejected:
+            found = reference, rejected
+        yield found
+
+
+def read(reference: Reference, largest: int) -> tuple[Reference, bytes]:
+    """One picture's bytes, and its reference, completed by what only the record itself tells.
+
+    Raises:
+      Rejected: the listing refused it, `too_large`, `unreadable`, `changed` or `damaged_member`.
+    """
+    refusal = _refusal(reference, largest)
+    if refusal:
+        raise Rejected(refusal)
+    try:
+        return _READERS[reference.kind](reference)
+    except OSError as error:
+        raise Rejected("unreadable") from error
+
+
+def _refusal(reference: Reference, largest: int) -> str | None:
+    return reference.refused or ("too_large" if reference.size > largest else None)
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        return files.open_read(path)
+    except OSError as error:
+        raise Rejected("unreadable") from error
+
+
+def _changed(file: BinaryIO, reference: Reference) -> bool:
+    """Whether a local archive was written since it was listed."""
+    return not files.is_remote(reference.path) and os.fstat(file.fileno()).st_mtime != reference.modified
+
+
+def _read_file(reference: Reference) -> tuple[Reference, bytes]:
+    data = files.read(reference.path)
+    if len(data) != reference.size:
+        raise Rejected("changed")
+    return reference, data
+
+
+def _read_tar(reference: Reference) -> tuple[Reference, bytes]:
+    return reference, _slice(_open_files.get(reference), reference.offset, reference.size)
+
+
+def _read_zip(reference: Reference) -> tuple[Reference, bytes]:
+    file = _open_files.get(reference)
+    signature, _, _, method, *_, name_length, extra_length = _LOCAL_HEADER.unpack(
+        _slice(file, reference.offset, _LOCAL_HEADER.size)
+    )
+    if signature != b"PK\3\4":
+        raise Rejected("damaged_member")
+    start = reference.offset + _LOCAL_HEADER.size + name_length + extra_length
+    data = _slice(file, start, reference.stored)
+    if method:
+        data = _inflate(data, reference.size)
+    if len(data) != reference.size or zlib.crc32(data) != reference.crc:
+        raise Rejected("damaged_member")
+    return reference, data
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    """At most one byte more than the directory says: a member that lies about its size is not inflated whole."""
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
+    except zlib.error as error:
+        raise Rejected("damaged_member") from error
+
+
+def _read_tfds(reference: Reference) -> tuple[Reference, bytes]:
+    from pipeline.sources import tfds
+
+    return tfds.picture(reference, _slice(_open_files.get(reference), reference.offset, reference.stored))
+
+
+def _slice(file: BinaryIO, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    data = file.read(length)
+    if len(data) != length:
+        raise Rejected("changed")
+    return data
+
+
+def _read_streams(references: list[Reference]) -> dict[tuple[str, int], bytes | Rejected]:
+    """The members of tar.gz files by (path, offset), in one pass over each; the references' bytes are held at once."""
+    found: dict[tuple[str, int], bytes | Rejected] = {}
+    for path in sorted({r.path for r in references}):
+        wanted = sorted((r for r in references if r.path == path), key=lambda r: r.offset)
+        found |= {(path, r.offset): Rejected("unreadable") for r in wanted}  # until they are read
+        try:
+            with files.open_read(path) as f, gzip.GzipFile(fileobj=f) as stream:
+                for reference in wanted:
+                    stream.seek(reference.offset)
+                    data = stream.read(reference.size)
+                    whole = len(data) == reference.size and not _changed(f, reference)
+                    found[path, reference.offset] = data if whole else Rejected("changed")
+        except (OSError, EOFError, zlib.error):
+            continue  # what was not reached stays unreadable
+    return found
+
+
+_READERS = {"file": _read_file, "tar": _read_tar, "zip": _read_zip, "tfds": _read_tfds}

@@ -49,7 +49,8 @@ def test_every_setting_changes_the_fingerprint():
     changed = {
         **{"name": "other", "version": "2.0.0", "source": "celeba", "size": 64, "fit": "pad", "encoding": "lab16"},
         **{"embedder": None, "splits": (("train", 1.0),), "shard_examples": 7, "limit": 3, "classes": ("cat",)},
-        **{"drop_grey": False, "min_side": 8, "max_pixels": 1000, "limit_per_class": 2},
+        **{"drop_uniform": False, "drop_letterbox": False, "drop_duplicates": False, "reduced_decode": False},
+        **{"embed_mirror": True, "drop_grey": False, "min_side": 8, "max_pixels": 1000, "limit_per_class": 2},
         **{"limit_per_split": (("train", 5),), "options": SourceOptions(celeba_label="Smiling")},
     }
     assert set(changed) == {field.name for field in dataclasses.fields(Settings)}

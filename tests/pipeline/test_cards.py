@@ -1,0 +1,46 @@
+"""What lies beside the manifest for people and search engines: the Croissant card and the contact sheet."""
+
+import hashlib
+import json
+
+import numpy as np
+from PIL import Image
+
+from tests import helpers
+
+
+def test_croissant_card_validates(dataset):
+    import mlcroissant
+
+    card = mlcroissant.Dataset(jsonld=dataset / "croissant.json")
+    assert card.metadata.name == "toy"
+    assert not card.metadata.ctx.issues.errors
+
+
+def test_croissant_card_names_every_shard_with_its_hash(dataset):
+    files = json.loads((dataset / "croissant.json").read_text())["distribution"]
+    shards = sorted(path.name for path in dataset.glob("*.tfrecord-*"))
+    assert sorted(file["name"] for file in files) == shards
+    for file in files:
+        assert file["sha256"] == hashlib.sha256((dataset / file["contentUrl"]).read_bytes()).hexdigest()
+
+
+def test_contact_sheet_shows_the_pictures_in_their_colours(photos, dataset):
+    """A wrong colour space is seen here: the sheet's colours are those of the photographs."""
+    sheet = np.asarray(Image.open(dataset / "contact_sheet.png").convert("RGB"), np.float64)
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    corners = [(y, x) for y in range(0, sheet.shape[0], 96) for x in range(0, sheet.shape[1], 96)]
+    cells = [sheet[y + 8 : y + 88, x + 8 : x + 88] for y, x in corners]
+    shown = [cell.mean(axis=(0, 1)) for cell in cells if cell.std() > 0]
+    assert len(shown) == min(64, manifest["pictures"]["kept"])
+    truth = [helpers.photo_pixels(seed)[:, 12:84].mean(axis=(0, 1)) for seed in range(40)]
+    for colour in shown:
+        assert min(np.abs(colour - other).max() for other in truth) < 12
+
+
+def test_manifest_holds_the_dataset_own_colours(dataset):
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    pixels = manifest["pictures"]["kept"] * 32 * 32
+    assert len(manifest["ab_histogram"]) == 313
+    assert sum(manifest["ab_histogram"]) == pixels
+    assert 0 < np.hypot(*manifest["mean_ab"]) <= manifest["mean_chroma"] < 128

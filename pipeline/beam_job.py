@@ -9,6 +9,7 @@ every shard commits itself, and `dataset.publish` reads the reports.
 """
 
 import argparse
+import contextlib
 import os
 import shlex
 import sys
@@ -22,6 +23,7 @@ from pipeline.errors import TintmillError
 from pipeline.plan import Plan, list_references, shard_of
 from pipeline.shard import build_shard
 from pipeline.sources import Reference
+from pipeline.worker_watch import watch_workers
 
 LOCAL_RUNNER = "FnApiRunner"
 
@@ -44,7 +46,8 @@ def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
     count = workers or os.cpu_count() or 1
     local = runner == LOCAL_RUNNER
     options = local_options(count, flags) if local else PipelineOptions([f"--runner={runner}", *flags])
-    with beam.Pipeline(runner=local_runner(count) if local else None, options=options) as pipeline:
+    watch = watch_workers() if local and count > 1 else contextlib.nullcontext()
+    with watch, beam.Pipeline(runner=local_runner(count) if local else None, options=options) as pipeline:
         grouped_references(pipeline, plan) | "BuildShard" >> beam.ParDo(BuildShard(plan))
 
 

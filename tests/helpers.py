@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+ROOT = Path(__file__).resolve().parents[1]  # of the repository
 TIMEOUT = 300  # seconds until a hung command fails its test; far above what any takes
 
 

@@ -66,6 +66,8 @@ def begin_run(run: str, settings: TrainSettings, dataset: Dataset, flag_lines: s
       TintmillError: naming the settings that differ, the other dataset, or the foreign files.
     """
     path = os.path.join(run, "settings.json")
+    for folder in (run, os.path.join(run, "checkpoints")):
+        files.remove_leftovers(folder)  # of a kill in the middle of a write; a checkpoint's can be large
     if os.path.exists(path):
         _check_same_settings(run, json.loads(files.read(path)), settings)
         _check_same_dataset(run, dataset)

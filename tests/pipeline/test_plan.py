@@ -348,6 +348,22 @@ def test_other_settings_are_refused_and_named(tmp_path, settings, named):
     assert named in str(caught.value)
 
 
+def test_a_shard_of_other_settings_without_its_report_is_refused_too(tmp_path):
+    """Killed between shard and report: under other settings the shard would stay behind, in no manifest."""
+    the_plan = begun(tmp_path)
+    os.remove(the_plan.report_path("train", 0))
+    plan.check_resumable(again(the_plan))
+    with pytest.raises(TintmillError, match="shard_examples"):
+        plan.check_resumable(again(the_plan, shard_examples=1))
+
+
+def test_a_plan_of_which_nothing_was_built_may_be_changed(tmp_path):
+    the_plan = begun(tmp_path)
+    os.remove(the_plan.report_path("train", 0))
+    os.remove(the_plan.path(the_plan.shard_name("train", 0)))
+    plan.check_resumable(again(the_plan, encoding="lab16"))
+
+
 def test_other_library_versions_are_refused_and_named(tmp_path, monkeypatch):
     the_plan = begun(tmp_path)
     monkeypatch.setattr(plan, "installed_versions", lambda: tuple(dict(the_plan.versions, pillow="0.1").items()))

@@ -88,7 +88,7 @@ def stored_pixels(stored: bytes, encoding: str, size: int) -> np.ndarray:
 def frame(record: bytes) -> bytes:
     """A record with TFRecord framing: length, its masked crc32c, the bytes, their masked crc32c."""
     length = struct.pack("<Q", len(record))
-    return b"".join((length, _masked_crc(length), record, _masked_crc(record)))
+    return b"".join((length, masked_crc(length), record, masked_crc(record)))
 
 
 def read_frames(file: BinaryIO) -> Iterator[bytes]:
@@ -99,18 +99,19 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
     """
     number = 0
     while header := file.read(12):
-        if len(header) < 12 or _masked_crc(header[:8]) != header[8:]:
+        if len(header) < 12 or masked_crc(header[:8]) != header[8:]:
             raise ValueError(f"record {number}: its length is cut off or fails its checksum")
         (length,) = struct.unpack("<Q", header[:8])
         body = file.read(length + 4)
         if len(body) < length + 4:
             raise ValueError(f"record {number}: the file ends inside it")
-        if _masked_crc(body[:-4]) != body[-4:]:
+        if masked_crc(body[:-4]) != body[-4:]:
             raise ValueError(f"record {number}: its content fails its checksum")
         yield body[:-4]
         number += 1
 
 
-def _masked_crc(data: bytes) -> bytes:
+def masked_crc(data: bytes) -> bytes:
+    """TFRecord's checksum of `data`, 4 bytes."""
     crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

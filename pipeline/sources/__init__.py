@@ -1,6 +1,6 @@
 """Sources: where pictures come from. A new one is a module with `describe` and `references`, and a line in SOURCES."""
 
-from pipeline.sources import celeba, folder, imagenet, linnaeus5, tiny_imagenet
+from pipeline.sources import celeba, folder, imagenet, linnaeus5, tfds, tiny_imagenet
 from pipeline.sources.reading import read_many
 from pipeline.sources.reference import Description, Reference, Source
 
@@ -10,6 +10,7 @@ SOURCES: dict[str, Source] = {
     "linnaeus5": linnaeus5,
     "imagenet": imagenet,
     "tiny_imagenet": tiny_imagenet,
+    "tfds": tfds,
 }
 
 __all__ = ["SOURCES", "Description", "Reference", "Source", "read_many"]

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from model import artefact
-from pipeline import embed, lab
+from pipeline import embed, lab, photo
 from pipeline.errors import TintmillError
 from pipeline.settings import EmbedderSettings
 
@@ -23,10 +23,12 @@ class Colorizer:
       network: keras.Model, {"l", "embedding"} -> {"ab"}.
       embedder: `embed.Embedder`, or None for networks without.
       size: the side of training pictures; `fit`: their framing.
+      embed_record: whether the embedder saw the records (--reuse_lab) instead of the original pictures.
     """
 
-    def __init__(self, network, embedder: embed.Embedder | None, size: int, fit: str):
+    def __init__(self, network, embedder: embed.Embedder | None, size: int, fit: str, embed_record: bool = False):
         self._network, self._embedder, self._size, self._fit = network, embedder, size, fit
+        self._embed_record = embed_record
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """Colours a picture.
@@ -54,6 +56,8 @@ class Colorizer:
         lightness = lab.rgb_to_lab(np.repeat(small[..., None], 3, axis=-1))[..., :1]
         inputs = {"l": network_lightness(lightness)[None]}
         if self._embedder:
+            if self._embed_record:
+                grey = Image.fromarray(photo.fit(grey, self._size, self._fit))
             view = embed.view(grey, self._fit, self._embedder.settings)
             inputs["embedding"] = self._embedder(view[None]).astype(np.float32)
         return np.asarray(self._network(inputs, training=False)["ab"])[0] * 128.0
@@ -86,7 +90,8 @@ def load(run: str, embedder_weights: str | None = None) -> Colorizer:
     network = artefact.load_model(run)
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
     embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None
-    return Colorizer(network, embedder, manifest["settings"]["size"], manifest["settings"]["fit"])
+    settings, embed_record = manifest["settings"], manifest["embedding_from"] == "record"
+    return Colorizer(network, embedder, settings["size"], settings["fit"], embed_record)
 
 
 def load_embedder(identity: dict, weights: str | None = None) -> embed.Embedder:

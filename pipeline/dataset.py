@@ -15,6 +15,7 @@ from pipeline import contact_sheet, croissant, files, photo, record
 from pipeline.errors import TintmillError
 from pipeline.plan import Plan, read_committed
 from pipeline.quiet import import_tensorflow
+from pipeline.sources.reuse_lab import read_manifest
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -137,7 +138,8 @@ def make_manifest(plan: Plan, reports: list[dict]) -> dict:
         "ab_histogram": np.sum([report["ab_histogram"] for report in reports], axis=0).tolist(),
         "mean_ab": [_mean(reports, "a", pixels), _mean(reports, "b", pixels)],
         "mean_chroma": _mean(reports, "chroma", pixels),
-        "encoding_fidelity": {split: _mean_fidelity(reports, split) for split, _ in plan.counts},
+        "embedding_from": "record" if plan.settings.source == "reuse_lab" else "original",
+        "encoding_fidelity": _encoding_fidelity(plan, reports),
         "embedder": embedders[0] and embedders[0] | {"weights_path": plan.settings.embedder.weights},
     }
 
@@ -229,6 +231,12 @@ def _total(reports: list[dict], split: str, key: str) -> int:
 def _sum_codes(reports: list[dict]) -> dict[str, int]:
     codes = sorted({code for report in reports for code in report["rejected"]})
     return {code: sum(report["rejected"].get(code, 0) for report in reports) for code in codes}
+
+
+def _encoding_fidelity(plan: Plan, reports: list[dict]) -> dict:
+    if plan.settings.source == "reuse_lab":  # the pixels before encoding are no longer there to compare with
+        return read_manifest(plan.input)["encoding_fidelity"]
+    return {split: _mean_fidelity(reports, split) for split, _ in plan.counts}
 
 
 def _mean_fidelity(reports: list[dict], split: str) -> dict:

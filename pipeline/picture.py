@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from pipeline import embed, filters, lab, photo
+from pipeline import embed, filters, lab, photo, record
 from pipeline.settings import Settings
 from pipeline.sources import Reference
+from pipeline.sources.reuse_lab import StoredRecord
 
 # JPEGs are decoded at a smaller scale only while both sides stay this many times what is needed: nothing visible.
 _REDUCTION_MARGIN = 2
@@ -29,12 +30,14 @@ class Picture:
     width: int
 
 
-def make_picture(settings: Settings, reference: Reference, data: bytes) -> Picture:
-    """Decodes, frames and converts a picture.
+def make_picture(settings: Settings, reference: Reference, data: bytes | StoredRecord) -> Picture:
+    """Decodes, frames and converts a picture; a stored record has all that behind it.
 
     Raises:
       Rejected: it is no picture within the limits, or it is filtered out.
     """
+    if isinstance(data, StoredRecord):
+        return _take_over(settings, reference, data)
     image, (width, height) = photo.decode_reduced(data, settings.limits, _decoded_side(settings))
     rgb = photo.fit(image, settings.size, settings.fit)
     values = lab.rgb_to_lab(rgb)
@@ -46,6 +49,16 @@ def make_picture(settings: Settings, reference: Reference, data: bytes) -> Pictu
         grey = Image.fromarray(lab.to_grey(np.asarray(image)))
         view = embed.view(grey, settings.fit, settings.embedder)
     return Picture(reference, rgb, lab.pack(values, settings.encoding), view, height, width)
+
+
+def _take_over(settings: Settings, reference: Reference, stored: StoredRecord) -> Picture:
+    packed = record.stored_pixels(stored.lab, settings.encoding, settings.size)
+    values = lab.unpack(packed, settings.encoding)
+    view = None
+    if settings.embedder:
+        grey = lab.lab_to_rgb8(values * np.array([1, 0, 0], np.float32))[..., 0]
+        view = embed.view(Image.fromarray(grey), settings.fit, settings.embedder)
+    return Picture(reference, lab.lab_to_rgb8(values), packed, view, stored.height, stored.width)
 
 
 def _decoded_side(settings: Settings) -> int | None:

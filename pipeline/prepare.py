@@ -19,14 +19,17 @@ from pipeline.errors import TintmillError
 from pipeline.lab import ENCODINGS
 from pipeline.photo import FITS
 from pipeline.settings import EmbedderSettings, Settings, SourceOptions, parse_limits, parse_splits
-from pipeline.sources import SOURCES
+from pipeline.sources import SOURCES, reuse_lab
 
 FLAGS = flags.FlagValues()
 _D = Settings(name="defaults")
 
-flags.DEFINE_enum("source", _D.source, list(SOURCES), "Kind of input.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "source", _D.source, [name for name in SOURCES if name != "reuse_lab"], "Kind of input.", flag_values=FLAGS
+)
+flags.DEFINE_string("input", None, "Where the pictures are; folder, archive, pattern, list.", flag_values=FLAGS)
 flags.DEFINE_string(
-    "input", None, "Where the pictures are; folder, archive, pattern, list.", flag_values=FLAGS, required=True
+    "reuse_lab", "", "Instead of --input: a dataset whose records get other embeddings.", flag_values=FLAGS
 )
 flags.DEFINE_string("output", None, "Where datasets go; NAME/VERSION is made below.", flag_values=FLAGS, required=True)
 flags.DEFINE_string(
@@ -83,6 +86,10 @@ flags.DEFINE_string("runner", "FnApiRunner", "Beam runner; the default is this m
 
 
 def main(beam_flags: list[str]) -> None:
+    if FLAGS.reuse_lab:
+        take_over_flags(FLAGS.reuse_lab)
+    elif FLAGS.input is None:
+        raise TintmillError("--input is missing: wanted where the pictures are (or --reuse_lab=DIR)")
     settings = settings_from_flags()
     _check_beam_flags(beam_flags)
     folder = files.join(files.absolute(FLAGS.output), settings.name, settings.version)
@@ -103,6 +110,24 @@ def main(beam_flags: list[str]) -> None:
     except OSError as error:
         raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
     _summarise(made)
+
+
+def take_over_flags(folder: str) -> None:
+    """Sets the flags that the records of `folder` decide, unless they were given.
+
+    Raises:
+      TintmillError: --input or --source beside --reuse_lab, or no dataset there.
+    """
+    for name in ("input", "source"):
+        if FLAGS[name].present:
+            raise TintmillError(
+                f"--{name} beside --reuse_lab={folder}: wanted one of the two, the records or the pictures"
+            )
+    kept = reuse_lab.read_manifest(folder)["settings"]
+    FLAGS.input, FLAGS.source = folder, "reuse_lab"
+    for name in reuse_lab.SAME:
+        if not FLAGS[name].present:
+            setattr(FLAGS, name, kept[name])
 
 
 def settings_from_flags() -> Settings:

@@ -1,6 +1,6 @@
 """Sources: where pictures come from. A new one is a module with `describe` and `references`, and a line in SOURCES."""
 
-from pipeline.sources import celeba, folder, imagenet, linnaeus5, tfds, tiny_imagenet
+from pipeline.sources import celeba, folder, imagenet, linnaeus5, reuse_lab, tfds, tiny_imagenet
 from pipeline.sources.reading import read_many
 from pipeline.sources.reference import Description, Reference, Source
 
@@ -11,6 +11,7 @@ SOURCES: dict[str, Source] = {
     "imagenet": imagenet,
     "tiny_imagenet": tiny_imagenet,
     "tfds": tfds,
+    "reuse_lab": reuse_lab,
 }
 
 __all__ = ["SOURCES", "Description", "Reference", "Source", "read_many"]

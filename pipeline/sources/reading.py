@@ -138,6 +138,12 @@ def _read_tfds(reference: Reference) -> tuple[Reference, bytes]:
     return tfds.picture(reference, _slice(_open_files.get(reference), reference.offset, reference.stored))
 
 
+def _read_record(reference: Reference) -> tuple[Reference, object]:
+    from pipeline.sources import reuse_lab
+
+    return reuse_lab.take_over(reference, _slice(_open_files.get(reference), reference.offset, reference.stored))
+
+
 def _slice(file: BinaryIO, offset: int, length: int) -> bytes:
     file.seek(offset)
     data = file.read(length)
@@ -164,4 +170,4 @@ def _read_streams(references: list[Reference]) -> dict[tuple[str, int], bytes | 
     return found
 
 
-_READERS = {"file": _read_file, "tar": _read_tar, "zip": _read_zip, "tfds": _read_tfds}
+_READERS = {"file": _read_file, "tar": _read_tar, "zip": _read_zip, "tfds": _read_tfds, "record": _read_record}

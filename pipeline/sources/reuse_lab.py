@@ -1,0 +1,115 @@
+"""`--reuse_lab=DIR`: the records of a dataset that was prepared before, to give them other embeddings.
+
+Pictures are neither read nor decoded again: Lab, label, attributes and original size are taken over as they are. The
+embedder sees the record's own L*, at the record's size, not the original; the manifest says so (`embedding_from`), and
+the colorizer does the same in use. Ids come from the old dataset's reports, places from the records' framing.
+"""
+
+import dataclasses
+import functools
+import io
+import json
+from collections.abc import Iterator
+
+from pipeline import files, record
+from pipeline.errors import TintmillError
+from pipeline.photo import Rejected
+from pipeline.quiet import import_tensorflow
+from pipeline.settings import Settings
+from pipeline.sources.reference import Description, Reference
+
+_OFFICIAL = {"train": None, "val": "val", "test": "test"}
+SAME = ("size", "fit", "encoding")  # what the old records decide
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredRecord:
+    """What is taken over from a record: `lab` as stored, the original's height and width."""
+
+    lab: bytes
+    height: int
+    width: int
+
+
+def describe(root: str, settings: Settings) -> Description:
+    manifest = read_manifest(root)
+    for key in SAME:
+        if getattr(settings, key) != manifest["settings"][key]:
+            found = manifest["settings"][key]
+            raise TintmillError(f"--{key}={getattr(settings, key)}: the records of --reuse_lab={root} have {found!r}")
+    unknown = sorted(set(manifest["splits"]) - set(_OFFICIAL))
+    if unknown:
+        raise TintmillError(f"--reuse_lab={root}: found split {unknown[0]!r}, wanted train, val and test only")
+    names = tuple(manifest["class_names"]) or None
+    return Description((("train", 1.0),), names, tuple(manifest.get("attribute_names", ())))
+
+
+def references(root: str, settings: Settings) -> Iterator[Reference]:
+    for entry in read_manifest(root)["shards"]:
+        path = files.join(root, entry["file"])
+        modified = files.stat(path).modified
+        ids = _record_ids(root, entry)
+        places = _places(path, entry["bytes"])
+        for name, (offset, length) in zip(ids, places, strict=True):
+            place = {"kind": "record", "offset": offset, "stored": length}
+            yield Reference(name, path, length, modified, split=_OFFICIAL[entry["split"]], **place)
+
+
+def read_manifest(root: str) -> dict:
+    """The old dataset's manifest.
+
+    Raises:
+      TintmillError: `root` is no finished dataset directory.
+    """
+    try:
+        return json.loads(files.read(files.join(root, "manifest.json")))
+    except (OSError, ValueError) as error:
+        raise TintmillError(f"--reuse_lab={root}: no whole manifest.json in it; wanted a dataset directory") from error
+
+
+def take_over(reference: Reference, frame: bytes) -> tuple[Reference, StoredRecord]:
+    """A framed record's content, and its reference with the record's label and attributes.
+
+    Raises:
+      Rejected: `damaged_member` where checksum or record are not whole.
+    """
+    example = import_tensorflow().train.Example()
+    try:
+        (data,) = record.read_frames(io.BytesIO(frame))
+    except ValueError as error:
+        raise Rejected("damaged_member") from error
+    example.ParseFromString(data)
+    features = example.features.feature
+    manifest = _cached_manifest(reference.path.rsplit("/", 1)[0])
+    label = features["label"].int64_list.value[0] if "label" in features else record.UNLABELLED
+    complete = dataclasses.replace(
+        reference,
+        label=manifest["class_names"][label] if label >= 0 else None,
+        attributes=features["attributes"].bytes_list.value[0] if "attributes" in features else b"",
+    )
+    height, width = (features[name].int64_list.value[0] for name in ("height", "width"))
+    return complete, StoredRecord(features["lab"].bytes_list.value[0], height, width)
+
+
+@functools.lru_cache(maxsize=4)
+def _cached_manifest(root: str) -> dict:
+    return read_manifest(root)
+
+
+def _record_ids(root: str, entry: dict) -> list[str]:
+    report = json.loads(files.read(files.join(root, "reports", f"{entry['split']}-{entry['shard']:05d}.json")))
+    return [name for name, _ in report["pixels"] if name not in report["excluded"]]
+
+
+def _places(path: str, size: int) -> Iterator[tuple[int, int]]:
+    """(offset, length) of each framed record; the contents are not read."""
+    offset = 0
+    with files.open_read(path) as f:
+        while offset < size:
+            f.seek(offset)
+            header = f.read(12)
+            if len(header) < 12 or record.masked_crc(header[:8]) != header[8:]:
+                raise TintmillError(f"{path} is damaged; `tintmill verify` says where")
+            length = 12 + int.from_bytes(header[:8], "little") + 4
+            yield offset, length
+            offset += length

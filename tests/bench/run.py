@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-SECTIONS = ("plan", "prepare", "read", "step")
+SECTIONS = ("plan", "prepare", "workers", "read", "step")
 
 
 def main() -> None:

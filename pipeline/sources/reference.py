@@ -15,10 +15,10 @@ class Reference:
 
     `id`: NFC posix path relative to the source's root, unique in the dataset. `path`: the file that holds its bytes,
     `kind` says how: the whole `file`, a member of a `tar`, `zip`, `targz` or `tfds` file, or a `record`. `size`: of the
-    picture's file in bytes. `modified`: of `path`, in seconds. `label`: class name, or None. `split`: the source's
-    official split (val or test), or None to assign one by hash. `offset`: where the member begins: its bytes (tar; targz: in the
-    uncompressed stream), its local header (zip), its framing (tfds). `stored`: its bytes in a zip. `crc`: CRC-32 of a
-    zip member. `refused`: a reason code decided at listing. `attributes`: int8 values, one byte each.
+    picture's file in bytes. `modified`: of `path`, in seconds. `label`: class name, or None. `split`: the source's own
+    split (val or test), or None to assign one by hash. `offset`: where the member begins: its bytes (tar; targz: in
+    the uncompressed stream), its local header (zip), its framing (tfds, record). `stored`: its bytes in a zip. `crc`:
+    CRC-32 of a zip member. `refused`: a reason code decided at listing. `attributes`: int8 values, one byte each.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """prepare with one and with two worker processes: wall time, start-up apart.
 
-Each is run over few and over many pictures; what the many take longer is work, the rest is start-up. In turns, so that a
-neighbour's load falls on all; medians of REPEATS.
+Each is run over few and over many pictures; what the many take longer is work, the rest is start-up. In turns, so that
+a neighbour's load falls on all; medians of REPEATS.
 """
 
 import itertools

@@ -71,7 +71,7 @@ def test_an_attribute_may_be_the_label(tmp_path):
 
 @pytest.mark.parametrize("flags", [{"celeba_label": "Happy"}, {"celeba_label": "Bald", "celeba_attributes": False}])
 def test_an_attribute_that_is_not_there_is_named(tmp_path, flags):
-    with pytest.raises(TintmillError, match="--celeba_label=(Happy|Bald): found"):
+    with pytest.raises(TintmillError, match=r"--celeba_label=(Happy|Bald): found"):
         made("celeba", write_celeba(tmp_path), **flags)
 
 

@@ -124,7 +124,7 @@ def _zip_members(file: BinaryIO, path: str, modified: float) -> Iterator[Referen
     del directory  # a million members take 0.7 GB: each is let go once it is listed
     while infos:
         info = infos.popleft()
-        if not info.is_dir():
+        if not info.filename.endswith("/"):  # is_dir() fails on a name that is empty
             yield _zip_member(info, path, modified)
 
 

@@ -1,6 +1,7 @@
 """Folders, archives, patterns and lists: the same pictures by all of these ways; hostile members are refused."""
 
 import os
+import random
 import stat
 import tarfile
 import tracemalloc
@@ -207,6 +208,37 @@ def test_a_damaged_tar_header_is_no_end(tmp_path):
 def test_an_empty_archive_is_an_error(tmp_path, name):
     with pytest.raises(TintmillError, match="no files in it"):
         made("folder", write_archive(tmp_path / name, {}))
+
+
+def damaged(data: bytes, rng: random.Random) -> bytes:
+    """With a changed byte, a lost or overwritten stretch, or a number that is absurd; once or several times."""
+    data = bytearray(data)
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        at, length = rng.randrange(len(data)), rng.randrange(1, 600)
+        kinds = [
+            (1, rng.randbytes(1)),
+            (length, b""),
+            (length, rng.randbytes(length)),
+            (8, b"\xff" * 8),
+            (8, b"-1" + bytes(6)),
+        ]
+        removed, put = rng.choice(kinds)
+        data[at : at + removed] = put
+        data = data or bytearray(b"x")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_damaged_archive_is_an_error_or_rejects_but_never_a_crash(tmp_path, name):
+    rng, errors = random.Random(name), 0
+    whole = write_archive(tmp_path / name, MEMBERS).read_bytes()
+    for _ in range(150):
+        (tmp_path / name).write_bytes(damaged(whole, rng))
+        try:
+            contents(listed("folder", tmp_path / name).values())
+        except TintmillError:
+            errors += 1
+    assert errors > 0  # in a tar.gz every one, by its checksum
 
 
 def test_nothing_is_unpacked(tmp_path):

@@ -1,7 +1,7 @@
 """Sources: where pictures come from. A new one is a module with `describe` and `references`, and a line in SOURCES."""
 
 from pipeline.sources import celeba, folder, imagenet, linnaeus5, reuse_lab, tfds, tiny_imagenet
-from pipeline.sources.reading import read_many
+from pipeline.sources.reading import read, read_many
 from pipeline.sources.reference import Description, Reference, Source
 
 SOURCES: dict[str, Source] = {
@@ -14,4 +14,4 @@ SOURCES: dict[str, Source] = {
     "reuse_lab": reuse_lab,
 }
 
-__all__ = ["SOURCES", "Description", "Reference", "Source", "read_many"]
+__all__ = ["SOURCES", "Description", "Reference", "Source", "read", "read_many"]

@@ -90,8 +90,11 @@ def tar_members(
         raise TintmillError(
             f"{path}: damaged or cut off at byte {start + window.tell()} ({error}); {_REMEDY}"
         ) from error
-    if window.last.strip(b"\0"):  # tarfile takes a damaged header for the end
+    # tarfile takes both for the end; the first would lose the rest, the second what was cut off between two members.
+    if window.last.strip(b"\0"):
         raise TintmillError(f"{path}: damaged header before byte {start + window.tell()}; {_REMEDY}")
+    if not window.last:
+        raise TintmillError(f"{path}: cut off at byte {start + window.tell()}, a tar ends in empty blocks; {_REMEDY}")
 
 
 def _targz_members(file: BinaryIO, path: str, modified: float) -> Iterator[Reference]:
@@ -121,7 +124,7 @@ def _zip_members(file: BinaryIO, path: str, modified: float) -> Iterator[Referen
     del directory  # a million members take 0.7 GB: each is let go once it is listed
     while infos:
         info = infos.popleft()
-        if not info.is_dir():
+        if not info.filename.endswith("/"):  # is_dir() fails on a name that is empty
             yield _zip_member(info, path, modified)
 
 

@@ -4,6 +4,7 @@ Archives stay open, a few at a time and each thread its own, so that a picture c
 random access: the members that a shard needs are taken in one pass over the stream, so every shard costs one pass.
 """
 
+import atexit
 import collections
 import gzip
 import os
@@ -27,6 +28,10 @@ class _OpenFiles(threading.local):
     def __init__(self):
         self._files: collections.OrderedDict[str, BinaryIO] = collections.OrderedDict()
 
+    def close(self) -> None:
+        while self._files:
+            self._files.popitem()[1].close()
+
     def get(self, reference: Reference) -> BinaryIO:
         """Raises Rejected, where the archive is not the one that was listed, or cannot be opened."""
         path = reference.path
@@ -42,6 +47,7 @@ class _OpenFiles(threading.local):
 
 
 _open_files = _OpenFiles()
+atexit.register(_open_files.close)
 
 
 def read_many(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:

@@ -25,4 +25,6 @@ def test_preset_parses(path):
 
 
 def test_presets_are_there():
-    assert {"demo_prepare", "demo_train", "koalarization"} <= {path.stem for path in PRESETS}
+    known = {"demo_prepare", "demo_train", "koalarization"}
+    subsets = {"celeba_1000", "linnaeus_flower", "imagenet_2000", "imagenet_60k", "faces_animals_landscapes"}
+    assert known | subsets <= {path.stem for path in PRESETS}

@@ -250,14 +250,15 @@ def test_an_opened_dataset_answers_for_its_splits(dataset):
 
 def the_plan(**settings) -> plan.Plan:
     made = Settings(name="toy", size=32, splits=(("train", 1.0),), **settings)
-    return plan.Plan(made, "/in", "/out", (), (("train", 1),), None, "", None, ())
+    return plan.Plan(made, "/in", "/out", (), (("train", 1),), (), "", None, ())
 
 
 def made_picture(path, a_plan: plan.Plan):
     from pipeline import shard
 
     info = path.stat()
-    return shard._make_picture(a_plan, sources.Reference(path.name, str(path), info.st_size, info.st_mtime))
+    reference = sources.Reference(path.name, str(path), info.st_size, info.st_mtime)
+    return shard._make_picture(a_plan, *sources.read(reference, a_plan.settings.largest))
 
 
 @pytest.mark.parametrize("fit", photo.FITS)
@@ -295,12 +296,12 @@ def test_a_grey_picture_is_left_out_only_where_asked(tmp_path):
 def test_a_picture_that_changed_since_the_listing_is_left_out(tmp_path):
     (tmp_path / "1.png").write_bytes(b"some bytes")
     with pytest.raises(photo.Rejected, match="changed"):
-        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0))
+        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
 
 
 def test_a_picture_that_vanished_is_left_out(tmp_path):
     with pytest.raises(photo.Rejected, match="unreadable"):
-        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0))
+        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
 
 
 def test_the_second_file_of_one_id_is_left_out(tmp_path):

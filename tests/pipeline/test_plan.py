@@ -137,6 +137,30 @@ def test_the_limit_counts_pictures_of_the_chosen_classes(listing, tmp_path):
     assert all(name.startswith("class_1/") for name in chosen)
 
 
+def test_limits_by_class_and_by_split_count_each_and_nest(listing, tmp_path):
+    by_class = [selected(made(tmp_path, limit_per_class=n)) for n in (5, 20)]
+    assert [collections.Counter(name.split("/")[0] for name in names) for names in by_class] == [
+        {f"class_{i}": n for i in range(4)} for n in (5, 20)
+    ]
+    by_split = [made(tmp_path, limit_per_split=(("train", n), ("test", n // 2))) for n in (10, 30)]
+    assert [the_plan.counts for the_plan in by_split] == [
+        tuple({**dict(made(tmp_path).counts), "train": n, "test": n // 2}.items()) for n in (10, 30)
+    ]
+    assert by_class[0] < by_class[1]
+    assert selected(by_split[0]) < selected(by_split[1])
+
+
+def test_a_limit_of_a_split_that_is_not_there_is_named(listing, tmp_path):
+    with pytest.raises(TintmillError, match="--limit_per_split: dev is no split here; there are train, val, test"):
+        made(tmp_path, limit_per_split=(("dev", 5),))
+
+
+def test_refused_references_come_after_the_picture_of_the_same_id():
+    good = Reference("a.jpg", "/in/z.zip", 1, 1.0, kind="zip", offset=50)
+    refused = dataclasses.replace(good, offset=9, refused="duplicate_member")
+    assert plan.in_shard_order([refused, good]) == plan.in_shard_order([good, refused]) == [good, refused]
+
+
 def test_an_unknown_class_is_named(listing, tmp_path):
     with pytest.raises(TintmillError, match=r"--classes: \['unicorn'\].*class_0"):
         made(tmp_path, classes=("class_1", "unicorn"))

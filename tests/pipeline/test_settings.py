@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from pipeline.errors import TintmillError
-from pipeline.settings import EmbedderSettings, Settings, SourceOptions, fingerprint, parse_splits
+from pipeline.settings import EmbedderSettings, Settings, SourceOptions, fingerprint, parse_limits, parse_splits
 
 WRONG = {
     "name": ("Toy", "my-set", "1st", "", "a/b", "né"),
@@ -43,6 +43,22 @@ def test_splits_that_are_no_shares_are_refused(text):
 
 def test_splits_are_parsed():
     assert parse_splits("train:0.9, test:0.1") == (("train", 0.9), ("test", 0.1))
+
+
+def test_limits_are_parsed():
+    assert parse_limits("train:1000, val:200") == (("train", 1000), ("val", 200))
+    with pytest.raises(TintmillError, match="--limit_per_split=train: want"):
+        parse_limits("train")
+
+
+def test_only_one_limit_at_a_time():
+    with pytest.raises(TintmillError, match="--limit and --limit_per_class: found 'both', wanted one of them"):
+        Settings(name="toy", limit=1, limit_per_class=1)
+
+
+def test_the_paths_of_list_files_are_no_settings():
+    one, other = (Settings(name="toy", options=SourceOptions(labels=path)) for path in ("/a/list", "/b/list"))
+    assert one.to_json() == other.to_json() != Settings(name="toy").to_json()
 
 
 def test_every_setting_changes_the_fingerprint():

@@ -89,9 +89,7 @@ def test_a_kill_at_any_file_is_resumed(tmp_path, number, few_photos):
     """Whichever file is being published when the process dies - plan, shard, rejects, report, manifest, metadata - the
     next run completes to the same bytes."""
     photos, wanted = few_photos
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(KILL_AT_RENAME)
-    env = {"PYTHONPATH": str(tmp_path / "site"), "KILL_AT": str(number)}
+    env = helpers.site(tmp_path / "site", KILL_AT_RENAME) | {"KILL_AT": str(number)}
     flags = helpers.prepare_flags(photos, tmp_path / "out", *FEW)
     done = helpers.tintmill("prepare", *flags, env=env)
     assert done.returncode == -signal.SIGKILL
@@ -111,18 +109,20 @@ def few_photos(tmp_path_factory) -> tuple[Path, Path]:
 
 
 def test_two_racing_runs_write_one_dataset(many_photos, undisturbed, tmp_path):
-    """The same command twice at the same time: both succeed, and the dataset is that of one."""
-    racing = [helpers.start(command(many_photos, tmp_path, workers=1)) for _ in range(2)]
+    """The same command twice at the same time, one of them slower, so that the other publishes and cleans up while it
+    still writes: both succeed, and the dataset is that of one."""
+    slow = helpers.slow_publishing(tmp_path / "site")
+    racing = [helpers.start(command(many_photos, tmp_path / "out", workers=1), env) for env in (None, slow)]
     ended = [(process.communicate(timeout=helpers.TIMEOUT)[1], process.returncode) for process in racing]
     assert [code for _, code in ended] == [0, 0], ended
-    folder = tmp_path / "toy" / "1.0.0"
+    folder = tmp_path / "out" / "toy" / "1.0.0"
     assert helpers.digests(folder) == helpers.digests(undisturbed)
 
 
 def test_a_killed_worker_ends_the_run_with_one_line(many_photos, undisturbed, tmp_path):
     """A worker process killed from outside, as by the kernel when memory is short: the run neither hangs nor passes
     it over; finished shards stay, a rerun completes."""
-    running = helpers.start(command(many_photos, tmp_path))
+    running = helpers.start(command(many_photos, tmp_path), helpers.slow_publishing(tmp_path / "site"))
     helpers.wait_until(lambda: reports(tmp_path), running)
     os.kill(next(pid for pid in helpers.processes_of_group(running.pid) if pid != running.pid), signal.SIGKILL)
     _, stderr = running.communicate(timeout=helpers.TIMEOUT)
@@ -138,7 +138,8 @@ def test_a_killed_worker_ends_the_run_with_one_line(many_photos, undisturbed, tm
 
 def test_workers_do_not_outlive_a_killed_run(many_photos, tmp_path):
     """kill -9 of the leader alone: its workers end by themselves."""
-    running = helpers.start(command(many_photos, tmp_path), stderr=subprocess.DEVNULL)
+    slow = helpers.slow_publishing(tmp_path / "site")
+    running = helpers.start(command(many_photos, tmp_path), slow, stderr=subprocess.DEVNULL)
     helpers.wait_until(lambda: reports(tmp_path), running)
     running.kill()
     running.communicate(timeout=helpers.TIMEOUT)

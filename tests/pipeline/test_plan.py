@@ -112,6 +112,24 @@ def test_hashes_never_change():
     assert plan.hash64("shard", "Zürich\n") == 10247102553793217905
 
 
+def test_the_layout_of_a_dataset_never_changes(listing, tmp_path):
+    """The same for split, shard and order as a whole: (split, shard) of the first pictures, and the first in order."""
+    the_plan = made(tmp_path)
+    assert [plan.shard_of(the_plan, r) for r in references(6)] == [
+        ("val", 1),
+        ("test", 4),
+        ("train", 56),
+        ("train", 57),
+        ("train", 20),
+        ("test", 1),
+    ]
+    assert [r.id for r in plan.in_shard_order(references(2000))[:3]] == [
+        "class_1/00277.jpg",
+        "class_2/00610.jpg",
+        "class_0/01520.jpg",
+    ]
+
+
 # --limit and --classes
 
 

@@ -6,11 +6,17 @@ python -m tests.toy_networks train --network=toy_dropout ...
 import sys
 import types
 
-import keras
-from keras import layers
+from pipeline.command import quiet_libraries
+from pipeline.quiet import import_tensorflow
 
-from launch import cli
-from model import networks
+quiet_libraries()  # as the command itself does, before anything imports TensorFlow
+import_tensorflow()
+
+import keras  # noqa: E402
+from keras import layers  # noqa: E402
+
+from launch import cli  # noqa: E402
+from model import networks  # noqa: E402
 
 
 def _lightness(height, width):
@@ -29,7 +35,8 @@ def dropout(embedding, height=None, width=None) -> keras.Model:
 def normalised(embedding, height=None, width=None) -> keras.Model:
     """Two convolutions with batch normalisation between them: its statistics span the replicas."""
     lightness = _lightness(height, width)
-    x = layers.Conv2D(8, 3, padding="same")(lightness)
+    # No bias before a normalisation: its gradient would be rounding alone, which Adam would blow up to full steps.
+    x = layers.Conv2D(8, 3, padding="same", use_bias=False)(lightness)
     x = layers.BatchNormalization(synchronized=True)(x)
     ab = layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab")(layers.ReLU()(x))
     return keras.Model({"l": lightness}, {"ab": ab})

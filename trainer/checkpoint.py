@@ -45,8 +45,9 @@ def save(folder: str, step: int, variables: list, keep: int) -> str:
 
 
 def list_steps(folder: str) -> list[int]:
-    """The steps that have a checkpoint, oldest first."""
-    found = [re.fullmatch(r"step-(\d{10})\.npz", name) for name in os.listdir(folder)]
+    """The steps that have a checkpoint, oldest first; none where there is no such folder."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    found = [re.fullmatch(r"step-(\d{10})\.npz", name) for name in names]
     return sorted(int(match[1]) for match in found if match)
 
 

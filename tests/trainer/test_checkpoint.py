@@ -81,6 +81,7 @@ def test_the_next_random_draws_come_back(tmp_path):
 
 def test_nothing_saved_is_step_zero(tmp_path):
     assert checkpoint.restore(str(tmp_path), make_state()[1]) == 0
+    assert checkpoint.list_steps(str(tmp_path / "nowhere")) == []
 
 
 def test_the_newest_is_restored(saved):

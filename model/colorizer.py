@@ -84,7 +84,8 @@ def load(run: str, embedder_weights: str | None = None) -> Colorizer:
     """
     manifest = artefact.load_dataset(run)
     network = artefact.load_model(run)
-    embedder = load_embedder(manifest["embedder"], embedder_weights) if manifest["embedder"] else None
+    embeds = "embedding" in network.input  # not every network wants what the dataset holds
+    embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None
     return Colorizer(network, embedder, manifest["settings"]["size"], manifest["settings"]["fit"])
 
 

@@ -9,6 +9,7 @@ every shard commits itself, and `dataset.publish` reads the reports.
 """
 
 import argparse
+import contextlib
 import os
 import shlex
 import sys
@@ -21,6 +22,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from pipeline.errors import TintmillError
 from pipeline.plan import Plan, list_references, shard_of
 from pipeline.shard import build_shard
+from pipeline.worker_watch import watch_workers
 
 LOCAL_RUNNER = "FnApiRunner"
 
@@ -43,7 +45,8 @@ def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
     count = workers or os.cpu_count() or 1
     local = runner == LOCAL_RUNNER
     options = local_options(count, flags) if local else PipelineOptions([f"--runner={runner}", *flags])
-    with beam.Pipeline(runner=local_runner(count) if local else None, options=options) as pipeline:
+    watch = watch_workers() if local and count > 1 else contextlib.nullcontext()
+    with watch, beam.Pipeline(runner=local_runner(count) if local else None, options=options) as pipeline:
         references = (
             pipeline
             | "Input" >> beam.Create([plan.input])

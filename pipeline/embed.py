@@ -26,17 +26,22 @@ PREPROCESSING = "grey sRGB uint8, three equal channels, x / 127.5 - 1"
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network of keras.applications: class name, input side in pixels, width of the pooled layer."""
+    """A network of keras.applications: class name, input side in pixels, width of the pooled layer.
+
+    `random_variance`: what its normalisation layers divide by where its weights are random. With Keras' 1 the signal
+    fades from layer to layer: MobileNetV2's logits are 1e-12 then, zero in float16 for every picture.
+    """
 
     application: str
     side: int
     pooled: int
+    random_variance: float
     classes: int = 1000
 
 
 NETWORKS = {
-    "inception_resnet_v2": Network("InceptionResNetV2", 299, 1536),
-    "mobilenet_v2": Network("MobileNetV2", 224, 1280),
+    "inception_resnet_v2": Network("InceptionResNetV2", 299, 1536, 0.4),
+    "mobilenet_v2": Network("MobileNetV2", 224, 1280, 0.1),
 }
 
 
@@ -175,11 +180,21 @@ def _build(settings: EmbedderSettings):
             f"--embedder_weights={settings.weights}: cannot load weights for {settings.name}: {_first_line(error)}; "
             "wanted network access for imagenet, a weights file of this network, or random"
         ) from error
+    if settings.weights == "random":
+        _keep_signal(model, NETWORKS[settings.name].random_variance)
     if settings.layer == "pooled":
         pooling = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
         model = keras.Model(model.input, pooling[-1].output)
     model.trainable = False
     return model
+
+
+def _keep_signal(model, variance: float) -> None:
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_variance.assign(np.full(layer.moving_variance.shape, variance, np.float32))
 
 
 def _compile(model, side: int):

@@ -5,6 +5,7 @@ importing Beam takes 5 s, and `verify` and `peek` on a local dataset should star
 """
 
 import contextlib
+import fcntl
 import glob
 import os
 import re
@@ -147,6 +148,8 @@ def atomic_writer(path: str) -> Iterator[BinaryIO]:
     temporary = os.path.join(os.path.dirname(path), f".tmp-{uuid.uuid4().hex}")
     try:
         with open(temporary, "wb") as f:
+            with contextlib.suppress(OSError):  # some network file systems know no locks
+                fcntl.flock(f, fcntl.LOCK_EX)  # tells `remove_leftovers` of another run that this writer lives
             yield f
             f.flush()
             os.fsync(f.fileno())
@@ -163,13 +166,18 @@ def write(path: str, data: bytes | str) -> None:
 
 
 def remove_leftovers(folder: str) -> None:
-    """Deletes what killed writers left in a local `folder`; a bucket keeps no part of a failed upload."""
+    """Deletes what killed writers left in a local `folder`; a bucket keeps no part of a failed upload.
+
+    A file that is still being written, by another run of the same command, is locked and left alone.
+    """
     if is_remote(folder) or not os.path.isdir(folder):
         return
     for name in os.listdir(folder):
         if name.startswith(".tmp-"):
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(os.path.join(folder, name))
+            path = os.path.join(folder, name)
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), open(path, "rb") as f:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.remove(path)
 
 
 def list_names(folder: str) -> list[str]:

@@ -210,7 +210,7 @@ def check_resumable(plan: Plan) -> None:
         _check_unused(plan)
         return
     old, new = _read_plan(path), plan.to_json()
-    if old == new or not _committed_reports(plan):
+    if old == new or not _has_work(plan):
         return
     remedy = f"give another --version or --output, or delete {plan.folder}"
     for part in ("settings", "versions"):
@@ -236,6 +236,13 @@ def _check_unused(plan: Plan) -> None:
     found = next((entry.name for entry in files.list_files(plan.folder) if ".tmp-" not in entry.name), None)
     if found:
         raise TintmillError(f"{plan.folder} holds {found}, which no `tintmill prepare` began; give another --output")
+
+
+def _has_work(plan: Plan) -> bool:
+    if _committed_reports(plan):
+        return True
+    # A shard whose run was killed before its report: under another plan it would stay as a foreign shard.
+    return not files.is_remote(plan.folder) and any(".tfrecord-" in e.name for e in files.list_files(plan.folder))
 
 
 def _committed_reports(plan: Plan) -> list[str]:

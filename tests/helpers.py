@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+ROOT = Path(__file__).resolve().parents[1]  # of the repository
 TIMEOUT = 300  # seconds until a hung command fails its test; far above what any takes
 
 
@@ -138,6 +139,32 @@ def start(arguments: list[str], env: dict | None = None, stderr=subprocess.PIPE)
         env=os.environ | (env or {}),
         start_new_session=True,
     )
+
+
+# Makes every publishing of a file take its time, so that a run can be caught in the middle on any machine.
+_SLOW_PUBLISHING = """
+import os, time
+_replace = os.replace
+
+def replace(source, target, **options):
+    if ".tmp-" in str(source):
+        time.sleep(0.4)
+    _replace(source, target, **options)
+
+os.replace = replace
+"""
+
+
+def site(folder: Path, code: str) -> dict[str, str]:
+    """The environment in which every Python process runs `code` at its start; `folder` will hold it."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(folder)}
+
+
+def slow_publishing(folder: Path) -> dict[str, str]:
+    """The environment of a run that is slow enough to be caught in the middle."""
+    return site(folder, _SLOW_PUBLISHING)
 
 
 def wait_until(condition, process: subprocess.Popen | None = None, seconds: float = TIMEOUT) -> None:

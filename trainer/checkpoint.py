@@ -7,13 +7,18 @@ Keras' own checkpoints lose the state of seed generators, so that dropout repeat
 import json
 import os
 import re
+import struct
 import sys
 import zipfile
+import zlib
 
 import numpy as np
 
 from pipeline import files
 from pipeline.errors import TintmillError
+
+# What numpy and zipfile raise on damaged bytes; RuntimeError: a flipped bit can claim encryption or compression.
+_DAMAGES = (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
 
 
 def save(folder: str, step: int, variables: list, keep: int) -> str:
@@ -31,14 +36,18 @@ def save(folder: str, step: int, variables: list, keep: int) -> str:
     except OSError as error:
         size = sum(a.nbytes for a in arrays.values())
         raise TintmillError(f"{path}: cannot write {size:,} bytes: {error.strerror}; the last one is kept") from error
-    for old in list_steps(folder)[:-keep]:
+    steps = list_steps(folder)
+    # A later one is damaged, else the run had gone on from it: were it counted, a good one would go in its place.
+    kept = [s for s in steps if s <= step][-keep:]
+    for old in set(steps) - set(kept):
         os.remove(os.path.join(folder, f"step-{old:010d}.npz"))
     return path
 
 
 def list_steps(folder: str) -> list[int]:
-    """The steps that have a checkpoint, oldest first."""
-    found = [re.fullmatch(r"step-(\d{10})\.npz", name) for name in os.listdir(folder)]
+    """The steps that have a checkpoint, oldest first; none where there is no such folder."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    found = [re.fullmatch(r"step-(\d{10})\.npz", name) for name in names]
     return sorted(int(match[1]) for match in found if match)
 
 
@@ -55,7 +64,7 @@ def restore(folder: str, variables: list) -> int:
         path = os.path.join(folder, f"step-{step:010d}.npz")
         try:
             meta, arrays = _read(path)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGES as error:
             print(f"WARNING {path} is damaged ({error}); trying the one before it", file=sys.stderr)
             continue
         _assign(path, meta, arrays, variables)

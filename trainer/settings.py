@@ -13,6 +13,7 @@ from model import artefact
 from pipeline import files
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
+from trainer.checkpoint import list_steps
 
 PRECISIONS = ("float32", "bfloat16")
 # What may differ when a run is resumed: how far, how often, and on what it goes on; not what it computes.
@@ -52,10 +53,10 @@ class TrainSettings:
 def check_batch(global_batch: int, replicas: int) -> None:
     """Raises TintmillError where a batch does not divide: a partial batch makes BatchNormalization NaN."""
     if global_batch % replicas:
+        whole = global_batch // replicas
+        offers = " or ".join(str(count * replicas) for count in (whole, whole + 1) if count)
         raise TintmillError(
-            f"--global_batch={global_batch} does not divide by {replicas} replicas; "
-            f"give {global_batch // replicas * replicas or replicas} or {(global_batch // replicas + 1) * replicas}, "
-            "or another --replicas"
+            f"--global_batch={global_batch} does not divide by {replicas} replicas; give {offers} or another --replicas"
         )
 
 
@@ -66,12 +67,14 @@ def begin_run(run: str, settings: TrainSettings, dataset: Dataset, flag_lines: s
       TintmillError: naming the settings that differ, the other dataset, or the foreign files.
     """
     path = os.path.join(run, "settings.json")
-    if os.path.exists(path):
+    if _has_results(run):
         _check_same_settings(run, json.loads(files.read(path)), settings)
         _check_same_dataset(run, dataset)
     else:
         _make_run(run)
         artefact.save_dataset(run, dataset.manifest)
+    for folder in (run, os.path.join(run, "checkpoints")):
+        files.remove_leftovers(folder)  # of a kill in the middle of a write; a checkpoint's can be large
     files.write(os.path.join(run, "flags.txt"), flag_lines)
     files.write(path, json.dumps(dataclasses.asdict(settings), indent=1) + "\n")
 
@@ -100,13 +103,21 @@ def check_same_embedder(run: str, dataset: Dataset) -> None:
         embed.check_same(found, wanted, f"--data={dataset.folder} beside --run={run}")
 
 
+def _has_results(run: str) -> bool:
+    # Before its first checkpoint a run holds nothing to mix up: a mistyped flag may be put right in the same place.
+    if not os.path.exists(os.path.join(run, "settings.json")):
+        return False
+    return os.path.exists(os.path.join(run, artefact.MODEL)) or bool(list_steps(os.path.join(run, "checkpoints")))
+
+
 def _make_run(run: str) -> None:
     try:
         os.makedirs(os.path.join(run, "checkpoints"), exist_ok=True)
-        foreign = sorted(set(os.listdir(run)) - {"checkpoints", artefact.DATASET, "flags.txt"})
+        names = {name for name in os.listdir(run) if not name.startswith(".tmp-")}  # a killed begin_run leaves one
+        foreign = sorted(names - {"checkpoints", artefact.DATASET, "flags.txt"})
     except OSError as error:
         raise TintmillError(f"--run={run}: cannot be written: {error}") from error
-    if foreign:
+    if foreign and "settings.json" not in names:
         raise TintmillError(f"--run={run} holds {foreign[0]}, which no `tintmill train` began; give another --run")
 
 

@@ -90,7 +90,8 @@ def make_steps(state: State, settings: TrainSettings, encoding: str):
     def replica_step(batch):
         inputs, targets = batches_input.to_network(batch, encoding)
         with tf.GradientTape() as tape:
-            outputs = model(inputs, training=True)
+            # A dataset may hold more than a network takes: not every network wants the embedding.
+            outputs = model({name: inputs[name] for name in model.input}, training=True)
             # Summed over replicas this is the mean over the global batch, whatever the number of replicas.
             total = tf.reduce_sum(loss(targets, outputs)) / settings.global_batch
         gradients = tape.gradient(total, model.trainable_variables)

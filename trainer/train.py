@@ -6,10 +6,12 @@ The same command resumes an interrupted run, bit for bit as if it had not been i
 and exits with 0, Ctrl-C saves and exits with 130; a second one stops at once.
 """
 
+import contextlib
 import csv
 import json
 import math
 import os
+import re
 import signal
 import sys
 import time
@@ -82,25 +84,25 @@ def train(run: str, settings: TrainSettings, dataset: Dataset) -> None:
     state = step.make_state(step.make_strategy(settings.replicas), settings, dataset)
     start = checkpoint.restore(os.path.join(run, "checkpoints"), state.variables)
     _say_start(settings, dataset, state, start)
-    log = Log(run, settings, dataset, start)
     steps = step.make_steps(state, settings, dataset.settings["encoding"])
     iterator = step.make_iterator(state, settings, dataset, start)
-    with StopSignal() as stop:
+    with StopSignal() as stop, Log(run, settings, dataset, start) as log:
         at, saved = start, start
         while at < settings.steps and not stop.received:
             count = min(settings.log_every - at % settings.log_every, settings.steps - at)
             began = time.perf_counter()
-            losses, records = (result.numpy() for result in steps(iterator, step.tf.constant(count)))
+            losses, records = _train_steps(steps, iterator, step.tf.constant(count))
             _check_finite(run, settings, dataset, at, losses, records)
-            log.write(at, losses, records, time.perf_counter() - began)
+            with _writing(run):
+                log.write(at, losses, records, time.perf_counter() - began)
             at += count
             if at % settings.checkpoint_every == 0 or at == settings.steps or stop.received:
                 saved = _save(run, at, state, settings, saved)
-    log.close()
     if at < settings.steps:
         print(f"stopped at step {at} of {settings.steps}, saved; run the same command again to go on", file=sys.stderr)
         stop.finish()
-    artefact.save_model(run, state.model)
+    with _writing(run):
+        artefact.save_model(run, state.model)
     print(run)
 
 
@@ -149,7 +151,10 @@ class Log:
         self._bar.set_postfix_str(f"loss {loss:.5f}, {rate:.1f} pictures/s", refresh=False)
         self._bar.update(len(losses))
 
-    def close(self) -> None:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self._bar.close()
         self._board.close()
         for file in (self._csv, self._id_file):
@@ -181,6 +186,29 @@ class StopSignal:
             raise command.Terminated if number == signal.SIGTERM else KeyboardInterrupt
         print("\nstopping after this call; once more to stop at once", file=sys.stderr)
         self.received = number
+
+
+def _train_steps(steps, iterator, count) -> list[np.ndarray]:
+    import tensorflow as tf
+
+    try:
+        return [result.numpy() for result in steps(iterator, count)]
+    except tf.errors.OpError as error:
+        # What the reader raised arrives as text inside TensorFlow's own error.
+        damaged = re.search(r"ValueError: (.* is damaged)", str(error))
+        if not damaged:
+            raise
+        raise TintmillError(f"{damaged[1]} since training began; `tintmill verify` lists all of it") from error
+
+
+@contextlib.contextmanager
+def _writing(run: str):
+    try:
+        yield
+    except OSError as error:
+        raise TintmillError(
+            f"--run={run}: cannot be written: {error}; put that right and run the same command again to go on"
+        ) from error
 
 
 def _save(run: str, at: int, state, settings: TrainSettings, saved: int) -> int:

@@ -112,6 +112,24 @@ def test_hashes_never_change():
     assert plan.hash64("shard", "Zürich\n") == 10247102553793217905
 
 
+def test_the_layout_of_a_dataset_never_changes(listing, tmp_path):
+    """The same for split, shard and order as a whole: (split, shard) of the first pictures, and the first in order."""
+    the_plan = made(tmp_path)
+    assert [plan.shard_of(the_plan, r) for r in references(6)] == [
+        ("val", 1),
+        ("test", 4),
+        ("train", 56),
+        ("train", 57),
+        ("train", 20),
+        ("test", 1),
+    ]
+    assert [r.id for r in plan.in_shard_order(references(2000))[:3]] == [
+        "class_1/00277.jpg",
+        "class_2/00610.jpg",
+        "class_0/01520.jpg",
+    ]
+
+
 # --limit and --classes
 
 
@@ -370,6 +388,22 @@ def test_other_settings_are_refused_and_named(tmp_path, settings, named):
     with pytest.raises(TintmillError, match="other settings") as caught:
         plan.check_resumable(again(the_plan, **settings))
     assert named in str(caught.value)
+
+
+def test_a_shard_of_other_settings_without_its_report_is_refused_too(tmp_path):
+    """Killed between shard and report: under other settings the shard would stay behind, in no manifest."""
+    the_plan = begun(tmp_path)
+    os.remove(the_plan.report_path("train", 0))
+    plan.check_resumable(again(the_plan))
+    with pytest.raises(TintmillError, match="shard_examples"):
+        plan.check_resumable(again(the_plan, shard_examples=1))
+
+
+def test_a_plan_of_which_nothing_was_built_may_be_changed(tmp_path):
+    the_plan = begun(tmp_path)
+    os.remove(the_plan.report_path("train", 0))
+    os.remove(the_plan.path(the_plan.shard_name("train", 0)))
+    plan.check_resumable(again(the_plan, encoding="lab16"))
 
 
 def test_other_library_versions_are_refused_and_named(tmp_path, monkeypatch):

@@ -44,9 +44,7 @@ def test_shard_bytes_do_not_depend_on_worker_count(photos, dataset, tmp_path):
 
 
 def test_shard_bytes_do_not_depend_on_listing_order(photos, dataset, tmp_path):
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(SHUFFLED_LISTING)
-    env = {"PYTHONPATH": str(tmp_path / "site"), "PYTHONHASHSEED": "7"}
+    env = helpers.site(tmp_path / "site", SHUFFLED_LISTING) | {"PYTHONHASHSEED": "7"}
     assert "1" in helpers.run_python("import os; print(os.environ['LISTING_WAS_SHUFFLED'])", env=env)
     assert_same(helpers.prepare(photos, tmp_path / "out", *helpers.EMBEDDER, env=env), dataset)
 
@@ -106,9 +104,9 @@ def test_shard_bytes_do_not_depend_on_external_workers(photos, dataset, tmp_path
 
 def test_a_killed_run_goes_on_where_it_was(photos, dataset, tmp_path):
     """kill -9 in the middle, then the same command: finished shards are kept, the result is that of no kill."""
-    flags = helpers.prepare_flags(photos, tmp_path, *helpers.EMBEDDER, "--shard_examples=8")
-    folder = tmp_path / "toy" / "1.0.0"
-    running = helpers.start(helpers.command_line("prepare", *flags), stderr=subprocess.DEVNULL)
+    flags = helpers.prepare_flags(photos, tmp_path, *helpers.EMBEDDER)
+    folder, slow = tmp_path / "toy" / "1.0.0", helpers.slow_publishing(tmp_path / "site")
+    running = helpers.start(helpers.command_line("prepare", *flags), slow, stderr=subprocess.DEVNULL)
     helpers.wait_until(lambda: list(folder.glob("reports/*.json")), running)
     helpers.kill_group(running)
     assert not (folder / "manifest.json").exists()

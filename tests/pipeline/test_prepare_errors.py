@@ -202,7 +202,7 @@ def test_a_signal_ends_the_run_cleanly_and_the_next_run_goes_on(photos, plain_da
     """
     flags = helpers.prepare_flags(photos, tmp_path, workers=2)
     folder = tmp_path / "toy" / "1.0.0"
-    running = helpers.start(helpers.command_line("prepare", *flags))
+    running = helpers.start(helpers.command_line("prepare", *flags), helpers.slow_publishing(tmp_path / "site"))
     helpers.wait_until(lambda: list(folder.glob("reports/*.json")), running)
     os.killpg(running.pid, number) if to_all else running.send_signal(number)
     _, stderr = running.communicate(timeout=helpers.TIMEOUT)

@@ -1,0 +1,169 @@
+"""The settings of a run, and when a run directory may be gone on with."""
+
+import dataclasses
+import json
+
+import pytest
+
+from model import artefact
+from pipeline.dataset import Dataset
+from pipeline.errors import TintmillError
+from trainer import settings
+from trainer.settings import TrainSettings, begin_run, check_batch
+
+EMBEDDER = {"name": "mobilenet_v2", "layer": "logits", "weights": "random", "weights_sha256": "0", "dimension": 3}
+EMBEDDER |= {"preprocessing": "none", "golden_vector": [1.0, 2.0, 3.0]}
+
+
+def dataset_of(fingerprint: str = "a" * 64, embedder: dict | None = None) -> Dataset:
+    return Dataset("/data/toy", {"fingerprint": fingerprint, "embedder": embedder, "settings": {"name": "toy"}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, 0) for name in ("global_batch", "steps", "log_every", "checkpoint_every", "keep_checkpoints")),
+        ("replicas", -1),
+        ("seed", -1),
+        *(("learning_rate", value) for value in (0, -1e-3, float("nan"), float("inf"))),
+        ("precision", "float16"),
+        ("checkpoint_every", 15),  # not a multiple of log_every 10
+    ],
+)
+def test_a_senseless_setting_is_refused_by_its_flag_and_value(name, value):
+    with pytest.raises(TintmillError, match=rf"^--{name}={value}: wanted "):
+        TrainSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("batch", "replicas", "offers"), [(10, 4, "8 or 12"), (3, 4, "4 or another"), (7, 2, "6 or 8")]
+)
+def test_a_batch_that_does_not_divide_is_refused_with_both_numbers(batch, replicas, offers):
+    wanted = rf"--global_batch={batch} does not divide by {replicas} replicas; give {offers}"
+    with pytest.raises(TintmillError, match=wanted):
+        check_batch(batch, replicas)
+
+
+def test_a_batch_that_divides_is_accepted():
+    check_batch(12, 4)
+
+
+def test_a_run_begins_with_its_settings_flags_and_dataset(tmp_path):
+    run = tmp_path / "deep" / "run"
+    begin_run(str(run), TrainSettings(seed=7), dataset_of(), "--seed=7\n")
+    assert json.loads((run / "settings.json").read_text())["seed"] == 7
+    assert settings.load_settings(str(run)) == dataclasses.asdict(TrainSettings(seed=7))
+    assert (run / "flags.txt").read_text() == "--seed=7\n"
+    assert artefact.load_dataset(str(run)) == dataset_of().manifest
+    assert (run / "checkpoints").is_dir()
+
+
+def begun(run, embedder: dict | None = None) -> str:
+    """A run of default settings that has its first checkpoint."""
+    begin_run(str(run), TrainSettings(), dataset_of(embedder=embedder), "before")
+    (run / "checkpoints" / "step-0000000100.npz").write_bytes(b"")
+    return str(run)
+
+
+CHANGES = {"steps": 5000, "replicas": 2, "log_every": 5, "checkpoint_every": 50, "keep_checkpoints": 9, "log_ids": True}
+
+
+def test_how_far_and_how_often_may_change(tmp_path):
+    assert set(CHANGES) == set(settings.RESUMABLE)
+    run = begun(tmp_path / "run")
+    begin_run(run, TrainSettings(**CHANGES), dataset_of(), "")
+    assert settings.load_settings(run)["steps"] == 5000
+
+
+OTHERS = {
+    "network": "other",
+    "loss": "other",
+    "split": "val",
+    "global_batch": 33,
+    "learning_rate": 2e-3,
+    "seed": 1,
+    "precision": "bfloat16",
+    "deterministic": False,
+}
+
+
+def test_every_setting_is_one_that_may_change_or_one_that_may_not():
+    assert set(OTHERS) | set(CHANGES) == set(TrainSettings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_computation_is_refused_by_name_and_values(tmp_path, name):
+    run = begun(tmp_path / "run")
+    wanted = rf"begun with other settings: {name} {getattr(TrainSettings(), name)!r} -> {OTHERS[name]!r}; give"
+    with pytest.raises(TintmillError, match=wanted):
+        begin_run(run, TrainSettings(**{name: OTHERS[name]}), dataset_of(), "after")
+    assert (tmp_path / "run" / "flags.txt").read_text() == "before"
+
+
+def test_before_its_first_checkpoint_a_run_may_be_begun_anew(tmp_path):
+    """A mistyped flag is put right in the same place; the dataset may be another one too."""
+    begin_run(str(tmp_path), TrainSettings(network="mistyped"), dataset_of(), "")
+    begin_run(str(tmp_path), TrainSettings(), dataset_of("b" * 64), "")
+    assert settings.load_settings(str(tmp_path))["network"] == TrainSettings().network
+    assert artefact.load_dataset(str(tmp_path)) == dataset_of("b" * 64).manifest
+
+
+def test_a_finished_run_without_checkpoints_is_no_place_for_another(tmp_path):
+    """Checkpoints deleted to save space: the trained network is still there."""
+    begin_run(str(tmp_path), TrainSettings(), dataset_of(), "")
+    (tmp_path / artefact.MODEL).write_bytes(b"trained")
+    with pytest.raises(TintmillError, match="begun with other settings: seed 0 -> 1"):
+        begin_run(str(tmp_path), TrainSettings(seed=1), dataset_of(), "")
+
+
+def test_another_dataset_is_refused(tmp_path):
+    run = begun(tmp_path / "run")
+    with pytest.raises(TintmillError, match="was begun on dataset toy aaaaaaaaaaaa, --data is toy bbbbbbbbbbbb"):
+        begin_run(run, TrainSettings(), dataset_of("b" * 64), "")
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (EMBEDDER | {"layer": "pooled"}, "the embedder's layer is 'pooled', wanted 'logits'"),
+        (EMBEDDER | {"weights_sha256": "1"}, "the embedder's weights_sha256 is '1'"),
+        (EMBEDDER | {"golden_vector": [1.0, 2.0, 4.0]}, "golden vector is off"),
+        (None, "has embedder None, .* was trained with mobilenet_v2"),
+    ],
+)
+def test_a_dataset_of_another_embedder_is_refused_by_what_differs(tmp_path, other, message):
+    run = begun(tmp_path / "run", EMBEDDER)
+    with pytest.raises(TintmillError, match=message):
+        begin_run(run, TrainSettings(), dataset_of("b" * 64, other), "")
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    (tmp_path / ".tmp-draft").write_text("more of it")
+    with pytest.raises(TintmillError, match=r"holds thesis\.tex, which no `tintmill train` began"):
+        begin_run(str(tmp_path), TrainSettings(), dataset_of(), "")
+    assert (tmp_path / ".tmp-draft").read_text() == "more of it"
+    assert not (tmp_path / "settings.json").exists()
+
+
+def test_a_run_killed_while_it_began_can_begin_again(tmp_path):
+    """What a kill in the middle of `begin_run` leaves is no foreign file, and is cleared away."""
+    begin_run(str(tmp_path), TrainSettings(), dataset_of(), "")
+    (tmp_path / "settings.json").rename(tmp_path / ".tmp-0123")
+    begin_run(str(tmp_path), TrainSettings(seed=3), dataset_of(), "")
+    assert settings.load_settings(str(tmp_path))["seed"] == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoints", "dataset.json", "flags.txt", "settings.json"]
+
+
+def test_leftovers_of_a_killed_write_are_cleared_when_the_run_goes_on(tmp_path):
+    begin_run(str(tmp_path), TrainSettings(), dataset_of(), "")
+    (tmp_path / "checkpoints" / ".tmp-0123").write_bytes(b"half a checkpoint")
+    (tmp_path / ".tmp-model.keras").write_bytes(b"half a network")
+    begin_run(str(tmp_path), TrainSettings(), dataset_of(), "")
+    assert not list((tmp_path / "checkpoints").iterdir())
+    assert not (tmp_path / ".tmp-model.keras").exists()
+
+
+def test_no_run_is_an_error_with_the_remedy(tmp_path):
+    with pytest.raises(TintmillError, match=r"no settings\.json in it; wanted a directory of `tintmill train`"):
+        settings.load_settings(str(tmp_path))

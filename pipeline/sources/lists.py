@@ -41,7 +41,7 @@ def references(path: str) -> Iterator[Reference]:
     for number, (name, label, split) in _rows(path):
         if split and split not in SPLITS:
             raise TintmillError(f"{path}, line {number}: found split {split!r}, wanted train, val or test")
-        if files.is_remote(name) and not name.startswith("gs://"):
+        if name.startswith(("http://", "https://", "ftp://")):
             raise TintmillError(f"{path}, line {number}: found {name}, wanted a path or a gs:// URL; download it first")
         picture = stable_text(name if files.is_remote(name) else posixpath.normpath(name))
         absolute = name if files.is_remote(name) or name.startswith("/") else files.join(folder, name)

@@ -1,4 +1,4 @@
-"""Losses by name: (targets, outputs) -> one value a picture, float32 [B]. Means over replicas are the trainer's affair."""
+"""Losses by name: (targets, outputs) -> one value a picture, float32 [B]. The trainer averages over replicas."""
 
 from collections.abc import Callable
 

@@ -36,7 +36,7 @@ class BuildShard(beam.DoFn):
 
     def process(self, element):
         (split, index), references = element
-        report = build_shard(self._plan, split, index, [Reference(*r) for r in references if r is not None])
+        report = build_shard(self._plan, split, index, [Reference.from_tuple(r) for r in references if r is not None])
         beam.metrics.Metrics.counter("tintmill", "pictures_kept").inc(report["kept"])
         yield report["file"]
 
@@ -60,7 +60,7 @@ def grouped_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
         pipeline
         | "Input" >> beam.Create([plan.input])
         | "ListReferences" >> beam.FlatMap(lambda _: list_references(plan))
-        | "KeyByShard" >> beam.Map(lambda reference: (shard_of(plan, reference), reference.as_tuple()))
+        | "KeyByShard" >> beam.Map(lambda reference: (shard_of(plan, reference), reference.to_tuple()))
     )
     keys = pipeline | "ShardKeys" >> beam.Create([(key, None) for key in plan.shard_keys()])
     return (references, keys) | "WithEveryShard" >> beam.Flatten() | "GroupByShard" >> beam.GroupByKey()

@@ -89,17 +89,24 @@ flags.DEFINE_integer("workers", 0, "Worker processes on this machine; 0: one a c
 flags.DEFINE_string("runner", "FnApiRunner", "Beam runner; the default is this machine.", flag_values=FLAGS)
 
 
+flags.register_multi_flags_validator(
+    ["input", "reuse_lab"],
+    lambda given: bool(given["input"]) != bool(given["reuse_lab"]),
+    "wanted either --input=PICTURES or --reuse_lab=DATASET",
+    flag_values=FLAGS,
+)
+
+
 def main(beam_flags: list[str]) -> None:
     if FLAGS.reuse_lab:
         take_over_flags(FLAGS.reuse_lab)
-    elif FLAGS.input is None:
-        raise TintmillError("--input is missing: wanted where the pictures are (or --reuse_lab=DIR)")
     settings = settings_from_flags()
     _check_beam_flags(beam_flags)
+    root = files.absolute(FLAGS.input or FLAGS.reuse_lab)
     folder = files.join(files.absolute(FLAGS.output), settings.name, settings.version)
     if settings.source != "tfds":  # that one reads a single dataset of its folder
-        _check_apart(files.absolute(FLAGS.input), folder)
-    the_plan = plan.make_plan(settings, files.absolute(FLAGS.input), folder)
+        _check_apart(root, folder)
+    the_plan = plan.make_plan(settings, root, folder)
     for note in the_plan.notes:
         _say(f"NOTE: {note}")
     begin(the_plan)
@@ -120,15 +127,9 @@ def take_over_flags(folder: str) -> None:
     """Sets the flags that the records of `folder` decide, unless they were given.
 
     Raises:
-      TintmillError: --input or --source beside --reuse_lab, or no dataset there.
+      TintmillError: no dataset there.
     """
-    for name in ("input", "source"):
-        if FLAGS[name].present:
-            raise TintmillError(
-                f"--{name} beside --reuse_lab={folder}: wanted one of the two, the records or the pictures"
-            )
     kept = reuse_lab.read_manifest(folder)["settings"]
-    FLAGS.input, FLAGS.source = folder, "reuse_lab"
     for name in reuse_lab.SAME:
         if not FLAGS[name].present:
             setattr(FLAGS, name, kept[name])
@@ -143,7 +144,7 @@ def settings_from_flags() -> Settings:
     return Settings(
         name=FLAGS.name,
         version=FLAGS.version,
-        source=FLAGS.source,
+        source="reuse_lab" if FLAGS.reuse_lab else FLAGS.source,
         size=FLAGS.size,
         fit=FLAGS.fit,
         encoding=FLAGS.encoding,

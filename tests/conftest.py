@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from pipeline import lab
 from tests import helpers
 
 
@@ -22,7 +22,7 @@ def real_data() -> Path:
 def photos(tmp_path_factory) -> Path:
     """40 synthetic photographs in two classes, and among them a grey one and a text that is none."""
     folder = helpers.write_photos(tmp_path_factory.mktemp("photos"), 40)
-    (folder / "cat" / "fog.png").write_bytes(helpers.encode(np.full((64, 64, 3), 150, np.uint8)))
+    (folder / "cat" / "fog.png").write_bytes(helpers.encode(lab.to_grey(helpers.photo_pixels(999))))
     (folder / "dog" / "notes.jpg").write_text("not a picture")
     return folder
 

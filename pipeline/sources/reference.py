@@ -34,9 +34,15 @@ class Reference:
     refused: str | None = None
     attributes: bytes = b""
 
-    def as_tuple(self) -> tuple:
-        """The fields in order: `Reference(*reference.as_tuple())` is the same reference."""
-        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
+    def to_tuple(self) -> tuple:
+        """The fields in order, the path as bytes: a file name need not be Unicode. `from_tuple` is the inverse."""
+        name, path, *rest = (getattr(self, field) for field in self.__dataclass_fields__)
+        return (name, os.fsencode(path), *rest)
+
+    @classmethod
+    def from_tuple(cls, values: tuple) -> "Reference":
+        name, path, *rest = values
+        return cls(name, os.fsdecode(path), *rest)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import ab_bins, embed, lab, photo, plan, sources
+from pipeline import ab_bins, embed, lab, photo, picture, plan, sources
 from pipeline.dataset import open_dataset
 from pipeline.errors import TintmillError
 from pipeline.settings import EmbedderSettings, Settings
+from pipeline.tally import Tally
 from tests import helpers
 
 # Raises on import of this project's rooms, so that what follows is a stranger's program.
@@ -160,7 +161,7 @@ def test_the_manifest_sums_the_colours_of_all_records(dataset, photos):
         image = photo.decode(path.read_bytes(), photo.Limits())
         packed.append(lab.pack(lab.rgb_to_lab(photo.fit(image, 32, "crop")), "lab8"))
     packed = np.stack(packed)
-    assert told["ab_histogram"] == ab_bins.histogram(packed).tolist()
+    assert told["ab_histogram"] == ab_bins.histogram(ab_bins.pair_counts(packed)).tolist()
     assert told["mean_ab"] == pytest.approx(packed[..., 1:].astype(float).mean(axis=(0, 1, 2)) - 128, abs=1e-5)
 
 
@@ -254,11 +255,9 @@ def the_plan(**settings) -> plan.Plan:
 
 
 def made_picture(path, a_plan: plan.Plan):
-    from pipeline import shard
-
     info = path.stat()
     reference = sources.Reference(path.name, str(path), info.st_size, info.st_mtime)
-    return shard._make_picture(a_plan, *sources.read(reference, a_plan.settings.largest))
+    return picture.make_picture(a_plan.settings, *sources.read(reference, a_plan.settings.largest))
 
 
 @pytest.mark.parametrize("fit", photo.FITS)
@@ -287,7 +286,7 @@ def test_the_embedder_sees_the_original_not_the_small_record(tmp_path):
 
 
 def test_a_grey_picture_is_left_out_only_where_asked(tmp_path):
-    (tmp_path / "grey.png").write_bytes(helpers.encode(np.full((64, 64, 3), 90, np.uint8)))
+    (tmp_path / "grey.png").write_bytes(helpers.encode(lab.to_grey(helpers.photo_pixels(1))))
     with pytest.raises(photo.Rejected, match="grey"):
         made_picture(tmp_path / "grey.png", the_plan(embedder=None))
     assert made_picture(tmp_path / "grey.png", the_plan(embedder=None, drop_grey=False)).packed.shape == (32, 32, 3)
@@ -314,6 +313,7 @@ def test_the_second_file_of_one_id_is_left_out(tmp_path):
         references.append(sources.Reference("caf\u00e9.png", str(tmp_path / name), info.st_size, info.st_mtime))
     for listing in (references, references[::-1]):
         rejects = []
-        kept = list(shard._checked_pictures(the_plan(embedder=None), plan.in_shard_order(listing), rejects))
+        ordered = plan.in_shard_order(listing)
+        kept = list(shard._checked_pictures(the_plan(embedder=None), ordered, [], Tally("lab8"), rejects))
         assert [p.reference.path for p in kept] == [min(r.path for r in references)]
         assert rejects == [{"id": "caf\u00e9.png", "code": "duplicate_id"}]

@@ -68,12 +68,13 @@ def test_the_result_is_whole_and_says_where_its_embeddings_are_from(source, reus
 
 
 @pytest.mark.parametrize(
-    ("flag", "named"), [("--size=64", "--size=64"), ("--encoding=lab16", "--encoding"), ("--input=/x", "--input")]
+    ("flag", "named"),
+    [("--size=64", "--size=64"), ("--encoding=lab16", "--encoding"), ("--input=/x", "--input=PICTURES or --reuse_lab")],
 )
 def test_what_the_records_decide_cannot_be_asked_otherwise(source, tmp_path, flag, named):
     flags = [f"--reuse_lab={source}", f"--output={tmp_path}", "--name=toy", "--embedder=none", flag]
     done = helpers.tintmill("prepare", *flags)
-    assert done.returncode == 1
+    assert done.returncode in (1, 2)
     assert named in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""The `tintmill` command with two small networks more: quick ones, with layers that the real networks may lack.
+"""The `tintmill` command with small networks more: quick ones, with layers that the real networks may lack.
 
 python -m tests.toy_networks train --network=toy_dropout ...
 """
@@ -17,6 +17,7 @@ from keras import layers  # noqa: E402
 
 from launch import cli  # noqa: E402
 from model import networks  # noqa: E402
+from model.layers import FuseVector  # noqa: E402
 
 
 def _lightness(height, width):
@@ -42,9 +43,18 @@ def normalised(embedding, height=None, width=None) -> keras.Model:
     return keras.Model({"l": lightness}, {"ab": ab})
 
 
+def fused(embedding, height=None, width=None) -> keras.Model:
+    """The embedding joined with L* at every position: the least network that takes all there is."""
+    lightness, vector = _lightness(height, width), keras.Input((embedding,), name="embedding")
+    x = FuseVector(8)([lightness, vector])
+    ab = layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab")(x)
+    return keras.Model({"l": lightness, "embedding": vector}, {"ab": ab})
+
+
 NETWORKS = {
     "toy_dropout": types.SimpleNamespace(NEEDS_EMBEDDING=False, build=dropout),
     "toy_norm": types.SimpleNamespace(NEEDS_EMBEDDING=False, build=normalised),
+    "toy_fused": types.SimpleNamespace(NEEDS_EMBEDDING=True, build=fused),
 }
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The colorizer: sizes, L*, colours scaled up, and that use is what training was."""
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from model import colorizer
+from model import artefact, colorizer
 from model.colorizer import Colorizer, network_lightness
 from pipeline import embed, lab, photo
 from pipeline.dataset import open_dataset
@@ -216,6 +217,18 @@ def test_the_embedding_in_use_is_the_embedding_in_training(grey_dataset, embedde
         used = used_inputs(photos / name, embedder, dataset.settings["size"], dataset.settings["fit"])["embedding"]
         others = [relative(used, other["embedding"]) for key, other in records.items() if key != name]
         assert relative(used, recorded["embedding"]) < min(1e-3, min(others) / 10)
+
+
+def test_a_network_without_embedding_needs_no_embedder(tmp_path):
+    """The dataset has embeddings, the network does not take them: a picture is coloured without loading the embedder,
+    whose weights are gone."""
+    lightness = keras.Input((None, None, 1), name="l")
+    ab = keras.layers.Conv2D(2, 3, padding="same", name="ab")(lightness)
+    artefact.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
+    embedder = {"name": "mobilenet_v2", "layer": "logits", "weights": "lost.h5", "weights_path": "/nowhere/lost.h5"}
+    artefact.save_dataset(str(tmp_path), {"embedder": embedder, "settings": {"size": SIZE, "fit": "crop"}})
+    coloured = colorizer.load(str(tmp_path))(Image.fromarray(helpers.photo_pixels(0, 40, 60)))
+    assert coloured.shape == (40, 60, 3)
 
 
 def test_an_embedder_with_other_weights_is_refused(grey_dataset):

@@ -52,6 +52,19 @@ def measure_stages(plan: Plan, references: list[Reference]) -> None:
     for name, work in stages.items():
         print(f"{name:<34}{1e3 * cpu_seconds(lambda work=work: len(work())):9.2f} CPU-ms a picture")
     print(f"{'bytes a record, no embedding':<34}{np.mean([len(record.frame(r)) for r in records]):12,.0f}")
+    for encoding in lab.ENCODINGS:
+        print(f"{f'bytes, {encoding}, 1536-vector':<34}{mean_bytes(settings, encoding, references, labs):12,.0f}")
+
+
+def mean_bytes(settings: Settings, encoding: str, references: list[Reference], labs: list[np.ndarray]) -> float:
+    settings = dataclasses.replace(settings, encoding=encoding, embedder=EMBEDDER)
+    encode = record.encoder(record.features(settings, (), 1536))
+    sizes = []
+    for reference, values in zip(references, labs, strict=True):
+        stored = record.stored_lab(lab.pack(values, encoding), encoding)
+        example = {"id": reference.id, "lab": stored, "height": 1, "width": 1, "embedding": np.zeros(1536, np.float16)}
+        sizes.append(len(record.frame(encode(example))))
+    return float(np.mean(sizes))
 
 
 def measure_shard(plan: Plan, references: list[Reference]) -> None:

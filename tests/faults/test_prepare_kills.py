@@ -16,6 +16,7 @@ from tests import helpers
 pytestmark = pytest.mark.faults
 
 FLAGS = ("--shard_examples=8", "--size=64")
+KILLS = int(os.environ.get("TINTMILL_KILLS", "10"))
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,22 @@ def replace(source, target, **options):
 
 os.replace = replace
 """
+
+
+def test_kills_at_random_moments_leave_the_bytes_of_no_kill(many_photos, undisturbed, tmp_path):
+    """kill -9 of everything at KILLS random moments of a run's life, start-up and publishing included; a run that came
+    to its end in between is compared too, and begun anew."""
+    chance = random.Random(0)
+    folder = tmp_path / "toy" / "1.0.0"
+    for _ in range(KILLS):
+        running = helpers.start(command(many_photos, tmp_path), stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(chance.uniform(1.0, 15.0))
+        helpers.kill_group(running)
+        if (folder / "dataset_info.json").exists():
+            assert helpers.digests(folder) == helpers.digests(undisturbed)
+            shutil.rmtree(folder)
+    assert helpers.digests(helpers.prepare(many_photos, tmp_path, *FLAGS)) == helpers.digests(undisturbed)
 
 
 @pytest.mark.parametrize("number", range(1, 12))

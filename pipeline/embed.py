@@ -40,7 +40,7 @@ class Network:
 
 
 NETWORKS = {
-    "inception_resnet_v2": Network("InceptionResNetV2", 299, 1536, 0.4),
+    "inception_resnet_v2": Network("InceptionResNetV2", 299, 1536, 0.6),
     "mobilenet_v2": Network("MobileNetV2", 224, 1280, 0.1),
 }
 

@@ -34,6 +34,11 @@ def train(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run(line, capture_output=True, text=True, timeout=helpers.TIMEOUT, cwd=ROOT, check=False)
 
 
+def refused(*arguments) -> subprocess.CompletedProcess:
+    """Runs a training that ends before it needs a network; quicker, as TensorFlow is not imported."""
+    return helpers.tintmill("train", *flags(*arguments))
+
+
 def trained(*arguments) -> Path:
     """Runs a training, which must succeed; returns its run directory."""
     done = train(*arguments)

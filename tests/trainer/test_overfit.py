@@ -9,8 +9,8 @@ from skimage import data
 
 from tests import helpers
 
-# Measured: 33 dB after 400 steps for --learning_rate of 1e-4 to 1e-3; grey 18.0 dB, the picture's mean colour 20.3 dB.
-STEPS = ("--global_batch=1", "--steps=400", "--log_every=50", "--checkpoint_every=400", "--learning_rate=3e-4")
+# Measured: 33 dB after 250 steps, whatever --learning_rate from 1e-4 to 1e-3; grey 18.0 dB, mean colour 20.3 dB.
+STEPS = ("--global_batch=1", "--steps=250", "--log_every=50", "--checkpoint_every=250", "--learning_rate=3e-4")
 
 
 @pytest.mark.slow
@@ -25,6 +25,7 @@ def test_one_real_picture_is_learnt_to_30_db(tmp_path):
     assert done.returncode == 0, done.stderr
     metrics = json.loads(Path(run, "evaluation", "train", "metrics.json").read_text())
     trained, grey, mean, ceiling = (row["psnr"] for row in metrics["rows"])
+    print(f"run {trained:.2f} dB, grey {grey:.2f}, mean colour {mean:.2f}, encoding {ceiling:.2f}")
     assert metrics["same_pictures_as_training"] is True
     assert 30 < trained < ceiling
     assert grey < mean < 22

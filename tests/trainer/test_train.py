@@ -1,6 +1,7 @@
 """`tintmill train`: what a run leaves behind, stopping and going on, replicas, and what it refuses."""
 
 import csv
+import json
 import math
 import shutil
 import signal
@@ -105,11 +106,14 @@ def test_another_seed_is_another_training(plain_dataset, toy_run, runs):
     assert training.logged_ids(other)[0] != training.logged_ids(toy_run)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [1, 2])
-def test_a_run_in_two_parts_equals_one_run(plain_dataset, runs, replicas):
+def test_a_run_in_two_parts_equals_one_run(plain_dataset, toy_run, runs, replicas):
     """To step 10, then to step 20, with dropout: weights, optimizer, random state and logs are those of one go."""
     more = "toy_dropout", f"--replicas={replicas}", "--keep_checkpoints=1"
-    whole = training.trained(plain_dataset, runs / f"whole{replicas}", *more, "--steps=20")
+    whole = toy_run
+    if replicas > 1:
+        whole = training.trained(plain_dataset, runs / "whole", *more, "--steps=20")
     parts = training.trained(plain_dataset, runs / f"parts{replicas}", *more, "--steps=10")
     assert training.checkpoint_steps(parts) == [10]
     training.trained(plain_dataset, parts, *more, "--steps=20")
@@ -225,6 +229,10 @@ def test_the_first_loss_that_is_no_number_has_no_checkpoint_before_it(plain_data
 
 REFUSALS = {
     "a split that is not there": (["--split=test"], ["no split 'test'", "train, val"]),
+    "checkpoints between the calls": (["--checkpoint_every=7"], ["--checkpoint_every=7", "--log_every=5"]),
+    "arguments that are no flags": (["photo.jpg"], ["wanted flags only", "photo.jpg"]),
+}
+LATER_REFUSALS = {
     "a network that is not there": (["--network=nonesuch"], ["--network=nonesuch", "koalarization"]),
     "a loss that is not there": (["--loss=nonesuch"], ["--loss=nonesuch", "mse"]),
     "a network that needs an embedding": (
@@ -235,14 +243,20 @@ REFUSALS = {
         ["--replicas=2", "--global_batch=5"],
         ["--global_batch=5", "2 replicas", "4 or 6"],
     ),
-    "checkpoints between the calls": (["--checkpoint_every=7"], ["--checkpoint_every=7", "--log_every=5"]),
-    "arguments that are no flags": (["photo.jpg"], ["wanted flags only", "photo.jpg"]),
 }
 
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_it_refuses(plain_dataset, tmp_path, case):
     more, parts = REFUSALS[case]
+    done = training.refused(plain_dataset, tmp_path / "run", "toy_dropout", *more)
+    helpers.assert_one_line_error(done, *parts)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("case", LATER_REFUSALS)
+def test_it_refuses_before_the_first_step(plain_dataset, tmp_path, case):
+    more, parts = LATER_REFUSALS[case]
     done = training.train(plain_dataset, tmp_path / "run", "toy_dropout", *more)
     helpers.assert_one_line_error(done, *parts)
     assert not list(tmp_path.rglob("*.npz"))
@@ -256,34 +270,35 @@ def test_a_refused_run_can_begin_again_with_the_flag_put_right(plain_dataset, tm
 
 
 def test_a_run_of_other_settings_is_refused(plain_dataset, toy_run):
-    done = training.train(plain_dataset, toy_run, "toy_dropout", "--seed=5", "--global_batch=9")
+    done = training.refused(plain_dataset, toy_run, "toy_dropout", "--seed=5", "--global_batch=9")
     helpers.assert_one_line_error(done, "begun with other settings", "seed 0 -> 5", "global_batch 6 -> 9")
 
 
-def test_a_run_of_another_dataset_is_refused(photos, toy_run, tmp_path):
-    other = helpers.prepare(photos, tmp_path, "--encoding=lab16")
-    done = training.train(other, toy_run, "toy_dropout")
+def test_a_run_of_another_dataset_is_refused(plain_dataset, toy_run, tmp_path):
+    other = Path(shutil.copytree(plain_dataset, tmp_path / "other"))
+    (other / "manifest.json").write_text(json.dumps(helpers.manifest(other) | {"fingerprint": "f" * 64}))
+    done = training.refused(other, toy_run, "toy_dropout")
     helpers.assert_one_line_error(done, str(toy_run), "was begun on dataset toy")
 
 
 def test_a_run_of_another_embedder_is_refused(dataset, toy_run):
-    done = training.train(dataset, toy_run, "toy_dropout")
+    done = training.refused(dataset, toy_run, "toy_dropout")
     helpers.assert_one_line_error(done, "has embedder mobilenet_v2", "was trained with None")
 
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path):
-    done = training.train(tmp_path, tmp_path / "run")
+    done = training.refused(tmp_path, tmp_path / "run")
     helpers.assert_one_line_error(done, str(tmp_path), "no manifest.json in it")
 
 
 def test_a_run_below_a_regular_file_is_refused(plain_dataset, tmp_path):
     (tmp_path / "file").write_text("")
-    done = training.train(plain_dataset, tmp_path / "file" / "run")
+    done = training.refused(plain_dataset, tmp_path / "file" / "run")
     helpers.assert_one_line_error(done, f"--run={tmp_path / 'file' / 'run'}", "cannot be written")
 
 
 def test_a_wrong_flag_exits_with_two(plain_dataset, tmp_path):
-    done = training.train(plain_dataset, tmp_path / "run", "toy_dropout", "--precision=float16")
+    done = training.refused(plain_dataset, tmp_path / "run", "toy_dropout", "--precision=float16")
     assert done.returncode == 2
     assert "--precision" in done.stderr
     assert "Traceback" not in done.stderr

@@ -120,7 +120,9 @@ def sniff(data: bytes) -> str:
     """
     if not data:
         raise Rejected("empty")
-    return _open(data).format
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _open(data).format
 
 
 def fit(image: Image.Image, size: int, how: str) -> np.ndarray:

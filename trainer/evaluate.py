@@ -10,6 +10,7 @@ Writes RUN/evaluation/SPLIT/metrics.json and example pictures (grey, coloured, t
 import dataclasses
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 
@@ -66,7 +67,7 @@ def main(arguments: list[str]) -> None:
 
     model = artefact.load_model(FLAGS.run)
     folder = os.path.join(FLAGS.run, "evaluation", FLAGS.split)
-    os.makedirs(folder, exist_ok=True)
+    _make_anew(folder)
     scores = score_rows(predictions(model, dataset, FLAGS.split, FLAGS.batch), dataset, folder)
     metrics = make_metrics(settings, dataset, FLAGS.split, scores)
     files.write(os.path.join(folder, "metrics.json"), json.dumps(metrics, indent=1) + "\n")
@@ -88,7 +89,8 @@ def predictions(model, dataset: Dataset, split: str, batch: int) -> Iterator[Exa
         inputs, targets = records_input.to_network(
             records_input.parse_batch(dataset, data), dataset.settings["encoding"]
         )
-        predicted = np.asarray(model(inputs, training=False)["ab"], np.float32) * 128.0
+        wanted = {name: inputs[name] for name in model.input}  # not every network wants the embedding
+        predicted = np.asarray(model(wanted, training=False)["ab"], np.float32) * 128.0
         lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0
         truth = np.concatenate([lightness, np.asarray(targets["ab"]) * 128.0], axis=-1)
         for name, *arrays in zip(records_input.parse_ids(data), truth, predicted, strict=True):
@@ -156,6 +158,12 @@ def format_table(rows: list[dict]) -> str:
         values = "".join(f"{'-' if row[name] is None else format(row[name], '.3f'):>19}" for name in columns)
         lines.append(f"{row['row']:<28}{row['pictures']:>9}{row['infinite_psnr']:>5}{values}")
     return "\n".join(lines)
+
+
+def _make_anew(folder: str) -> None:
+    """An empty folder: pictures of an earlier, longer evaluation would stay in the report."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
 
 
 def _write_pictures(folder: str, number: int, **pictures: np.ndarray) -> None:

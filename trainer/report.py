@@ -92,8 +92,11 @@ def load_evaluations(run: str) -> list[dict]:
     found = []
     for split in sorted(os.listdir(root)) if os.path.isdir(root) else []:
         folder = os.path.join(root, split)
-        metrics = json.loads(files.read(os.path.join(folder, "metrics.json")))
-        numbers = sorted(name[:3] for name in os.listdir(folder) if name.endswith("_truth.png"))
+        path = os.path.join(folder, "metrics.json")
+        if not os.path.exists(path):  # written last: this evaluation was interrupted
+            continue
+        metrics = json.loads(files.read(path))
+        numbers = sorted(name.split("_")[0] for name in os.listdir(folder) if name.endswith("_truth.png"))
         pictures = [
             {kind: _data_url(os.path.join(folder, f"{number}_{kind}.png")) for kind in ("grey", "coloured", "truth")}
             | {"scores": metrics["pictures"][int(number)]}

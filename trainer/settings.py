@@ -68,7 +68,7 @@ def begin_run(run: str, settings: TrainSettings, dataset: Dataset, flag_lines: s
     """
     path = os.path.join(run, "settings.json")
     if _has_results(run):
-        _check_same_settings(run, json.loads(files.read(path)), settings)
+        _check_same_settings(run, load_settings(run), settings)
         _check_same_dataset(run, dataset)
     else:
         _make_run(run)
@@ -89,6 +89,8 @@ def load_settings(run: str) -> dict:
         return json.loads(files.read(os.path.join(run, "settings.json")))
     except FileNotFoundError as error:
         raise TintmillError(f"--run={run}: no settings.json in it; wanted a directory of `tintmill train`") from error
+    except ValueError as error:
+        raise TintmillError(f"{run}/settings.json is damaged ({error}); give another --run") from error
 
 
 def check_same_embedder(run: str, dataset: Dataset) -> None:

@@ -130,7 +130,6 @@ def test_example_pictures_are_grey_coloured_and_truth(evaluated, toy, truth):
         np.testing.assert_array_equal(images["truth"], lab.lab_to_rgb8(values))
 
 
-@pytest.mark.xfail(strict=True, reason="evaluate does not clear the pictures of an earlier evaluation of the split")
 def test_an_earlier_evaluation_leaves_no_pictures_behind(evaluated, toy, dataset, tmp_path):
     """Else a report would show old pictures beside new scores."""
     run = Path(shutil.copytree(toy, tmp_path / "run"))
@@ -140,7 +139,6 @@ def test_an_earlier_evaluation_leaves_no_pictures_behind(evaluated, toy, dataset
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="evaluate hands every network the embedding")
 def test_a_network_without_embedding_is_scored_on_a_dataset_that_has_one(dataset, tmp_path):
     run = training.trained(dataset, tmp_path / "run", "toy_norm", "--steps=5")
     done = run_evaluate(run, dataset, "--split=val")
@@ -209,7 +207,6 @@ def test_the_report_shows_infinite_psnrs_as_such(evaluated, toy, tmp_path):
     assert "<td>-</td>" in page
 
 
-@pytest.mark.xfail(strict=True, reason="report reads metrics.json of every folder below evaluation/")
 def test_an_evaluation_that_was_killed_is_left_out_of_the_report(evaluated, toy, tmp_path):
     """Pictures without metrics.json are no evaluation."""
     run = Path(shutil.copytree(toy, tmp_path / "run"))

@@ -73,6 +73,7 @@ def prepare_flags(photos, output, *flags, workers: int = 1) -> list[str]:
     return [*small, "--splits=train:0.7,val:0.3", "--embedder=none", f"--workers={workers}", *map(str, flags)]
 
 
+NO_FILTERS = ("--nodrop_grey", "--nodrop_uniform", "--nodrop_letterbox", "--nodrop_duplicates")
 EMBEDDER = ("--embedder=mobilenet_v2", "--embedder_weights=random")
 
 

@@ -226,7 +226,8 @@ def test_a_network_without_embedding_needs_no_embedder(tmp_path):
     ab = keras.layers.Conv2D(2, 3, padding="same", name="ab")(lightness)
     artefact.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
     embedder = {"name": "mobilenet_v2", "layer": "logits", "weights": "lost.h5", "weights_path": "/nowhere/lost.h5"}
-    artefact.save_dataset(str(tmp_path), {"embedder": embedder, "settings": {"size": SIZE, "fit": "crop"}})
+    size = {"settings": {"size": SIZE, "fit": "crop"}}
+    artefact.save_dataset(str(tmp_path), {"embedder": embedder, "embedding_from": "original", **size})
     coloured = colorizer.load(str(tmp_path))(Image.fromarray(helpers.photo_pixels(0, 40, 60)))
     assert coloured.shape == (40, 60, 3)
 

@@ -268,7 +268,7 @@ for split in ("train", "val"):
 def test_every_odd_file_is_a_record_or_a_reject_exactly_once(real_data, tmp_path):
     """Truncated, fuzzed, CMYK, 16-bit, bombs: 349 files, none stops the run, none is lost, none is counted twice."""
     odd = real_data / "odd_images"
-    flags = ("--max_reject_fraction=1", "--min_side=1", "--nodrop_grey", "--shard_examples=64", "--size=16")
+    flags = ("--max_reject_fraction=1", "--min_side=1", "--shard_examples=64", "--size=16", *helpers.NO_FILTERS)
     folder = helpers.prepare(odd, tmp_path, *flags)
     files = sorted(str(path.relative_to(odd)) for path in odd.rglob("*") if path.is_file())
     rejects = [json.loads(line)["id"] for path in folder.glob("rejects/*") for line in path.open()]

@@ -54,6 +54,8 @@ def test_lists_that_do_not_fit_are_named(tmp_path):
 @pytest.mark.real_data
 def test_real_tiny_imagenet(real_data, tmp_path):
     root = real_data / "tiny_imagenet_layout"
-    manifest = commands.manifest(commands.prepare(root, tmp_path, "--source=tiny_imagenet", "--splits="))
+    manifest = commands.manifest(
+        commands.prepare(root, tmp_path, "--source=tiny_imagenet", "--splits=", *commands.NO_FILTERS)
+    )
     assert manifest["splits"] == {"train": 24, "val": 6}
     assert manifest["class_names"][:2] == ["loggerhead", "green lizard"]

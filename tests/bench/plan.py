@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from pipeline import plan as plans
 from pipeline import sources
 from pipeline.settings import Settings
-from pipeline.sources import Reference
+from pipeline.sources import Description, Reference
 
 REFERENCES = 1_000_000
 
 
 def main() -> None:
-    sources.SOURCES["synthetic"] = SimpleNamespace(check=lambda root: None, references=synthetic)
+    sources.SOURCES["synthetic"] = SimpleNamespace(describe=lambda *_: Description(), references=synthetic)
     began = time.process_time()
     plan = plans.make_plan(Settings("bench", source="synthetic", embedder=None), "/nowhere", "/nowhere")
     listed = time.process_time()
@@ -26,7 +26,7 @@ def main() -> None:
     print(f"{'peak memory':<34}{memory:9.2f} GiB")
 
 
-def synthetic(root: str):
+def synthetic(root: str, settings: Settings):
     for number in range(REFERENCES):
         yield Reference(f"class{number % 1000:04d}/{number:012d}.jpg", f"/nowhere/{number}.jpg", 100_000, 0.0, "class")
 

@@ -28,7 +28,7 @@ def main() -> None:
 
 def make_plan(settings: Settings, folder: str) -> Plan:
     counts = (("train", 1),)
-    return Plan(settings, folder, folder, (), counts, None, "", None, installed_versions())
+    return Plan(settings, folder, folder, (), counts, (), "", None, installed_versions())
 
 
 def measure_stages(plan: Plan, references: list[Reference]) -> None:

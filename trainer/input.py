@@ -10,13 +10,13 @@ import functools
 import os
 from collections.abc import Iterator
 
-import google_crc32c
 import numpy as np
 
 from model.colorizer import network_lightness
 from pipeline import files, lab
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
+from pipeline.record import masked_crc
 from pipeline.verify import shard_file_defects
 
 _HEADER, _FOOTER = 12, 4  # bytes of TFRecord framing around a record
@@ -99,9 +99,7 @@ class RecordReader:
         index = self._index
         size = int(index.length[record])
         data = os.pread(self._files[index.shard[record]], size + _FOOTER, int(index.offset[record]))
-        crc = google_crc32c.value(data[:size])
-        masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-        if int.from_bytes(data[size:], "little") != masked:
+        if masked_crc(data[:size]) != data[size:]:
             raise ValueError(
                 f"{index.paths[index.shard[record]]}: the record at byte {index.offset[record]} is damaged"
             )

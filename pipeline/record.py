@@ -18,6 +18,7 @@ from PIL import Image
 from pipeline.settings import Settings
 
 UNLABELLED = -1
+HEADER, FOOTER = 12, 4  # bytes of TFRecord framing before and after a record
 
 
 def features(
@@ -109,6 +110,27 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
             raise ValueError(f"record {number}: its content fails its checksum")
         yield body[:-4]
         number += 1
+
+
+def frame_places(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
+    """(offset, length) of each record's content in a TFRecord file of `size` bytes; only the framing is read.
+
+    The whole frame begins `HEADER` bytes before the content and ends `FOOTER` bytes after it.
+
+    Raises:
+      ValueError: saying which record, by number, is damaged or cut off.
+    """
+    start, number = 0, 0
+    while start < size:
+        file.seek(start)
+        header = file.read(HEADER)
+        if len(header) < HEADER or masked_crc(header[:8]) != header[8:]:
+            raise ValueError(f"record {number} is damaged or cut off")
+        (length,) = struct.unpack("<Q", header[:8])
+        if start + HEADER + length + FOOTER > size:
+            raise ValueError(f"ends inside record {number}")
+        yield start + HEADER, length
+        start, number = start + HEADER + length + FOOTER, number + 1
 
 
 def masked_crc(data: bytes) -> bytes:

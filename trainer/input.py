@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -16,10 +17,8 @@ from model.colorizer import network_lightness
 from pipeline import files, lab
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
-from pipeline.record import masked_crc
+from pipeline.record import FOOTER, frame_places, masked_crc
 from pipeline.verify import shard_file_defects
-
-_HEADER, _FOOTER = 12, 4  # bytes of TFRecord framing around a record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,15 +61,18 @@ def index_records(dataset: Dataset, split: str) -> RecordIndex:
     for entry in dataset.shards(split):
         paths.append(dataset.path(entry["file"]))
         with open(paths[-1], "rb") as f:
-            position = 0
-            while position < entry["bytes"]:
-                f.seek(position)
-                size = int.from_bytes(f.read(8), "little")
+            for start, size in _places(f, entry):
                 shard.append(len(paths) - 1)
-                offset.append(position + _HEADER)
+                offset.append(start)
                 length.append(size)
-                position += _HEADER + size + _FOOTER
     return RecordIndex(tuple(paths), np.array(shard, np.int32), np.array(offset, np.int64), np.array(length, np.int64))
+
+
+def _places(file: BinaryIO, entry: dict) -> Iterator[tuple[int, int]]:
+    try:
+        yield from frame_places(file, entry["bytes"])
+    except ValueError as error:
+        raise TintmillError(f"{entry['file']}: {error}; `tintmill verify` lists all of it") from error
 
 
 @functools.lru_cache(maxsize=2)
@@ -98,7 +100,7 @@ class RecordReader:
         """Raises ValueError where the record fails its checksum: the disk changed under the run."""
         index = self._index
         size = int(index.length[record])
-        data = os.pread(self._files[index.shard[record]], size + _FOOTER, int(index.offset[record]))
+        data = os.pread(self._files[index.shard[record]], size + FOOTER, int(index.offset[record]))
         if masked_crc(data[:size]) != data[size:]:
             raise ValueError(
                 f"{index.paths[index.shard[record]]}: the record at byte {index.offset[record]} is damaged"

@@ -102,14 +102,10 @@ def _record_ids(root: str, entry: dict) -> list[str]:
 
 
 def _places(path: str, size: int) -> Iterator[tuple[int, int]]:
-    """(offset, length) of each framed record; the contents are not read."""
-    offset = 0
+    """(offset, length) of each frame; the contents are not read."""
     with files.open_read(path) as f:
-        while offset < size:
-            f.seek(offset)
-            header = f.read(12)
-            if len(header) < 12 or record.masked_crc(header[:8]) != header[8:]:
-                raise TintmillError(f"{path} is damaged; `tintmill verify` says where")
-            length = 12 + int.from_bytes(header[:8], "little") + 4
-            yield offset, length
-            offset += length
+        try:
+            for content, length in record.frame_places(f, size):
+                yield content - record.HEADER, record.HEADER + length + record.FOOTER
+        except ValueError as error:
+            raise TintmillError(f"{path} is damaged; `tintmill verify` says where") from error

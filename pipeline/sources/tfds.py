@@ -14,7 +14,6 @@ import dataclasses
 import functools
 import io
 import os
-import struct
 from collections.abc import Iterator
 
 from pipeline import files, record
@@ -125,23 +124,14 @@ def _features(folder: str) -> _Features:
 def _records(path: str, split: str | None) -> Iterator[Reference]:
     """A shard's records by their framing: length, its checksum, content, its checksum."""
     entry, name = files.stat(path), os.path.basename(path)
-    offset, number = 0, 0
     with files.open_read(path) as f:
-        while offset < entry.size:
-            f.seek(offset)
-            length = _frame_length(path, number, f.read(12))
-            frame = 12 + length + 4
-            if offset + frame > entry.size:
-                raise TintmillError(f"{path}: ends inside record {number}; prepare the dataset with TFDS again")
-            place = {"kind": "tfds", "offset": offset, "stored": frame}
-            yield Reference(f"{name}__{number}", path, length, entry.modified, split=split, **place)
-            offset, number = offset + frame, number + 1
-
-
-def _frame_length(path: str, number: int, header: bytes) -> int:
-    if len(header) < 12 or record.masked_crc(header[:8]) != header[8:]:
-        raise TintmillError(f"{path}: record {number} is damaged or cut off; prepare the dataset with TFDS again")
-    return struct.unpack("<Q", header[:8])[0]
+        try:
+            for number, (content, length) in enumerate(record.frame_places(f, entry.size)):
+                place = {"kind": "tfds", "offset": content - record.HEADER}
+                place["stored"] = record.HEADER + length + record.FOOTER
+                yield Reference(f"{name}__{number}", path, length, entry.modified, split=split, **place)
+        except ValueError as error:
+            raise TintmillError(f"{path}: {error}; prepare the dataset with TFDS again") from error
 
 
 def _with_label(reference: Reference) -> Reference:

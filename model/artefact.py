@@ -51,7 +51,7 @@ def load_model(run: str):
     """
     import keras
 
-    from model import layers  # noqa: F401  registers what the file names
+    from model import heads, layers  # noqa: F401  they register what the file names
 
     path = os.path.join(run, MODEL)
     if not os.path.exists(path):

@@ -19,10 +19,11 @@ def main(arguments: list[str]) -> None:
 
     import_tensorflow()
     from model import networks
+    from model.network_spec import NetworkSpec
 
     print(f"{'network':<16}{'inputs':<44}{'parameters':>12}{'multiply-adds':>16}")
     for name in networks.NETWORKS:
-        model = networks.build(name, FLAGS.embedding, FLAGS.size, FLAGS.size)
+        model = networks.build(name, NetworkSpec(FLAGS.embedding, FLAGS.size, FLAGS.size, encoder_weights="random"))
         inputs = ", ".join(f"{key} {list(tensor.shape[1:])}" for key, tensor in model.input.items())
         print(f"{name:<16}{inputs:<44}{model.count_params():>12,}{multiply_adds(model):>16,}")
 

@@ -20,22 +20,22 @@ from model import networks  # noqa: E402
 from model.layers import FuseVector  # noqa: E402
 
 
-def _lightness(height, width):
-    return keras.Input((height, width, 1), name="l")
+def _lightness(spec):
+    return keras.Input((spec.height, spec.width, 1), name="l")
 
 
-def dropout(embedding, height=None, width=None) -> keras.Model:
+def dropout(spec) -> keras.Model:
     """Two convolutions with dropout between them: its seed generator is state that a resume must bring back."""
-    lightness = _lightness(height, width)
+    lightness = _lightness(spec)
     x = layers.Conv2D(8, 3, padding="same", activation="relu")(lightness)
     x = layers.Dropout(0.5)(x)
     ab = layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab")(x)
     return keras.Model({"l": lightness}, {"ab": ab})
 
 
-def normalised(embedding, height=None, width=None) -> keras.Model:
+def normalised(spec) -> keras.Model:
     """Two convolutions with batch normalisation between them: its statistics span the replicas."""
-    lightness = _lightness(height, width)
+    lightness = _lightness(spec)
     # No bias before a normalisation: its gradient would be rounding alone, which Adam would blow up to full steps.
     x = layers.Conv2D(8, 3, padding="same", use_bias=False)(lightness)
     x = layers.BatchNormalization(synchronized=True)(x)
@@ -43,18 +43,18 @@ def normalised(embedding, height=None, width=None) -> keras.Model:
     return keras.Model({"l": lightness}, {"ab": ab})
 
 
-def fused(embedding, height=None, width=None) -> keras.Model:
+def fused(spec) -> keras.Model:
     """The embedding joined with L* at every position: the least network that takes all there is."""
-    lightness, vector = _lightness(height, width), keras.Input((embedding,), name="embedding")
+    lightness, vector = _lightness(spec), keras.Input((spec.embedding,), name="embedding")
     x = FuseVector(8)([lightness, vector])
     ab = layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab")(x)
     return keras.Model({"l": lightness, "embedding": vector}, {"ab": ab})
 
 
 NETWORKS = {
-    "toy_dropout": types.SimpleNamespace(NEEDS_EMBEDDING=False, build=dropout),
-    "toy_norm": types.SimpleNamespace(NEEDS_EMBEDDING=False, build=normalised),
-    "toy_fused": types.SimpleNamespace(NEEDS_EMBEDDING=True, build=fused),
+    "toy_dropout": types.SimpleNamespace(NEEDS_EMBEDDING=False, FIXED_SIZE=False, CLASSIFIES=False, build=dropout),
+    "toy_norm": types.SimpleNamespace(NEEDS_EMBEDDING=False, FIXED_SIZE=False, CLASSIFIES=False, build=normalised),
+    "toy_fused": types.SimpleNamespace(NEEDS_EMBEDDING=True, FIXED_SIZE=False, CLASSIFIES=False, build=fused),
 }
 
 if __name__ == "__main__":

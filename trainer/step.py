@@ -10,6 +10,7 @@ import keras
 
 from model import networks
 from model.losses import LOSSES
+from model.network_spec import NetworkSpec
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
@@ -61,10 +62,16 @@ def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, datase
     keras.utils.set_random_seed(settings.seed)
     keras.mixed_precision.set_dtype_policy("float32" if settings.precision == "float32" else "mixed_bfloat16")
     with strategy.scope():
-        model = networks.build(settings.network, dataset.embedder and dataset.embedder["dimension"])
+        model = networks.build(settings.network, network_spec(settings, dataset))
         optimizer = keras.optimizers.Adam(settings.learning_rate)
         optimizer.build(model.trainable_variables)
     return State(strategy, model, optimizer)
+
+
+def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
+    """What the dataset and the loss ask of the network."""
+    side = dataset.settings["size"] if networks.find(settings.network).FIXED_SIZE else None
+    return NetworkSpec(dataset.embedder and dataset.embedder["dimension"], side, side)
 
 
 def make_iterator(state: State, settings: TrainSettings, dataset: Dataset, start: int):

@@ -1,9 +1,14 @@
-"""The networks by name. A new one is a module here with NEEDS_EMBEDDING and `build`, and a line in NETWORKS."""
+"""The networks by name. A new one is a module here, and a line in NETWORKS.
+
+A module has `build(spec: NetworkSpec) -> keras.Model`, and says what it wants: NEEDS_EMBEDDING; FIXED_SIZE where its
+input must have the training's size; CLASSIFIES where it has a head for the picture's class.
+"""
 
 from types import ModuleType
 
 import keras
 
+from model.network_spec import NetworkSpec
 from model.networks import koalarization
 from pipeline.errors import TintmillError
 
@@ -12,16 +17,32 @@ NETWORKS: dict[str, ModuleType] = {
 }
 
 
-def build(name: str, embedding: int | None, height: int | None = None, width: int | None = None) -> keras.Model:
+def build(name: str, spec: NetworkSpec) -> keras.Model:
     """Builds a network by name.
 
-    Args:
-      embedding: length of the dataset's embedding, or None where it has none.
     Raises:
-      TintmillError: no such network, or one that needs an embedding the dataset does not have.
+      TintmillError: no such network, or the spec lacks what it needs.
+    """
+    module = find(name)
+    if module.NEEDS_EMBEDDING and not spec.embedding:
+        raise TintmillError(f"--network={name} needs an embedding, the dataset has none; prepare it with --embedder")
+    if spec.classes and not module.CLASSIFIES:
+        able = ", ".join(other for other in NETWORKS if NETWORKS[other].CLASSIFIES)
+        raise TintmillError(f"--network={name} does not classify, so --class_weight must be 0; those that do: {able}")
+    if module.FIXED_SIZE and not (spec.height and spec.height == spec.width):
+        raise TintmillError(
+            f"--network={name} takes square pictures of one fixed size, got {spec.height}x{spec.width}; prepare the "
+            "data with one --size"
+        )
+    return module.build(spec)
+
+
+def find(name: str) -> ModuleType:
+    """The module of a network.
+
+    Raises:
+      TintmillError: no such network.
     """
     if name not in NETWORKS:
         raise TintmillError(f"--network={name}: wanted one of {', '.join(NETWORKS)}")
-    if NETWORKS[name].NEEDS_EMBEDDING and not embedding:
-        raise TintmillError(f"--network={name} needs an embedding, the dataset has none; prepare it with --embedder")
-    return NETWORKS[name].build(embedding, height, width)
+    return NETWORKS[name]

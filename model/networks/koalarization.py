@@ -16,22 +16,17 @@ Its targets are ab/127; the last layer converts to this project's ab/128.
 import keras
 from keras import layers
 
+from model import heads
 from model.layers import CropLike, FuseVector
+from model.network_spec import NetworkSpec
 
-NEEDS_EMBEDDING = True
+NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
 
 
-def build(embedding: int, height: int | None = None, width: int | None = None) -> keras.Model:
-    """Builds the network.
-
-    Args:
-      embedding: length of the embedding vector.
-      height, width: fixed input size, or None for any.
-    Returns:
-      {"l": [B, H, W, 1], "embedding": [B, embedding]} -> {"ab": [B, H, W, 2]}.
-    """
-    lightness = keras.Input((height, width, 1), name="l")
-    vector = keras.Input((embedding,), name="embedding")
+def build(spec: NetworkSpec) -> keras.Model:
+    """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""
+    lightness = keras.Input((spec.height, spec.width, 1), name="l")
+    vector = keras.Input((spec.embedding,), name="embedding")
     x = lightness
     for filters, strides in ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)):
         x = _conv(filters, strides)(x)
@@ -42,11 +37,15 @@ def build(embedding: int, height: int | None = None, width: int | None = None) -
     x = _conv(64)(x)
     x = layers.UpSampling2D()(x)
     x = _conv(32)(x)
-    x = layers.Conv2D(2, 3, padding="same", activation="tanh")(x)
+    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
+    return keras.Model({"l": lightness, "embedding": vector}, outputs, name="koalarization")
+
+
+def _regress(features, lightness):
+    x = layers.Conv2D(2, 3, padding="same", activation="tanh")(features)
     x = layers.UpSampling2D(interpolation="bilinear")(x)
     x = CropLike()([x, lightness])
-    ab = layers.Rescaling(127 / 128, name="ab", dtype="float32")(x)
-    return keras.Model({"l": lightness, "embedding": vector}, {"ab": ab}, name="koalarization")
+    return layers.Rescaling(127 / 128, name="ab", dtype="float32")(x)
 
 
 def _conv(filters: int, strides: int = 1) -> layers.Layer:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from model import artefact, networks
+from model.network_spec import NetworkSpec
 from pipeline.errors import TintmillError
 
 
@@ -14,7 +15,7 @@ from pipeline.errors import TintmillError
 def saved(tmp_path_factory):
     """A run directory with an untrained network; the directory and the network."""
     run = tmp_path_factory.mktemp("artefact")
-    network = networks.build("koalarization", 10)
+    network = networks.build("koalarization", NetworkSpec(10))
     artefact.save_model(str(run), network)
     artefact.save_dataset(str(run), {"embedder": None, "settings": {"size": 16}})
     return run, network

@@ -9,6 +9,7 @@ import pytest
 
 from model import networks, networks_table
 from model.layers import FuseVector
+from model.network_spec import NetworkSpec
 from pipeline.errors import TintmillError
 from tests.helpers import run_python, tintmill
 
@@ -42,11 +43,11 @@ def inputs_of(height: int, width: int, embedding: int, batch: int = 1, scale: fl
 
 @pytest.mark.parametrize(("embedding", "parameters"), [(1001, 6_574_050), (1000, 6_573_794)])
 def test_koalarization_has_the_published_number_of_parameters(embedding, parameters):
-    assert networks.build("koalarization", embedding).count_params() == parameters
+    assert networks.build("koalarization", NetworkSpec(embedding)).count_params() == parameters
 
 
 def test_koalarization_has_the_layers_of_its_table():
-    model = networks.build("koalarization", 1000)
+    model = networks.build("koalarization", NetworkSpec(1000))
     assert [row for row in map(describe, model.layers) if row] == KOALARIZATION
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     activations = [layer.activation.__name__ for layer in convolutions]
@@ -56,18 +57,18 @@ def test_koalarization_has_the_layers_of_its_table():
 
 @pytest.mark.parametrize(("height", "width"), [(37, 53), (8, 8), (1, 1), (16, 250)])
 def test_koalarization_answers_at_the_size_it_is_asked(height, width):
-    outputs = networks.build("koalarization", 10)(inputs_of(height, width, 10))
+    outputs = networks.build("koalarization", NetworkSpec(10))(inputs_of(height, width, 10))
     assert list(outputs) == ["ab"]
     assert outputs["ab"].shape == (1, height, width, 2)
 
 
 def test_koalarization_reaches_and_keeps_its_range():
-    outputs = networks.build("koalarization", 10)(inputs_of(16, 16, 10, scale=1e6))
+    outputs = networks.build("koalarization", NetworkSpec(10))(inputs_of(16, 16, 10, scale=1e6))
     assert np.abs(np.asarray(outputs["ab"])).max() == pytest.approx(127 / 128)
 
 
 def test_koalarization_uses_the_embedding_of_its_own_picture():
-    model = networks.build("koalarization", 10)
+    model = networks.build("koalarization", NetworkSpec(10))
     inputs = inputs_of(16, 16, 10, batch=2)
     before = np.asarray(model(inputs)["ab"])
     inputs["embedding"][1] += 1
@@ -80,7 +81,7 @@ def test_every_network_answers_in_float32_under_bfloat16():
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
         for name in networks.NETWORKS:
-            model = networks.build(name, 10, 16, 16)
+            model = networks.build(name, NetworkSpec(10, 16, 16))
             assert {keras.backend.standardize_dtype(v.dtype) for v in model.trainable_variables} == {"float32"}
             assert all(tensor.dtype == "float32" for tensor in model(inputs_of(16, 16, 10)).values())
     finally:
@@ -88,17 +89,17 @@ def test_every_network_answers_in_float32_under_bfloat16():
 
 
 def test_a_fixed_size_fixes_the_shapes():
-    assert networks.build("koalarization", 10, 24, 40).output["ab"].shape == (None, 24, 40, 2)
+    assert networks.build("koalarization", NetworkSpec(10, 24, 40)).output["ab"].shape == (None, 24, 40, 2)
 
 
 def test_an_unknown_network_is_an_error_that_lists_the_known():
     with pytest.raises(TintmillError, match=r"--network=nonesuch: wanted one of .*koalarization"):
-        networks.build("nonesuch", 10)
+        networks.build("nonesuch", NetworkSpec(10))
 
 
 def test_a_network_that_needs_an_embedding_says_so():
     with pytest.raises(TintmillError, match=r"koalarization needs an embedding.*--embedder"):
-        networks.build("koalarization", None)
+        networks.build("koalarization", NetworkSpec(None))
 
 
 def test_multiply_adds_are_those_of_a_count_by_hand():
@@ -116,7 +117,7 @@ def test_koalarization_multiply_adds():
     encoder = sum(9 * s * s * a * b for s, a, b in zip(sides, channels, channels[1:], strict=False))
     fusion = 256 * (28 * 28 * 256 + 1000)
     decoder = 9 * (28**2 * 256 * 128 + 56**2 * (128 * 64 + 64 * 64) + 112**2 * (64 * 32 + 32 * 2))
-    model = networks.build("koalarization", 1000, 224, 224)
+    model = networks.build("koalarization", NetworkSpec(1000, 224, 224))
     assert networks_table.multiply_adds(model) == encoder + fusion + decoder
 
 
@@ -132,10 +133,11 @@ def test_the_networks_command_lists_every_network():
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed: no second Keras backend to try")
 def test_networks_run_on_another_backend():
     code = (
-        "import json, keras, numpy as np; from model import networks\n"
+        "import json, keras, numpy as np; from model import networks\nfrom model.network_spec import NetworkSpec\n"
         "shapes = {}\n"
         "for name in networks.NETWORKS:\n"
-        "    out = networks.build(name, 10)({'l': np.zeros((1, 37, 53, 1)), 'embedding': np.zeros((1, 10))})\n"
+        "    inputs = {'l': np.zeros((1, 37, 53, 1)), 'embedding': np.zeros((1, 10))}\n"
+        "    out = networks.build(name, NetworkSpec(10))(inputs)\n"
         "    shapes[name] = [int(n) for n in out['ab'].shape]\n"
         "print(json.dumps([keras.backend.backend(), shapes]))"
     )

@@ -1,0 +1,63 @@
+"""From a network's last features to its colours: regression of ab, or a distribution over the 313 ab bins."""
+
+from collections.abc import Callable
+
+import keras
+from keras import layers, ops
+
+from model.layers import CropLike
+from model.network_spec import NetworkSpec
+from pipeline import ab_bins
+
+TEMPERATURE = 0.38  # Zhang et al. 2016, section 2.3
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class AnnealedMean(layers.Layer):
+    """The colour of a distribution over bins: its mean, after sharpening it by a temperature.
+
+    f_T(z)_q = exp(log z_q / T) / sum_q' exp(log z_q' / T), colour = sum_q centre_q f_T(z)_q (Zhang et al. 2016, eq. 5).
+    T = 1 is the mean, T -> 0 the mode. `temperature` is no weight: `set_temperature` changes it in a trained network.
+
+    Input: logits (batch, height, width, 313). Output: (batch, height, width, 2), a*/128 and b*/128.
+    """
+
+    def __init__(self, temperature: float = TEMPERATURE, **kwargs):
+        super().__init__(**kwargs)
+        self.temperature = temperature
+
+    def call(self, logits):
+        share = ops.softmax(ops.cast(logits, "float32") / self.temperature)
+        return ops.matmul(share, ops.convert_to_tensor(ab_bins.centres() / 128.0))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 2)
+
+    def get_config(self):
+        return {**super().get_config(), "temperature": self.temperature}
+
+
+def colours(features, lightness, spec: NetworkSpec, regress: Callable) -> dict:
+    """The colour outputs of a network whose last features are at half its input's size.
+
+    Args:
+      features: [B, ceil(H/2) or more, ceil(W/2) or more, C].
+      lightness: the network's input, [B, H, W, 1].
+      regress: the network's own last layers: features -> ab [B, H, W, 2] in a*/128, b*/128, float32, named `ab`.
+    Returns:
+      {"ab": [B, H, W, 2]}, and under the bins head "bins": logits [B, h, w, 313] at the size of `features`.
+    """
+    if spec.head == "ab":
+        return {"ab": regress(features)}
+    logits = layers.Conv2D(len(ab_bins.centres()), 1, name="bins", dtype="float32")(features)
+    ab = AnnealedMean(name="annealed_mean", dtype="float32")(logits)
+    ab = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(ab)
+    return {"ab": CropLike(name="ab", dtype="float32")([ab, lightness]), "bins": logits}
+
+
+def set_temperature(model: keras.Model, temperature: float) -> bool:
+    """Sets the temperature of a network's annealed mean; False where it has none (a regression)."""
+    found = [layer for layer in model.layers if isinstance(layer, AnnealedMean)]
+    for layer in found:
+        layer.temperature = temperature
+    return bool(found)

@@ -53,6 +53,17 @@ class Dataset:
         """The manifest's entries: file, split, shard, records, bytes, sha256, crc32c."""
         return [entry for entry in self.manifest["shards"] if split in (None, entry["split"])]
 
+    def ab_histogram(self, split: str) -> list[int]:
+        """Pixels of a split in each of the 313 ab bins: its prior before smoothing.
+
+        Raises:
+          TintmillError: an early manifest, which counted all splits together.
+        """
+        found = self.manifest["ab_histogram"]
+        if not isinstance(found, dict):
+            raise TintmillError(f"{self.folder}: its ab histogram is of all splits together; prepare the dataset again")
+        return found[split]
+
     def path(self, *parts: str) -> str:
         return files.join(self.folder, *parts)
 
@@ -135,7 +146,7 @@ def make_manifest(plan: Plan, reports: list[dict]) -> dict:
             "kept": records,
             "rejected": _sum_codes(reports),
         },
-        "ab_histogram": np.sum([report["ab_histogram"] for report in reports], axis=0).tolist(),
+        "ab_histogram": {split: _sum_histograms(reports, split) for split, _ in plan.counts},
         "mean_ab": [_mean(reports, "a", pixels), _mean(reports, "b", pixels)],
         "mean_chroma": _mean(reports, "chroma", pixels),
         "embedding_from": "record" if plan.settings.source == "reuse_lab" else "original",
@@ -226,6 +237,10 @@ def _mean(reports: list[dict], key: str, pixels: int) -> float:
 
 def _total(reports: list[dict], split: str, key: str) -> int:
     return sum(report[key] for report in reports if report["split"] == split)
+
+
+def _sum_histograms(reports: list[dict], split: str) -> list[int]:
+    return np.sum([report["ab_histogram"] for report in reports if report["split"] == split], axis=0).tolist()
 
 
 def _sum_codes(reports: list[dict]) -> dict[str, int]:

@@ -40,7 +40,8 @@ def test_contact_sheet_shows_the_pictures_in_their_colours(photos, dataset):
 
 def test_manifest_holds_the_dataset_own_colours(dataset):
     manifest = json.loads((dataset / "manifest.json").read_text())
-    pixels = manifest["pictures"]["kept"] * 32 * 32
-    assert len(manifest["ab_histogram"]) == 313
-    assert sum(manifest["ab_histogram"]) == pixels
+    assert list(manifest["ab_histogram"]) == list(manifest["splits"])
+    for split, records in manifest["splits"].items():
+        assert len(manifest["ab_histogram"][split]) == 313
+        assert sum(manifest["ab_histogram"][split]) == records * 32 * 32
     assert 0 < np.hypot(*manifest["mean_ab"]) <= manifest["mean_chroma"] < 128

@@ -181,7 +181,7 @@ def _build(settings: EmbedderSettings):
             "wanted network access for imagenet, a weights file of this network, or random"
         ) from error
     if settings.weights == "random":
-        _keep_signal(model, NETWORKS[settings.name].random_variance)
+        keep_signal(model, NETWORKS[settings.name].random_variance)
     if settings.layer == "pooled":
         pooling = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
         model = keras.Model(model.input, pooling[-1].output)
@@ -189,7 +189,8 @@ def _build(settings: EmbedderSettings):
     return model
 
 
-def _keep_signal(model, variance: float) -> None:
+def keep_signal(model, variance: float) -> None:
+    """Sets what the normalisation layers of random weights divide by; see `Network`."""
     import keras
 
     for layer in model.layers:

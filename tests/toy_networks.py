@@ -16,7 +16,7 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 from launch import cli  # noqa: E402
-from model import networks  # noqa: E402
+from model import heads, networks  # noqa: E402
 from model.layers import FuseVector  # noqa: E402
 
 
@@ -28,9 +28,7 @@ def dropout(spec) -> keras.Model:
     """Two convolutions with dropout between them: its seed generator is state that a resume must bring back."""
     lightness = _lightness(spec)
     x = layers.Conv2D(8, 3, padding="same", activation="relu")(lightness)
-    x = layers.Dropout(0.5)(x)
-    ab = layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab")(x)
-    return keras.Model({"l": lightness}, {"ab": ab})
+    return keras.Model({"l": lightness}, _colours(layers.Dropout(0.5)(x), lightness, spec))
 
 
 def normalised(spec) -> keras.Model:
@@ -39,22 +37,43 @@ def normalised(spec) -> keras.Model:
     # No bias before a normalisation: its gradient would be rounding alone, which Adam would blow up to full steps.
     x = layers.Conv2D(8, 3, padding="same", use_bias=False)(lightness)
     x = layers.BatchNormalization(synchronized=True)(x)
-    ab = layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab")(layers.ReLU()(x))
-    return keras.Model({"l": lightness}, {"ab": ab})
+    return keras.Model({"l": lightness}, _colours(layers.ReLU()(x), lightness, spec))
 
 
 def fused(spec) -> keras.Model:
     """The embedding joined with L* at every position: the least network that takes all there is."""
     lightness, vector = _lightness(spec), keras.Input((spec.embedding,), name="embedding")
     x = FuseVector(8)([lightness, vector])
-    ab = layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab")(x)
-    return keras.Model({"l": lightness, "embedding": vector}, {"ab": ab})
+    return keras.Model({"l": lightness, "embedding": vector}, _colours(x, lightness, spec))
+
+
+def classifying(spec) -> keras.Model:
+    """One convolution for the colours and for the picture's class."""
+    lightness = _lightness(spec)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(lightness)
+    outputs = _colours(x, lightness, spec)
+    if spec.classes:
+        pooled = layers.GlobalAveragePooling2D()(x)
+        outputs["class_logits"] = layers.Dense(spec.classes, name="class_logits", dtype="float32")(pooled)
+    return keras.Model({"l": lightness}, outputs)
+
+
+def _colours(features, lightness, spec) -> dict:
+    """The outputs of a network whose features are at full size; bins want half of it."""
+    if spec.head == "bins":
+        features = layers.AveragePooling2D(2, padding="same")(features)
+    return heads.colours(features, lightness, spec, layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab"))
+
+
+def _module(build, embedding: bool = False, classifies: bool = False):
+    return types.SimpleNamespace(NEEDS_EMBEDDING=embedding, FIXED_SIZE=False, CLASSIFIES=classifies, build=build)
 
 
 NETWORKS = {
-    "toy_dropout": types.SimpleNamespace(NEEDS_EMBEDDING=False, FIXED_SIZE=False, CLASSIFIES=False, build=dropout),
-    "toy_norm": types.SimpleNamespace(NEEDS_EMBEDDING=False, FIXED_SIZE=False, CLASSIFIES=False, build=normalised),
-    "toy_fused": types.SimpleNamespace(NEEDS_EMBEDDING=True, FIXED_SIZE=False, CLASSIFIES=False, build=fused),
+    "toy_dropout": _module(dropout),
+    "toy_norm": _module(normalised),
+    "toy_fused": _module(fused, embedding=True),
+    "toy_classes": _module(classifying, classifies=True),
 }
 
 if __name__ == "__main__":

@@ -112,12 +112,17 @@ class RecordReader:
             os.close(descriptor)
 
 
-def batches(dataset: Dataset, split: str, seed: int, batch: int, start: int, end: int, parts: int = 1):
+def batches(
+    dataset: Dataset, split: str, seed: int, batch: int, start: int, end: int, parts: int = 1, labels: bool = False
+):
     """The batches of steps `start` to `end` - 1, each in `parts` equal pieces in a row (one for each replica).
 
+    Args:
+      labels: whether the loss wants the pictures' classes.
     Returns:
-      tf.data.Dataset of {"record": int64 [b], "lab": uint8 or int16 [b, S, S, 3], "embedding": float16 [b, E]},
-      b = batch / parts. Scaling is left to the device: the host hands over what the record holds.
+      tf.data.Dataset of {"record": int64 [b], "lab": uint8 or int16 [b, S, S, 3], "embedding": float16 [b, E]} and
+      where wanted "label": int64 [b]; b = batch / parts. Scaling is left to the device: the host hands over what the
+      record holds.
     """
     from pipeline.quiet import import_tensorflow
 
@@ -137,18 +142,20 @@ def batches(dataset: Dataset, split: str, seed: int, batch: int, start: int, end
 
     signature = (tf.TensorSpec([size], tf.int64), tf.TensorSpec([size], tf.string))
     stream = tf.data.Dataset.from_generator(read, output_signature=signature)
-    parse = functools.partial(parse_batch, dataset)
+    parse = functools.partial(parse_batch, dataset, labels=labels)
     return stream.map(lambda records, data: {"record": records, **parse(data)}).prefetch(4)
 
 
-def parse_batch(dataset: Dataset, data) -> dict:
-    """Serialised records, string [b], as tensors: lab [b, S, S, 3], id string [b] left out, embedding [b, E]."""
+def parse_batch(dataset: Dataset, data, labels: bool = False) -> dict:
+    """Serialised records, string [b], as tensors: lab [b, S, S, 3], embedding [b, E], with `labels` also label [b]."""
     import tensorflow as tf
 
     encoding, side = dataset.settings["encoding"], dataset.settings["size"]
     features = {"lab": tf.io.FixedLenFeature([], tf.string)}
     if dataset.embedder:
         features["embedding"] = tf.io.FixedLenFeature([], tf.string)
+    if labels:
+        features["label"] = tf.io.FixedLenFeature([], tf.int64)
     raw = tf.io.parse_example(data, features)
     if encoding == "lab8_png":
         packed = tf.map_fn(tf.io.decode_png, raw["lab"], fn_output_signature=tf.uint8)
@@ -158,6 +165,8 @@ def parse_batch(dataset: Dataset, data) -> dict:
     if dataset.embedder:
         embedding = tf.io.decode_raw(raw["embedding"], tf.float16)
         parsed["embedding"] = tf.reshape(embedding, [-1, dataset.embedder["dimension"]])
+    if labels:
+        parsed["label"] = raw["label"]
     return parsed
 
 
@@ -165,7 +174,8 @@ def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
     """A batch of `batches` as the network's inputs and targets, on the device.
 
     Returns:
-      {"l": float32 [b, S, S, 1], "embedding": float32 [b, E]}, {"ab": float32 [b, S, S, 2]}.
+      {"l": float32 [b, S, S, 1], "embedding": float32 [b, E]},
+      {"ab": float32 [b, S, S, 2], "l": the input, "label": int64 [b] where the batch has it}.
     """
     from keras import ops
 
@@ -173,7 +183,10 @@ def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
     inputs = {"l": network_lightness(values[..., :1])}
     if "embedding" in batch:
         inputs["embedding"] = ops.cast(batch["embedding"], "float32")
-    return inputs, {"ab": values[..., 1:] / 128.0}
+    targets = {"ab": values[..., 1:] / 128.0, "l": inputs["l"]}
+    if "label" in batch:
+        targets["label"] = batch["label"]
+    return inputs, targets
 
 
 def record_ids(dataset: Dataset, split: str, records: np.ndarray) -> list[str]:

@@ -10,6 +10,7 @@ import math
 import os
 
 from model import artefact
+from model.loss_settings import LossSettings
 from pipeline import files
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
@@ -21,11 +22,11 @@ RESUMABLE = ("steps", "replicas", "log_every", "checkpoint_every", "keep_checkpo
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainSettings:
-    """Settings of a run. `global_batch` is over all replicas and does not change with their number."""
+class TrainSettings(LossSettings):
+    """Settings of a run, and of its loss. `global_batch` is over all replicas and does not change with their number."""
 
     network: str = "koalarization"
-    loss: str = "mse"
+    encoder_weights: str = "imagenet"
     split: str = "train"
     global_batch: int = 32
     steps: int = 1000
@@ -40,6 +41,7 @@ class TrainSettings:
     log_ids: bool = False
 
     def __post_init__(self):
+        super().__post_init__()
         for name in ("global_batch", "steps", "log_every", "checkpoint_every", "keep_checkpoints"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _check(self.replicas >= 0, "replicas", self.replicas, "0 (all GPUs, else one CPU) or more")

@@ -5,11 +5,12 @@ under MultiWorkerMirroredStrategy.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import keras
 
-from model import networks
-from model.losses import LOSSES
+from model import discriminator, losses, networks
 from model.network_spec import NetworkSpec
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
@@ -21,17 +22,41 @@ tf = import_tensorflow()
 
 
 @dataclasses.dataclass
-class State:
-    """What a run changes: the network and its optimizer, both made inside the strategy's scope."""
+class Learner:
+    """A model and the optimizer of its weights."""
 
-    strategy: tf.distribute.Strategy
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
 
     @property
     def variables(self) -> list:
-        """Everything that a checkpoint holds: weights, statistics, seed generators, optimizer slots."""
         return [*self.model.variables, *self.optimizer.variables]
+
+    def learn(self, gradients: list) -> None:
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+
+
+@dataclasses.dataclass
+class State:
+    """What a run changes: the network, with an adversarial loss its critic. All is made inside the strategy's scope.
+
+    `loss`: see `losses.build`; what it knows (a perceptual network) no step changes.
+    """
+
+    strategy: tf.distribute.Strategy
+    network: Learner
+    critic: Learner | None
+    loss: Callable[[dict, dict], dict]
+
+    @property
+    def model(self) -> keras.Model:
+        """The network itself, the one thing that outlives the run."""
+        return self.network.model
+
+    @property
+    def variables(self) -> list:
+        """Everything that a checkpoint holds: weights, statistics, seed generators, optimizer slots."""
+        return [*self.network.variables, *(self.critic.variables if self.critic else [])]
 
 
 def make_strategy(replicas: int) -> tf.distribute.Strategy:
@@ -55,23 +80,52 @@ def make_strategy(replicas: int) -> tf.distribute.Strategy:
 
 
 def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, dataset: Dataset) -> State:
-    """Builds network and optimizer; the weights follow from the seed alone."""
+    """Builds network, critic, optimizers and loss; the weights follow from the seed alone."""
     check_batch(settings.global_batch, strategy.num_replicas_in_sync)
-    if settings.loss not in LOSSES:
-        raise TintmillError(f"--loss={settings.loss}: wanted one of {', '.join(LOSSES)}")
     keras.utils.set_random_seed(settings.seed)
     keras.mixed_precision.set_dtype_policy("float32" if settings.precision == "float32" else "mixed_bfloat16")
     with strategy.scope():
         model = networks.build(settings.network, network_spec(settings, dataset))
-        optimizer = keras.optimizers.Adam(settings.learning_rate)
-        optimizer.build(model.trainable_variables)
-    return State(strategy, model, optimizer)
+        losses.check_outputs(settings, settings.network, model.output)
+        network = _learner(model, settings)
+        # The first moment is short because the critic's task changes with every step of the network (pix2pix).
+        critic = _learner(discriminator.patchgan(), settings, beta_1=0.5) if settings.adversarial_weight else None
+        # Last: `random` weights of a perceptual network set the seed anew.
+        loss = losses.build(settings, functools.partial(dataset.ab_histogram, settings.split))
+    return State(strategy, network, critic, loss)
+
+
+def _learner(model: keras.Model, settings: TrainSettings, **options) -> Learner:
+    optimizer = keras.optimizers.Adam(settings.learning_rate, **options)
+    optimizer.build(model.trainable_variables)
+    return Learner(model, optimizer)
 
 
 def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
-    """What the dataset and the loss ask of the network."""
+    """What the dataset and the loss ask of the network.
+
+    Raises:
+      TintmillError: the loss wants classes, the dataset has none.
+    """
     side = dataset.settings["size"] if networks.find(settings.network).FIXED_SIZE else None
-    return NetworkSpec(dataset.embedder and dataset.embedder["dimension"], side, side)
+    return NetworkSpec(
+        embedding=dataset.embedder and dataset.embedder["dimension"],
+        height=side,
+        width=side,
+        head="bins" if settings.loss == "bins" else "ab",
+        classes=_count_classes(settings, dataset) if settings.class_weight else 0,
+        encoder_weights=settings.encoder_weights,
+    )
+
+
+def _count_classes(settings: TrainSettings, dataset: Dataset) -> int:
+    count = len(dataset.manifest["class_names"])
+    if not count:
+        raise TintmillError(
+            f"--class_weight={settings.class_weight}: {dataset.folder} has no classes; give 0, or prepare it from "
+            "pictures that have"
+        )
+    return count
 
 
 def make_iterator(state: State, settings: TrainSettings, dataset: Dataset, start: int):
@@ -80,39 +134,69 @@ def make_iterator(state: State, settings: TrainSettings, dataset: Dataset, start
 
     def per_replica(context):
         return batches_input.batches(
-            dataset, settings.split, settings.seed, settings.global_batch, start, settings.steps, replicas
+            dataset,
+            settings.split,
+            settings.seed,
+            settings.global_batch,
+            start,
+            settings.steps,
+            replicas,
+            labels=settings.class_weight > 0,
         )
 
     return iter(state.strategy.distribute_datasets_from_function(per_replica))
 
 
 def make_steps(state: State, settings: TrainSettings, encoding: str):
-    """A compiled function (iterator, n) -> (losses float32 [n], records int64 [n, global_batch]).
+    """A compiled function (iterator, n) -> (losses, records int64 [n, global_batch]).
 
-    It trains n steps; `records` is what each step really saw, in order.
+    It trains n steps. `losses`: of each step, float32 [n], by the names of `part_names`; "loss" is what the network
+    minimises. `records` is what each step really saw, in order.
     """
-    strategy, model, optimizer = state.strategy, state.model, state.optimizer
-    loss = LOSSES[settings.loss]
-
-    def replica_step(batch):
-        inputs, targets = batches_input.to_network(batch, encoding)
-        with tf.GradientTape() as tape:
-            # A dataset may hold more than a network takes: not every network wants the embedding.
-            outputs = model({name: inputs[name] for name in model.input}, training=True)
-            # Summed over replicas this is the mean over the global batch, whatever the number of replicas.
-            total = tf.reduce_sum(loss(targets, outputs)) / settings.global_batch
-        gradients = tape.gradient(total, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-        return total, batch["record"]
+    strategy, names = state.strategy, part_names(settings)
+    replica_step = _make_replica_step(state, settings, encoding)
 
     @tf.function
     def steps(iterator, count):
-        losses = tf.TensorArray(tf.float32, size=count)
+        totals = {name: tf.TensorArray(tf.float32, size=count) for name in names}
         records = tf.TensorArray(tf.int64, size=count, element_shape=[settings.global_batch])
         for i in tf.range(count):
-            total, seen = strategy.run(replica_step, args=(next(iterator),))
-            losses = losses.write(i, strategy.reduce(tf.distribute.ReduceOp.SUM, total, axis=None))
+            parts, seen = strategy.run(replica_step, args=(next(iterator),))
+            parts = strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
+            totals = {name: totals[name].write(i, parts[name]) for name in names}
             records = records.write(i, tf.concat(strategy.experimental_local_results(seen), axis=0))
-        return losses.stack(), records.stack()
+        return {name: totals[name].stack() for name in names}, records.stack()
 
     return steps
+
+
+def part_names(settings: TrainSettings) -> tuple[str, ...]:
+    """The total, "loss", and where it has several parts each of them; "critic" is what the critic loses."""
+    return (*losses.part_names(settings), *(("critic",) if settings.adversarial_weight else ()))
+
+
+def _make_replica_step(state: State, settings: TrainSettings, encoding: str):
+    model, critic = state.model, state.critic
+
+    def mean(values):
+        # Summed over replicas this is the mean over the global batch, whatever the number of replicas.
+        return tf.reduce_sum(values) / settings.global_batch
+
+    def replica_step(batch):
+        inputs, targets = batches_input.to_network(batch, encoding)
+        with tf.GradientTape(persistent=critic is not None) as tape:
+            # A dataset may hold more than a network takes: not every network wants the embedding.
+            outputs = model({name: inputs[name] for name in model.input}, training=True)
+            parts = state.loss(targets, outputs)
+            if critic:
+                parts["adversarial"], parts["critic"] = discriminator.judge(critic.model, targets, outputs)
+                parts["loss"] += settings.adversarial_weight * parts["adversarial"]
+            parts = {name: mean(values) for name, values in parts.items()}
+        gradients = tape.gradient(parts["loss"], model.trainable_variables)
+        if critic:
+            # Both learn from the same forward pass, before either has moved: no order in which one has the last word.
+            critic.learn(tape.gradient(parts["critic"], critic.model.trainable_variables))
+        state.network.learn(gradients)
+        return parts, batch["record"]
+
+    return replica_step

@@ -32,7 +32,15 @@ _D = TrainSettings()
 flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("run", None, "Run directory, new or to be resumed.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("network", _D.network, "Network; `tintmill networks` lists them.", flag_values=FLAGS)
-flags.DEFINE_string("loss", _D.loss, "Loss.", flag_values=FLAGS)
+flags.DEFINE_string("encoder_weights", _D.encoder_weights, "imagenet, random or a file.", flag_values=FLAGS)
+flags.DEFINE_string("loss", _D.loss, "mse, l1, huber or bins.", flag_values=FLAGS)
+flags.DEFINE_float("rebalance", _D.rebalance, "Of --loss=bins: 1 is no rebalancing.", flag_values=FLAGS)
+flags.DEFINE_float("class_weight", _D.class_weight, "Weight of the picture's class.", flag_values=FLAGS)
+flags.DEFINE_float("colourfulness_weight", _D.colourfulness_weight, "Weight of colourfulness.", flag_values=FLAGS)
+flags.DEFINE_float("perceptual_weight", _D.perceptual_weight, "Weight of the perceptual loss.", flag_values=FLAGS)
+flags.DEFINE_string("perceptual_network", _D.perceptual_network, "vgg16 or mobilenet_v2.", flag_values=FLAGS)
+flags.DEFINE_string("perceptual_weights", _D.perceptual_weights, "imagenet, random or a file.", flag_values=FLAGS)
+flags.DEFINE_float("adversarial_weight", _D.adversarial_weight, "Weight of a PatchGAN's verdict.", flag_values=FLAGS)
 flags.DEFINE_string("split", _D.split, "Split to train on.", flag_values=FLAGS)
 flags.DEFINE_integer("global_batch", _D.global_batch, "Pictures a step, over all replicas.", flag_values=FLAGS)
 flags.DEFINE_integer("steps", _D.steps, "Train until this step.", flag_values=FLAGS)
@@ -109,18 +117,17 @@ def train(run: str, settings: TrainSettings, dataset: Dataset) -> None:
 class Log:
     """metrics.csv, TensorBoard, ids.jsonl, progress line. What a killed run logged ahead of its checkpoint goes."""
 
-    FIELDS = ("step", "epoch", "loss", "pictures_per_second")
-
     def __init__(self, run: str, settings: TrainSettings, dataset: Dataset, start: int):
         from tqdm import tqdm
 
-        from trainer.step import tf
+        from trainer.step import part_names, tf
 
+        self._parts = part_names(settings)
         self._settings = settings
         self._records = dataset.splits[settings.split]
         self._csv = _continue_log(os.path.join(run, "metrics.csv"), start, lambda line: int(line.split(",")[0]))
         if self._csv.tell() == 0:
-            self._csv.write(",".join(self.FIELDS) + "\n")
+            self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second")) + "\n")
         self._ids, self._id_file = None, None
         if settings.log_ids:
             from trainer.input import record_ids
@@ -133,12 +140,13 @@ class Log:
         pace = 0.1 if sys.stderr.isatty() else 30.0  # seconds between lines: a log file wants few
         self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1, mininterval=pace)
 
-    def write(self, step: int, losses: np.ndarray, records: np.ndarray, seconds: float) -> None:
+    def write(self, step: int, losses: dict[str, np.ndarray], records: np.ndarray, seconds: float) -> None:
         """Logs the steps `step`.. of one call: the mean of their losses, and their records."""
-        last, loss = step + len(losses), float(np.mean(losses))
+        last, means = step + len(records), {name: float(np.mean(losses[name])) for name in self._parts}
         rate = records.size / seconds
         epoch = last * self._settings.global_batch / self._records
-        csv.writer(self._csv, lineterminator="\n").writerow([last, f"{epoch:.4f}", repr(loss), f"{rate:.1f}"])
+        row = [last, f"{epoch:.4f}", *map(repr, means.values()), f"{rate:.1f}"]
+        csv.writer(self._csv, lineterminator="\n").writerow(row)
         self._csv.flush()
         if self._id_file:
             for i, row in enumerate(records):
@@ -146,10 +154,11 @@ class Log:
                 self._id_file.write(json.dumps({"step": step + i + 1, "ids": ids}) + "\n")
             self._id_file.flush()
         with self._board.as_default():
-            self._tf.summary.scalar("loss", loss, step=last)
+            for name, mean in means.items():
+                self._tf.summary.scalar(name, mean, step=last)
             self._tf.summary.scalar("pictures_per_second", rate, step=last)
-        self._bar.set_postfix_str(f"loss {loss:.5f}, {rate:.1f} pictures/s", refresh=False)
-        self._bar.update(len(losses))
+        self._bar.set_postfix_str(f"loss {means['loss']:.5f}, {rate:.1f} pictures/s", refresh=False)
+        self._bar.update(len(records))
 
     def __enter__(self):
         return self
@@ -188,11 +197,12 @@ class StopSignal:
         self.received = number
 
 
-def _train_steps(steps, iterator, count) -> list[np.ndarray]:
+def _train_steps(steps, iterator, count) -> tuple[dict[str, np.ndarray], np.ndarray]:
     import tensorflow as tf
 
     try:
-        return [result.numpy() for result in steps(iterator, count)]
+        losses, records = steps(iterator, count)
+        return {name: values.numpy() for name, values in losses.items()}, records.numpy()
     except tf.errors.OpError as error:
         # What the reader raised arrives as text inside TensorFlow's own error.
         damaged = re.search(r"ValueError: (.* is damaged)", str(error))
@@ -226,16 +236,18 @@ def _continue_log(path: str, start: int, step_of):
     return open(path, "a")
 
 
-def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, losses, records) -> None:
-    if np.all(np.isfinite(losses)):
+def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, losses: dict, records) -> None:
+    finite = np.all([np.isfinite(values) for values in losses.values()], axis=0)
+    if np.all(finite):
         return
     from trainer.input import record_ids
 
-    bad = int(np.argmin(np.isfinite(losses)))
+    bad = int(np.argmin(finite))
+    said = ", ".join(f"{name} is {values[bad]}" for name, values in losses.items() if not np.isfinite(values[bad]))
     ids = record_ids(dataset, settings.split, records[bad])
     steps = checkpoint.list_steps(os.path.join(run, "checkpoints"))
     raise TintmillError(
-        f"the loss is {losses[bad]} at step {at + bad + 1}; the batch was {ids}; the last good checkpoint is of step "
+        f"the {said} at step {at + bad + 1}; the batch was {ids}; the last good checkpoint is of step "
         f"{steps[-1] if steps else 'none'}; try a smaller --learning_rate in another --run"
     )
 

@@ -33,8 +33,8 @@ def measure(data) -> None:
     steps(iterator, count), steps(repeated, count)
     whole, bare = [], []
     for _ in range(REPEATS):  # in turns, so that a neighbour's load falls on both
-        bare.append(seconds(lambda: steps(repeated, count)[0].numpy()))
-        whole.append(seconds(lambda: steps(iterator, count)[0].numpy()))
+        bare.append(seconds(lambda: steps(repeated, count)[1].numpy()))
+        whole.append(seconds(lambda: steps(iterator, count)[1].numpy()))
     bare_step, whole_step = statistics.median(bare) / STEPS, statistics.median(whole) / STEPS
     print(f"koalarization, {SIZE}x{SIZE}, batch {BATCH}, one CPU device")
     print(f"{'bare compiled step':<34}{1e3 * bare_step:9.1f} ms, {BATCH / bare_step:.1f} pictures/s")

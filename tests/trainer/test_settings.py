@@ -27,6 +27,9 @@ def dataset_of(fingerprint: str = "a" * 64, embedder: dict | None = None) -> Dat
         ("seed", -1),
         *(("learning_rate", value) for value in (0, -1e-3, float("nan"), float("inf"))),
         ("precision", "float16"),
+        *(("rebalance", value) for value in (0, -0.5, 1.1)),
+        *((f"{name}_weight", -1) for name in ("class", "colourfulness", "perceptual", "adversarial")),
+        ("perceptual_weight", float("inf")),
         ("checkpoint_every", 15),  # not a multiple of log_every 10
     ],
 )
@@ -77,7 +80,15 @@ def test_how_far_and_how_often_may_change(tmp_path):
 
 OTHERS = {
     "network": "other",
-    "loss": "other",
+    "encoder_weights": "random",
+    "loss": "l1",
+    "rebalance": 1.0,
+    "class_weight": 0.1,
+    "colourfulness_weight": 0.1,
+    "perceptual_weight": 0.1,
+    "perceptual_network": "mobilenet_v2",
+    "perceptual_weights": "random",
+    "adversarial_weight": 0.1,
     "split": "val",
     "global_batch": 33,
     "learning_rate": 2e-3,

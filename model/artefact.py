@@ -4,6 +4,7 @@ The two make a run directory usable for colouring: the manifest says which embed
 """
 
 import json
+import math
 import os
 import zipfile
 
@@ -43,12 +44,21 @@ def save_model(run: str, model) -> None:
     os.replace(temporary, os.path.join(run, MODEL))
 
 
-def load_model(run: str):
+def load_model(run: str, temperature: float | None = None):
     """The trained network, a keras.Model.
 
+    Args:
+      temperature: of the annealed mean of a network with bins; None leaves it as it was trained.
     Raises:
-      TintmillError: training has not ended yet, or the file is damaged.
+      TintmillError: training has not ended yet, the file is damaged, or there are no bins for the temperature.
     """
+    network = _load(run)
+    if temperature is not None:
+        _set_temperature(run, network, temperature)
+    return network
+
+
+def _load(run: str):
     import keras
 
     from model import heads, layers  # noqa: F401  they register what the file names
@@ -60,3 +70,15 @@ def load_model(run: str):
         return keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise TintmillError(f"{path} cannot be loaded ({str(error).splitlines()[0]}); train again") from error
+
+
+def _set_temperature(run: str, network, temperature: float) -> None:
+    from model import heads
+
+    if not 0 < temperature < math.inf:
+        raise TintmillError(f"--temperature={temperature}: wanted a positive number; 1 is the mean, near 0 the mode")
+    if not heads.set_temperature(network, temperature):
+        raise TintmillError(
+            f"--temperature={temperature}: the network of --run={run} predicts colours without bins, it has no "
+            "temperature; leave the flag out, or train with --loss=bins"
+        )

@@ -23,6 +23,9 @@ FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory of `tintmill train`.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("output", None, "Folder for the coloured pictures.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("embedder_weights", None, "Where the embedder's weights file is now.", flag_values=FLAGS)
+flags.DEFINE_float(
+    "temperature", None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", flag_values=FLAGS
+)
 flags.DEFINE_integer("max_pixels", 100_000_000, "Refuse pictures with more pixels (memory).", flag_values=FLAGS)
 
 
@@ -36,7 +39,7 @@ def main(arguments: list[str]) -> None:
     import_tensorflow()
     from model import colorizer
 
-    colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights)
+    colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
     taken: set[str] = set()
     failed = sum(not _colour_one(colorize, path, name, limits, taken) for path, name in _progress(pictures))
     print(f"{len(pictures) - failed} of {len(pictures)} pictures coloured, in {FLAGS.output}")

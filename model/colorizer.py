@@ -78,16 +78,17 @@ def upsample(ab: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([np.asarray(c.resize(size, Image.Resampling.BILINEAR)) for c in channels], axis=-1)
 
 
-def load(run: str, embedder_weights: str | None = None) -> Colorizer:
+def load(run: str, embedder_weights: str | None = None, temperature: float | None = None) -> Colorizer:
     """The colorizer of a run directory, its embedder proved to be the one of the dataset.
 
     Args:
       embedder_weights: where the embedder's weights file is now; by default where it was when the data was prepared.
+      temperature: see `artefact.load_model`.
     Raises:
-      TintmillError: no run, no model yet, or the embedder is another network.
+      TintmillError: no run, no model yet, a temperature without bins, or the embedder is another network.
     """
     manifest = artefact.load_dataset(run)
-    network = artefact.load_model(run)
+    network = artefact.load_model(run, temperature)
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
     embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None
     settings, embed_record = manifest["settings"], manifest["embedding_from"] == "record"

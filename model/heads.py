@@ -57,7 +57,16 @@ def colours(features, lightness, spec: NetworkSpec, regress: Callable) -> dict:
 
 def set_temperature(model: keras.Model, temperature: float) -> bool:
     """Sets the temperature of a network's annealed mean; False where it has none (a regression)."""
-    found = [layer for layer in model.layers if isinstance(layer, AnnealedMean)]
+    found = _annealed_means(model)
     for layer in found:
         layer.temperature = temperature
     return bool(found)
+
+
+def temperature_of(model: keras.Model) -> float | None:
+    """The temperature of a network's annealed mean; None where it has none (a regression)."""
+    return next((layer.temperature for layer in _annealed_means(model)), None)
+
+
+def _annealed_means(model: keras.Model) -> list[AnnealedMean]:
+    return [layer for layer in model.layers if isinstance(layer, AnnealedMean)]

@@ -28,6 +28,9 @@ flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS, required=T
 flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("split", "test", "Split to score on.", flag_values=FLAGS)
 flags.DEFINE_integer("batch", 16, "Pictures a forward pass.", flag_values=FLAGS)
+flags.DEFINE_float(
+    "temperature", None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", flag_values=FLAGS
+)
 flags.DEFINE_integer("pictures", 12, "How many examples are kept as pictures.", flag_values=FLAGS)
 
 TRUTH_ROW = "truth through the encoding"
@@ -63,13 +66,13 @@ def main(arguments: list[str]) -> None:
     check_same_embedder(FLAGS.run, dataset)
     check_dataset(dataset)
     import_tensorflow()
-    from model import artefact
+    from model import artefact, heads
 
-    model = artefact.load_model(FLAGS.run)
+    model = artefact.load_model(FLAGS.run, FLAGS.temperature)
     folder = os.path.join(FLAGS.run, "evaluation", FLAGS.split)
     _make_anew(folder)
     scores = score_rows(predictions(model, dataset, FLAGS.split, FLAGS.batch), dataset, folder)
-    metrics = make_metrics(settings, dataset, FLAGS.split, scores)
+    metrics = make_metrics(settings, dataset, FLAGS.split, scores, heads.temperature_of(model))
     files.write(os.path.join(folder, "metrics.json"), json.dumps(metrics, indent=1) + "\n")
     print(format_table(metrics["rows"]))
     print(os.path.join(folder, "metrics.json"))
@@ -115,8 +118,10 @@ def score_rows(examples: Iterator[Example], dataset: Dataset, folder: str) -> di
     return scores
 
 
-def make_metrics(settings: dict, dataset: Dataset, split: str, scores: dict[str, list[dict]]) -> dict:
-    """The content of metrics.json."""
+def make_metrics(
+    settings: dict, dataset: Dataset, split: str, scores: dict[str, list[dict]], temperature: float | None = None
+) -> dict:
+    """The content of metrics.json; `temperature` is that of the annealed mean, None for a regression."""
     from model import metrics
 
     rows = [{"row": settings["network"]} | metrics.summarise(scores["run"])]
@@ -135,6 +140,7 @@ def make_metrics(settings: dict, dataset: Dataset, split: str, scores: dict[str,
         "dataset_fingerprint": dataset.manifest["fingerprint"],
         "embedder": dataset.embedder and {key: dataset.embedder[key] for key in ("name", "layer", "weights")},
         "steps": settings["steps"],
+        "temperature": temperature,
         "protocol": (
             f"truth: the record's Lab ({dataset.settings['encoding']}) as 8-bit sRGB; answers: the record's L* with "
             "the row's ab, chroma reduced into sRGB, rounded to 8 bits; means over pictures, infinite PSNRs left out; "

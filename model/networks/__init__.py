@@ -9,11 +9,12 @@ from types import ModuleType
 import keras
 
 from model.network_spec import NetworkSpec
-from model.networks import koalarization
+from model.networks import koalarization, kth
 from pipeline.errors import TintmillError
 
 NETWORKS: dict[str, ModuleType] = {
     "koalarization": koalarization,
+    "kth": kth,
 }
 
 

@@ -7,22 +7,39 @@ import keras
 import numpy as np
 import pytest
 
-from model import networks, networks_table
+from model import artefact, networks, networks_table
 from model.layers import FuseVector
-from model.network_spec import NetworkSpec
+from model.network_spec import HEADS, NetworkSpec
 from pipeline.errors import TintmillError
 from tests.helpers import run_python, tintmill
 
-# The docstring's table: (filters, stride) of every convolution, "fuse" and "up" where they stand.
-KOALARIZATION = [
-    *((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)),
-    "fuse",
-    *((128, 1), "up nearest", (64, 1), (64, 1), "up nearest", (32, 1), (2, 1), "up bilinear"),
-]
+UP, LAST_UP = "up nearest", "up bilinear"
+ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
+
+# The docstrings' tables: (filters, stride) of every convolution, "fuse" and "up" where they stand.
+TABLES = {
+    "koalarization": [*ENCODER, "fuse", (128, 1), UP, (64, 1), (64, 1), UP, (32, 1), (2, 1), LAST_UP],
+    "kth": [*ENCODER, "fuse", (128, 1), UP, (64, 1), UP, (32, 1), (16, 1), (2, 1), LAST_UP],
+}
+
+every_network = pytest.mark.parametrize("name", networks.NETWORKS)
+any_size_network = pytest.mark.parametrize(
+    "name", [n for n in networks.NETWORKS if not networks.NETWORKS[n].FIXED_SIZE]
+)
+embedding_network = pytest.mark.parametrize(
+    "name", [n for n in networks.NETWORKS if networks.NETWORKS[n].NEEDS_EMBEDDING]
+)
+
+
+def small(name: str, **wanted) -> keras.Model:
+    """A network that builds and runs quickly: of 16x16 where it must have a size, and else of any."""
+    side = 16 if networks.NETWORKS[name].FIXED_SIZE else None
+    fields = {"embedding": 10, "height": side, "width": side, "encoder_weights": "random"}
+    return networks.build(name, NetworkSpec(**(fields | wanted)))
 
 
 def describe(layer):
-    """A layer as `KOALARIZATION` writes it; None for layers without a row of their own."""
+    """A layer as `TABLES` writes it; None for layers without a row of their own."""
     if isinstance(layer, keras.layers.Conv2D):
         assert layer.kernel_size == (3, 3)
         assert layer.padding == "same"
@@ -33,43 +50,55 @@ def describe(layer):
     return "fuse" if layer.name == "fusion" else None
 
 
-def inputs_of(height: int, width: int, embedding: int, batch: int = 1, scale: float = 1.0) -> dict:
+def inputs_of(model, height: int = 16, width: int = 16, batch: int = 1, scale: float = 1.0) -> dict:
+    """Random inputs of those that a network takes."""
     random = np.random.default_rng(0)
-    return {
-        "l": random.uniform(-1, 1, (batch, height, width, 1)).astype(np.float32),
-        "embedding": (scale * random.normal(0, 1, (batch, embedding))).astype(np.float32),
-    }
+    inputs = {"l": random.uniform(-1, 1, (batch, height, width, 1)).astype(np.float32)}
+    if "embedding" in model.input:
+        length = model.input["embedding"].shape[-1]
+        inputs["embedding"] = (scale * random.normal(0, 1, (batch, length))).astype(np.float32)
+    return inputs
 
 
-@pytest.mark.parametrize(("embedding", "parameters"), [(1001, 6_574_050), (1000, 6_573_794)])
-def test_koalarization_has_the_published_number_of_parameters(embedding, parameters):
-    assert networks.build("koalarization", NetworkSpec(embedding)).count_params() == parameters
+@pytest.mark.parametrize(
+    ("name", "embedding", "parameters"),
+    [("koalarization", 1001, 6_574_050), ("koalarization", 1000, 6_573_794), ("kth", 1000, 6_541_202)],
+)
+def test_a_network_has_the_published_number_of_parameters(name, embedding, parameters):
+    assert networks.build(name, NetworkSpec(embedding)).count_params() == parameters
 
 
-def test_koalarization_has_the_layers_of_its_table():
-    model = networks.build("koalarization", NetworkSpec(1000))
-    assert [row for row in map(describe, model.layers) if row] == KOALARIZATION
+@pytest.mark.parametrize("name", TABLES)
+def test_a_network_has_the_layers_of_its_table(name):
+    model = networks.build(name, NetworkSpec(1000))
+    assert [row for row in map(describe, model.layers) if row] == TABLES[name]
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     activations = [layer.activation.__name__ for layer in convolutions]
     assert activations == ["relu"] * (len(convolutions) - 1) + ["tanh"]
     assert model.get_layer("fusion").units == 256
 
 
+@any_size_network
+@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize(("height", "width"), [(37, 53), (8, 8), (1, 1), (16, 250)])
-def test_koalarization_answers_at_the_size_it_is_asked(height, width):
-    outputs = networks.build("koalarization", NetworkSpec(10))(inputs_of(height, width, 10))
-    assert list(outputs) == ["ab"]
+def test_a_network_answers_at_the_size_it_is_asked(name, head, height, width):
+    model = small(name, head=head)
+    outputs = model(inputs_of(model, height, width))
+    assert sorted(outputs) == sorted({"ab", head})
     assert outputs["ab"].shape == (1, height, width, 2)
 
 
-def test_koalarization_reaches_and_keeps_its_range():
-    outputs = networks.build("koalarization", NetworkSpec(10))(inputs_of(16, 16, 10, scale=1e6))
-    assert np.abs(np.asarray(outputs["ab"])).max() == pytest.approx(127 / 128)
+@pytest.mark.parametrize(("name", "most"), [("koalarization", 127 / 128), ("kth", 1)])
+def test_a_network_reaches_and_keeps_its_range(name, most):
+    model = small(name)
+    outputs = model(inputs_of(model, scale=1e6))
+    assert np.abs(np.asarray(outputs["ab"])).max() == pytest.approx(most)
 
 
-def test_koalarization_uses_the_embedding_of_its_own_picture():
-    model = networks.build("koalarization", NetworkSpec(10))
-    inputs = inputs_of(16, 16, 10, batch=2)
+@embedding_network
+def test_a_network_uses_the_embedding_of_its_own_picture(name):
+    model = small(name)
+    inputs = inputs_of(model, batch=2)
     before = np.asarray(model(inputs)["ab"])
     inputs["embedding"][1] += 1
     after = np.asarray(model(inputs)["ab"])
@@ -77,19 +106,52 @@ def test_koalarization_uses_the_embedding_of_its_own_picture():
     assert np.abs(after[1] - before[1]).max() > 1e-3
 
 
-def test_every_network_answers_in_float32_under_bfloat16():
+@every_network
+@pytest.mark.parametrize("head", HEADS)
+def test_a_network_answers_in_float32_under_bfloat16(name, head):
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
-        for name in networks.NETWORKS:
-            model = networks.build(name, NetworkSpec(10, 16, 16))
-            assert {keras.backend.standardize_dtype(v.dtype) for v in model.trainable_variables} == {"float32"}
-            assert all(tensor.dtype == "float32" for tensor in model(inputs_of(16, 16, 10)).values())
+        model = small(name, head=head)
+        assert {keras.backend.standardize_dtype(v.dtype) for v in model.trainable_variables} == {"float32"}
+        outputs = model(inputs_of(model))
+        assert {key: keras.backend.standardize_dtype(value.dtype) for key, value in outputs.items()} == dict.fromkeys(
+            sorted({"ab", head}), "float32"
+        )
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
 
 
-def test_a_fixed_size_fixes_the_shapes():
-    assert networks.build("koalarization", NetworkSpec(10, 24, 40)).output["ab"].shape == (None, 24, 40, 2)
+@every_network
+@pytest.mark.parametrize("head", HEADS)
+def test_a_saved_network_answers_as_before(name, head, tmp_path):
+    model = small(name, head=head)
+    artefact.save_model(str(tmp_path), model)
+    loaded = artefact.load_model(str(tmp_path))
+    inputs = inputs_of(model)
+    before, after = model(inputs), loaded(inputs)
+    for key in before:
+        np.testing.assert_array_equal(np.asarray(after[key]), np.asarray(before[key]))
+    assert [v.shape for v in loaded.trainable_variables] == [v.shape for v in model.trainable_variables]
+
+
+@every_network
+@pytest.mark.parametrize("head", HEADS)
+def test_gradients_reach_every_trainable_variable(name, head):
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    model = small(name, head=head)
+    with tf.GradientTape() as tape:
+        outputs = model(inputs_of(model, batch=4), training=True)
+        total = sum(tf.reduce_sum(tf.square(value - 0.3)) for value in outputs.values())
+    gradients = tape.gradient(total, model.trainable_variables)
+    dead = [v.path for v, g in zip(model.trainable_variables, gradients, strict=True) if g is None or not np.any(g)]
+    assert not dead
+
+
+@any_size_network
+def test_a_given_size_fixes_the_shapes(name):
+    assert small(name, height=24, width=40).output["ab"].shape == (None, 24, 40, 2)
 
 
 def test_an_unknown_network_is_an_error_that_lists_the_known():
@@ -135,12 +197,16 @@ def test_networks_run_on_another_backend():
     code = (
         "import json, keras, numpy as np; from model import networks\nfrom model.network_spec import NetworkSpec\n"
         "shapes = {}\n"
-        "for name in networks.NETWORKS:\n"
-        "    inputs = {'l': np.zeros((1, 37, 53, 1)), 'embedding': np.zeros((1, 10))}\n"
-        "    out = networks.build(name, NetworkSpec(10))(inputs)\n"
+        "for name, module in networks.NETWORKS.items():\n"
+        "    height, width = (16, 16) if module.FIXED_SIZE else (37, 53)\n"
+        "    fixed = (16, 16) if module.FIXED_SIZE else (None, None)\n"
+        "    model = networks.build(name, NetworkSpec(10, *fixed, encoder_weights='random'))\n"
+        "    inputs = {'l': np.zeros((2, height, width, 1)), 'embedding': np.zeros((2, 10))}\n"
+        "    out = model({key: inputs[key] for key in model.input}, training=True)\n"
         "    shapes[name] = [int(n) for n in out['ab'].shape]\n"
         "print(json.dumps([keras.backend.backend(), shapes]))"
     )
     backend, shapes = json.loads(run_python(code, env={"KERAS_BACKEND": "jax"}))
     assert backend == "jax"
-    assert shapes == {name: [1, 37, 53, 2] for name in networks.NETWORKS}
+    sizes = {name: (16, 16) if module.FIXED_SIZE else (37, 53) for name, module in networks.NETWORKS.items()}
+    assert shapes == {name: [2, *size, 2] for name, size in sizes.items()}

@@ -9,12 +9,13 @@ from types import ModuleType
 import keras
 
 from model.network_spec import NetworkSpec
-from model.networks import koalarization, kth
+from model.networks import koalarization, kth, vgg
 from pipeline.errors import TintmillError
 
 NETWORKS: dict[str, ModuleType] = {
     "koalarization": koalarization,
     "kth": kth,
+    "vgg": vgg,
 }
 
 

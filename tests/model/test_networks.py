@@ -2,14 +2,16 @@
 
 import importlib.util
 import json
+import math
 
 import keras
 import numpy as np
 import pytest
 
 from model import artefact, networks, networks_table
-from model.layers import FuseVector
+from model.layers import FuseVector, VggInput
 from model.network_spec import HEADS, NetworkSpec
+from pipeline import lab
 from pipeline.errors import TintmillError
 from tests.helpers import run_python, tintmill
 
@@ -20,6 +22,7 @@ ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), 
 TABLES = {
     "koalarization": [*ENCODER, "fuse", (128, 1), UP, (64, 1), (64, 1), UP, (32, 1), (2, 1), LAST_UP],
     "kth": [*ENCODER, "fuse", (128, 1), UP, (64, 1), UP, (32, 1), (16, 1), (2, 1), LAST_UP],
+    "vgg": ["vgg16", (256, 1), (128, 1), UP, (64, 1), UP, (32, 1), UP, (16, 1), UP, (2, 1), LAST_UP],
 }
 
 every_network = pytest.mark.parametrize("name", networks.NETWORKS)
@@ -47,7 +50,10 @@ def describe(layer):
     if isinstance(layer, keras.layers.UpSampling2D):
         assert layer.size == (2, 2)
         return f"up {layer.interpolation}"
-    return "fuse" if layer.name == "fusion" else None
+    if isinstance(layer, FuseVector):
+        assert (layer.units, layer.activation.__name__) == (256, "relu")
+        return "fuse"
+    return layer.name if isinstance(layer, keras.Model) else None
 
 
 def inputs_of(model, height: int = 16, width: int = 16, batch: int = 1, scale: float = 1.0) -> dict:
@@ -70,12 +76,11 @@ def test_a_network_has_the_published_number_of_parameters(name, embedding, param
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_network_has_the_layers_of_its_table(name):
-    model = networks.build(name, NetworkSpec(1000))
+    model = networks.build(name, NetworkSpec(1000, encoder_weights="random"))
     assert [row for row in map(describe, model.layers) if row] == TABLES[name]
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     activations = [layer.activation.__name__ for layer in convolutions]
     assert activations == ["relu"] * (len(convolutions) - 1) + ["tanh"]
-    assert model.get_layer("fusion").units == 256
 
 
 @any_size_network
@@ -88,11 +93,21 @@ def test_a_network_answers_at_the_size_it_is_asked(name, head, height, width):
     assert outputs["ab"].shape == (1, height, width, 2)
 
 
-@pytest.mark.parametrize(("name", "most"), [("koalarization", 127 / 128), ("kth", 1)])
-def test_a_network_reaches_and_keeps_its_range(name, most):
+# a* and b* at the ends of what the last activation can answer.
+RANGES = {"koalarization": (-127, 127), "kth": (-128, 128), "vgg": (-128, 128)}
+
+
+@every_network
+def test_a_network_reaches_and_keeps_its_range(name):
+    """With the last convolution driven to its ends, one channel to each."""
     model = small(name)
-    outputs = model(inputs_of(model, scale=1e6))
-    assert np.abs(np.asarray(outputs["ab"])).max() == pytest.approx(most)
+    kernel = [layer for layer in model.layers if hasattr(layer, "kernel")][-1].kernel
+    filters = 1e9 * np.ones(kernel.shape, np.float32)
+    transposed = kernel.shape[-1] != 2
+    (filters[:, :, 1] if transposed else filters[..., 1])[:] *= -1
+    kernel.assign(filters)
+    ab = np.asarray(model(inputs_of(model))["ab"]) * 128
+    np.testing.assert_allclose([ab[..., 1].min(), ab[..., 0].max()], RANGES[name], atol=1e-3)
 
 
 @embedding_network
@@ -181,6 +196,90 @@ def test_koalarization_multiply_adds():
     decoder = 9 * (28**2 * 256 * 128 + 56**2 * (128 * 64 + 64 * 64) + 112**2 * (64 * 32 + 32 * 2))
     model = networks.build("koalarization", NetworkSpec(1000, 224, 224))
     assert networks_table.multiply_adds(model) == encoder + fusion + decoder
+
+
+def vgg_convolutions(encoder) -> list:
+    return [layer for layer in encoder.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
+def test_vgg_trains_the_published_number_of_parameters():
+    model = small("vgg")
+    assert sum(math.prod(v.shape) for v in model.trainable_variables) == 1_572_114
+    assert sum(math.prod(v.shape) for v in model.non_trainable_variables) == 14_714_688
+    encoder = model.get_layer("vgg16")
+    assert encoder.layers[-1].name == "block5_pool"
+    assert [layer.filters for layer in vgg_convolutions(encoder)] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+
+
+def test_vgg_sees_the_grey_picture_as_it_was_trained():
+    """`keras.applications.vgg16.preprocess_input` of the grey pixels."""
+    grey = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=-1)
+    lightness = lab.rgb_to_lab(grey)[..., :1] / 50 - 1
+    wanted = keras.applications.vgg16.preprocess_input(grey.astype(np.float32))
+    np.testing.assert_allclose(np.asarray(VggInput()(lightness)), wanted, atol=0.02)
+
+
+def test_vgg_keeps_its_encoder_and_trains_its_decoder():
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    model = small("vgg")
+    before = [np.array(v) for v in model.variables]
+    trainable = {v.path for v in model.trainable_variables}
+    optimizer = keras.optimizers.Adam(1e-3)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(model(inputs_of(model, batch=2), training=True)["ab"] - 0.3))
+    optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+    changed = {v.path for v, old in zip(model.variables, before, strict=True) if np.any(np.array(v) != old)}
+    assert changed == trainable
+    assert not any("vgg16" in path for path in trainable)
+
+
+@pytest.fixture(scope="module")
+def vgg_files(tmp_path_factory):
+    """Weights files of a VGG16 without top, and of the whole (with a small top), and its weights."""
+    folder = tmp_path_factory.mktemp("vgg")
+    encoder = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+    top = keras.layers.Dense(3)(keras.layers.Dense(8)(keras.layers.Flatten()(encoder.output)))
+    encoder.save_weights(folder / "notop.weights.h5")
+    keras.Model(encoder.input, top).save_weights(folder / "top.weights.h5")
+    return folder, [np.array(v) for v in encoder.variables]
+
+
+@pytest.mark.parametrize("file", ["notop.weights.h5", "top.weights.h5"])
+def test_vgg_loads_a_weights_file(vgg_files, file):
+    folder, weights = vgg_files
+    model = small("vgg", encoder_weights=str(folder / file))
+    for variable, wanted in zip(model.get_layer("vgg16").variables, weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(variable), wanted)
+
+
+def test_weights_that_vgg_cannot_load_are_an_error_that_names_the_flag(tmp_path, monkeypatch):
+    keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 3)]).save_weights(tmp_path / "other.weights.h5")
+    (tmp_path / "text.weights.h5").write_text("no weights")
+    for file in ("other.weights.h5", "text.weights.h5"):
+        with pytest.raises(TintmillError, match=rf"--encoder_weights=.*{file}: cannot load.*or random"):
+            small("vgg", encoder_weights=str(tmp_path / file))
+    with pytest.raises(TintmillError, match=r"--encoder_weights=/nowhere/v\.h5: no such file; wanted imagenet, random"):
+        small("vgg", encoder_weights="/nowhere/v.h5")
+
+    def offline(*args, **kwargs):
+        raise OSError("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "VGG16", offline)
+    with pytest.raises(TintmillError, match=r"--encoder_weights=imagenet: .*URL fetch failure.*or random"):
+        small("vgg", encoder_weights="imagenet")
+
+
+def test_vgg_multiply_adds():
+    """At 50x64 the encoder sees 64x64; the nested model counts too."""
+    sides = [64, 64, 32, 32, 16, 16, 16, 8, 8, 8, 4, 4, 4]
+    channels = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
+    encoder = sum(9 * s * s * a * b for s, a, b in zip(sides, channels, channels[1:], strict=False))
+    pairs = [(2, 512, 256), (2, 256, 128), (4, 128, 64), (8, 64, 32), (16, 32, 16), (32, 16, 2)]
+    decoder = sum(9 * s * s * a * b for s, a, b in pairs)
+    model = small("vgg", height=50, width=64)
+    assert networks_table.multiply_adds(model) == encoder + decoder
 
 
 def test_the_networks_command_lists_every_network():

@@ -9,13 +9,14 @@ from types import ModuleType
 import keras
 
 from model.network_spec import NetworkSpec
-from model.networks import koalarization, kth, vgg
+from model.networks import jain, koalarization, kth, vgg
 from pipeline.errors import TintmillError
 
 NETWORKS: dict[str, ModuleType] = {
     "koalarization": koalarization,
     "kth": kth,
     "vgg": vgg,
+    "jain": jain,
 }
 
 

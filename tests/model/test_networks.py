@@ -94,7 +94,7 @@ def test_a_network_answers_at_the_size_it_is_asked(name, head, height, width):
 
 
 # a* and b* at the ends of what the last activation can answer.
-RANGES = {"koalarization": (-127, 127), "kth": (-128, 128), "vgg": (-128, 128)}
+RANGES = {"koalarization": (-127, 127), "kth": (-128, 128), "vgg": (-128, 128), "jain": (-127, 128)}
 
 
 @every_network
@@ -280,6 +280,81 @@ def test_vgg_multiply_adds():
     decoder = sum(9 * s * s * a * b for s, a, b in pairs)
     model = small("vgg", height=50, width=64)
     assert networks_table.multiply_adds(model) == encoder + decoder
+
+
+# The branches of the docstring's table, in the order of the layers: "n" a normalisation, "T" transposed, "v" valid.
+JAIN_LOW = ["64/2", "n", "128", "n", "128/2", "n", "256", "n", "256/2", "n", "512", "n"]
+JAIN_MID = ["512", "n", "256", "n"]
+JAIN_GLOBAL = ["512/2", "n", "512", "n", "512/2", "n", "512", "n", "flat", "1024", "512", "256"]
+JAIN_COLOUR = ["T128", "n", "T64/2", "n", "T64", "n", "T32/2", "n"]
+
+
+def jain_row(layer) -> str | None:
+    """A layer as in `JAIN_LOW` and its like; None for those without a row."""
+    if isinstance(layer, keras.layers.BatchNormalization):
+        assert layer.synchronized
+        return "n"
+    if isinstance(layer, keras.layers.Dense):
+        assert layer.activation.__name__ == "sigmoid"
+        return str(layer.units)
+    if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose):
+        assert (layer.kernel_size, layer.activation.__name__) == ((3, 3), "sigmoid")
+        kind = "T" if isinstance(layer, keras.layers.Conv2DTranspose) else "v" if layer.padding == "valid" else ""
+        return kind + str(layer.filters) + ("/2" if layer.strides == (2, 2) else "")
+    if isinstance(layer, FuseVector):
+        assert (layer.units, layer.kernel_size, layer.activation.__name__) == (256, 3, "sigmoid")
+        return "fuse"
+    return "flat" if isinstance(layer, keras.layers.Flatten) else None
+
+
+@pytest.mark.parametrize(("side", "extra"), [(256, []), (100, ["v32", "n"])])
+def test_jain_has_the_layers_of_its_table(side, extra):
+    model = networks.build("jain", NetworkSpec(height=side, width=side))
+    fusion = model.get_layer("fusion")
+    at = [layer.name for layer in model.layers].index("fusion")
+    before = [row for row in map(jain_row, model.layers[:at]) if row]
+    assert before[: len(JAIN_LOW)] == JAIN_LOW
+    assert sorted(before[len(JAIN_LOW) :]) == sorted(JAIN_MID + JAIN_GLOBAL)  # Keras interleaves the two branches
+    after = [row for row in map(jain_row, model.layers[at:]) if row]
+    assert after == ["fuse", *JAIN_COLOUR, *extra, "T2/2"]
+    assert [tensor.shape[1:] for tensor in fusion.input] == [(-(-side // 8), -(-side // 8), 256), (256,)]
+    assert model.output["ab"].shape == (None, side, side, 2)
+    if side == 256:
+        assert model.count_params() == 51_100_514
+
+
+@pytest.mark.parametrize("side", [4, 8, 12, 20, 28, 36])
+@pytest.mark.parametrize("head", HEADS)
+def test_jain_answers_at_every_multiple_of_4(side, head):
+    outputs = small("jain", height=side, width=side, head=head).output
+    assert outputs["ab"].shape == (None, side, side, 2)
+    if head == "bins":
+        assert outputs["bins"].shape == (None, side // 2, side // 2, 313)
+
+
+@pytest.mark.parametrize(("side", "better"), [(37, 40), (98, 104), (255, 256), (1, 8)])
+def test_a_size_that_jain_cannot_answer_at_is_an_error_that_names_one(side, better):
+    with pytest.raises(TintmillError, match=rf"multiples of 4, got {side}x{side}; prepare .*--size={better}, say"):
+        small("jain", height=side, width=side)
+
+
+@pytest.mark.parametrize("size", [(None, None), (16, 24)])
+def test_a_network_of_fixed_size_wants_one_square(size):
+    with pytest.raises(TintmillError, match=r"--network=jain takes square pictures of one fixed size, got"):
+        networks.build("jain", NetworkSpec(None, *size))
+
+
+def test_jain_multiply_adds():
+    """At 100x100: the sides are 50, 25, 13; 7 and 4 in the global branch; 26, 52 and, less the border, 50 back up."""
+    low = [(50, 1, 64), (50, 64, 128), (25, 128, 128), (25, 128, 256), (13, 256, 256), (13, 256, 512)]
+    mid = [(13, 512, 512), (13, 512, 256)]
+    whole = [(7, 512, 512), (7, 512, 512), (4, 512, 512), (4, 512, 512)]
+    colour = [(13, 256, 128), (13, 128, 64), (26, 64, 64), (26, 64, 32), (50, 32, 32), (50, 32, 2)]
+    convolutions = sum(9 * side**2 * a * b for side, a, b in low + mid + whole + colour)
+    dense = 4 * 4 * 512 * 1024 + 1024 * 512 + 512 * 256
+    fusion = 9 * 256 * (13**2 * 256 + 256 + 13**2)
+    model = networks.build("jain", NetworkSpec(height=100, width=100))
+    assert networks_table.multiply_adds(model) == convolutions + dense + fusion
 
 
 def test_the_networks_command_lists_every_network():

@@ -9,7 +9,7 @@ from types import ModuleType
 import keras
 
 from model.network_spec import NetworkSpec
-from model.networks import jain, koalarization, kth, vgg
+from model.networks import iizuka, jain, koalarization, kth, vgg
 from pipeline.errors import TintmillError
 
 NETWORKS: dict[str, ModuleType] = {
@@ -17,6 +17,7 @@ NETWORKS: dict[str, ModuleType] = {
     "kth": kth,
     "vgg": vgg,
     "jain": jain,
+    "iizuka": iizuka,
 }
 
 

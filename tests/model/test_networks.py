@@ -37,7 +37,7 @@ embedding_network = pytest.mark.parametrize(
 def small(name: str, **wanted) -> keras.Model:
     """A network that builds and runs quickly: of 16x16 where it must have a size, and else of any."""
     side = 16 if networks.NETWORKS[name].FIXED_SIZE else None
-    fields = {"embedding": 10, "height": side, "width": side, "encoder_weights": "random"}
+    fields = {"embedding": 10, "height": side, "width": side, "encoder_weights": "random", "global_size": 32}
     return networks.build(name, NetworkSpec(**(fields | wanted)))
 
 
@@ -54,6 +54,11 @@ def describe(layer):
         assert (layer.units, layer.activation.__name__) == (256, "relu")
         return "fuse"
     return layer.name if isinstance(layer, keras.Model) else None
+
+
+def whole(name: str, head: str) -> keras.Model:
+    """A small network with every output that it can have."""
+    return small(name, head=head, classes=3 if networks.NETWORKS[name].CLASSIFIES else 0)
 
 
 def inputs_of(model, height: int = 16, width: int = 16, batch: int = 1, scale: float = 1.0) -> dict:
@@ -94,7 +99,13 @@ def test_a_network_answers_at_the_size_it_is_asked(name, head, height, width):
 
 
 # a* and b* at the ends of what the last activation can answer.
-RANGES = {"koalarization": (-127, 127), "kth": (-128, 128), "vgg": (-128, 128), "jain": (-127, 128)}
+RANGES = {
+    "koalarization": (-127, 127),
+    "kth": (-128, 128),
+    "vgg": (-128, 128),
+    "jain": (-127, 128),
+    "iizuka": (-100, 100),
+}
 
 
 @every_network
@@ -126,12 +137,11 @@ def test_a_network_uses_the_embedding_of_its_own_picture(name):
 def test_a_network_answers_in_float32_under_bfloat16(name, head):
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
-        model = small(name, head=head)
+        model = whole(name, head)
         assert {keras.backend.standardize_dtype(v.dtype) for v in model.trainable_variables} == {"float32"}
         outputs = model(inputs_of(model))
-        assert {key: keras.backend.standardize_dtype(value.dtype) for key, value in outputs.items()} == dict.fromkeys(
-            sorted({"ab", head}), "float32"
-        )
+        assert {"ab", head} <= set(outputs)
+        assert {keras.backend.standardize_dtype(value.dtype) for value in outputs.values()} == {"float32"}
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
 
@@ -139,7 +149,7 @@ def test_a_network_answers_in_float32_under_bfloat16(name, head):
 @every_network
 @pytest.mark.parametrize("head", HEADS)
 def test_a_saved_network_answers_as_before(name, head, tmp_path):
-    model = small(name, head=head)
+    model = whole(name, head)
     artefact.save_model(str(tmp_path), model)
     loaded = artefact.load_model(str(tmp_path))
     inputs = inputs_of(model)
@@ -155,7 +165,7 @@ def test_gradients_reach_every_trainable_variable(name, head):
     import tensorflow as tf
 
     keras.utils.set_random_seed(0)
-    model = small(name, head=head)
+    model = whole(name, head)
     with tf.GradientTape() as tape:
         outputs = model(inputs_of(model, batch=4), training=True)
         total = sum(tf.reduce_sum(tf.square(value - 0.3)) for value in outputs.values())
@@ -355,6 +365,111 @@ def test_jain_multiply_adds():
     fusion = 9 * 256 * (13**2 * 256 + 256 + 13**2)
     model = networks.build("jain", NetworkSpec(height=100, width=100))
     assert networks_table.multiply_adds(model) == convolutions + dense + fusion
+
+
+# Rows as `jain_row` writes them, of the docstring's table.
+IIZUKA_COLOUR = ["128", "n", "up", "64", "n", "64", "n", "up", "32", "n", "2", "up"]
+
+
+def iizuka_row(layer) -> str | None:
+    """As `jain_row`, for ReLU after normalisation."""
+    if isinstance(layer, keras.layers.Dense):
+        return str(layer.units)
+    if isinstance(layer, keras.layers.Conv2D):
+        assert (layer.kernel_size, layer.padding) == ((3, 3), "same")
+        return str(layer.filters) + ("/2" if layer.strides == (2, 2) else "")
+    if isinstance(layer, keras.layers.UpSampling2D):
+        return "up"
+    if isinstance(layer, FuseVector):
+        assert (layer.units, layer.kernel_size, layer.activation.__name__) == (256, 3, "relu")
+        return "fuse"
+    return jain_row(layer)
+
+
+def test_iizuka_has_the_layers_and_parameters_of_its_table():
+    model = networks.build("iizuka", NetworkSpec(height=256, width=192))
+    at = [layer.name for layer in model.layers].index("fusion")
+    before = [row for row in map(iizuka_row, model.layers[:at]) if row]
+    dense = [row for part in ("1024", "512", "256") for row in (part, "n")]
+    wanted = [*JAIN_LOW, *JAIN_MID, *JAIN_GLOBAL[:-3], *dense]
+    assert sorted(before) == sorted(wanted)  # Keras interleaves the branches; the low level is there once
+    assert [row for row in map(iizuka_row, model.layers[at:]) if row] == ["fuse", *IIZUKA_COLOUR]
+    assert [tensor.shape[1:] for tensor in model.get_layer("fusion").input] == [(32, 24, 256), (256,)]
+    assert model.count_params() == 43_237_122
+    kernels = [layer.kernel.shape for layer in model.layers if hasattr(layer, "kernel")]
+    assert sum(math.prod(shape) + shape[-1] for shape in kernels) == 43_218_402
+    assert (25_088, 1024) in kernels
+
+
+def test_iizuka_sees_picture_and_small_copy_with_the_same_weights():
+    model = small("iizuka", height=64, width=96)
+    low = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][:2]
+    assert [layer.filters for layer in low] == [64, 128]
+    counts = networks_table.multiply_adds(model)
+    assert counts == iizuka_multiply_adds(64, 96, 32)
+
+
+def iizuka_multiply_adds(height: int, width: int, side: int) -> int:
+    """By hand, for sides that 32 divides: low twice, mid and colour of the picture, global of the small copy."""
+    low = sum(9 * a * b / 4**halved for a, b, halved in [(1, 64, 1), (64, 128, 1), (128, 128, 2), (128, 256, 2)])
+    low += sum(9 * a * b / 4**3 for a, b in [(256, 256), (256, 512)])
+    mid = 9 * (512 * 512 + 512 * 256) / 64
+    fusion = 9 * 256 * (256 + 1) / 64
+    colour = 9 * (256 * 128 / 64 + (128 * 64 + 64 * 64) / 16 + (64 * 32 + 32 * 2) / 4)
+    whole = 9 * 512 * 512 * 2 * (1 / 16**2 + 1 / 32**2)
+    dense = (side // 32) ** 2 * 512 * 1024 + 1024 * 512 + 512 * 256 + 9 * 256 * 256
+    return round((low + mid + fusion + colour) * height * width + (low + whole) * side**2 + dense)
+
+
+def test_iizuka_classifies_where_classes_are_wanted():
+    model = small("iizuka", classes=7)
+    outputs = model(inputs_of(model, batch=3))
+    assert {name: tuple(value.shape) for name, value in outputs.items()} == {
+        "ab": (3, 16, 16, 2),
+        "class_logits": (3, 7),
+    }
+    logits = model.get_layer("class_logits")
+    assert logits.input.shape == (None, 256)
+    assert logits.activation.__name__ == "linear"
+    more = model.count_params() - small("iizuka").count_params()
+    assert more == (512 * 256 + 4 * 256) + (256 * 7 + 7)
+
+
+def test_classification_reaches_the_shared_low_level():
+    """By the class alone, the low level is trained and the colours' own layers are not."""
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    model = small("iizuka", classes=7)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(tf.square(model(inputs_of(model, batch=4), training=True)["class_logits"]))
+    gradients = tape.gradient(total, model.trainable_variables)
+    reached = {v.path.split("/")[0] for v, g in zip(model.trainable_variables, gradients, strict=True) if g is not None}
+    convolutions = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert convolutions[0] in reached
+    assert convolutions[-1] not in reached
+    assert "fusion" not in reached
+
+
+def test_iizuka_colours_a_part_by_the_whole():
+    """What happens far away, beyond the reach of every convolution, changes a corner by way of the small copy."""
+    model = small("iizuka")
+    inputs = inputs_of(model, 8, 256)
+    before = np.asarray(model(inputs)["ab"])[:, :, :8]
+    inputs["l"][:, :, 128:] = 1
+    assert np.abs(np.asarray(model(inputs)["ab"])[:, :, :8] - before).max() > 1e-6
+
+
+@pytest.mark.parametrize("name", [name for name in networks.NETWORKS if not networks.NETWORKS[name].CLASSIFIES])
+def test_classes_for_a_network_that_does_not_classify_are_an_error(name):
+    with pytest.raises(TintmillError, match=rf"--network={name} does not classify.*those that do: iizuka"):
+        small(name, classes=3)
+
+
+@pytest.mark.parametrize("side", [0, -32, 100])
+def test_a_small_copy_whose_size_does_not_halve_is_an_error(side):
+    with pytest.raises(ValueError, match=f"global_size={side}: wanted a multiple of 32"):
+        NetworkSpec(global_size=side)
 
 
 def test_the_networks_command_lists_every_network():

@@ -15,6 +15,7 @@ class NetworkSpec:
       head: `ab` (regression) or `bins` (classification over the 313 ab bins).
       classes: number of picture classes for a classification head; 0 for none.
       encoder_weights: for networks with a pretrained encoder: `imagenet` (downloaded), `random`, or a weights file.
+      global_size: side in pixels of the small copy from which `iizuka` learns what the whole picture is.
     """
 
     embedding: int | None = None
@@ -23,7 +24,10 @@ class NetworkSpec:
     head: str = "ab"
     classes: int = 0
     encoder_weights: str = "imagenet"
+    global_size: int = 224
 
     def __post_init__(self):
         if self.head not in HEADS:
             raise ValueError(f"head={self.head!r}: wanted one of {', '.join(HEADS)}")
+        if self.global_size <= 0 or self.global_size % 32:
+            raise ValueError(f"global_size={self.global_size}: wanted a multiple of 32")

@@ -9,11 +9,15 @@ from types import ModuleType
 import keras
 
 from model.network_spec import NetworkSpec
-from model.networks import koalarization
+from model.networks import iizuka, jain, koalarization, kth, vgg
 from pipeline.errors import TintmillError
 
 NETWORKS: dict[str, ModuleType] = {
     "koalarization": koalarization,
+    "kth": kth,
+    "vgg": vgg,
+    "jain": jain,
+    "iizuka": iizuka,
 }
 
 

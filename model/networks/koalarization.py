@@ -27,18 +27,28 @@ def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""
     lightness = keras.Input((spec.height, spec.width, 1), name="l")
     vector = keras.Input((spec.embedding,), name="embedding")
-    x = lightness
-    for filters, strides in ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)):
-        x = _conv(filters, strides)(x)
-    x = FuseVector(256, name="fusion")([x, vector])
-    x = _conv(128)(x)
+    x = FuseVector(256, name="fusion")([encode(lightness), vector])
+    x = conv(128)(x)
     x = layers.UpSampling2D()(x)
-    x = _conv(64)(x)
-    x = _conv(64)(x)
+    x = conv(64)(x)
+    x = conv(64)(x)
     x = layers.UpSampling2D()(x)
-    x = _conv(32)(x)
+    x = conv(32)(x)
     outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
     return keras.Model({"l": lightness, "embedding": vector}, outputs, name="koalarization")
+
+
+def encode(lightness):
+    """[B, H, W, 1] -> [B, ceil(H/8), ceil(W/8), 256]; `kth` has the same encoder."""
+    x = lightness
+    for filters, strides in ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)):
+        x = conv(filters, strides)(x)
+    return x
+
+
+def conv(filters: int, strides: int = 1) -> layers.Layer:
+    """A convolution of these networks: 3x3, same, ReLU."""
+    return layers.Conv2D(filters, 3, strides=strides, padding="same", activation="relu")
 
 
 def _regress(features, lightness):
@@ -46,7 +56,3 @@ def _regress(features, lightness):
     x = layers.UpSampling2D(interpolation="bilinear")(x)
     x = CropLike()([x, lightness])
     return layers.Rescaling(127 / 128, name="ab", dtype="float32")(x)
-
-
-def _conv(filters: int, strides: int = 1) -> layers.Layer:
-    return layers.Conv2D(filters, 3, strides=strides, padding="same", activation="relu")

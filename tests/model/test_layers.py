@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from model.layers import CropLike, FuseVector
+from model.layers import CropLike, FuseVector, PadTo
 
 RANDOM = np.random.default_rng(0)
 
 
-def features_and_vector(batch: int = 2, channels: int = 5, length: int = 7) -> list:
-    shapes = (batch, 4, 3, channels), (batch, length)
+def features_and_vector(batch: int = 2, channels: int = 5, length: int = 7, size: tuple = (4, 3)) -> list:
+    shapes = (batch, *size, channels), (batch, length)
     return [RANDOM.normal(0, 1, shape).astype(np.float32) for shape in shapes]
 
 
@@ -19,21 +19,24 @@ def repeat_concatenate_convolve(fuse: FuseVector, features, vector):
     """What `fuse` promises to equal, spelt out with Keras' own layers and the same kernel."""
     height, width = features.shape[1:3]
     repeated = np.tile(vector[:, None, None, :], (1, height, width, 1))
-    convolution = layers.Conv2D(fuse.units, 1, activation="relu")
+    convolution = layers.Conv2D(fuse.units, fuse.kernel_size, padding="same", activation=fuse.activation)
     joined = np.concatenate([features, repeated], axis=-1)
     convolution.build(joined.shape)
     convolution.set_weights([np.asarray(fuse.kernel), np.asarray(fuse.bias)])
     return np.asarray(convolution(joined))
 
 
-def test_fusion_equals_repeat_concatenate_convolve():
-    features, vector = features_and_vector()
-    fuse = FuseVector(6)
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+@pytest.mark.parametrize("size", [(4, 3), (1, 1), (1, 5), (2, 2), (9, 8)])
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+def test_fusion_equals_repeat_concatenate_convolve(kernel_size, size, activation):
+    """At the border too, where a kernel greater than 1x1 lies on the padding in part."""
+    features, vector = features_and_vector(size=size)
+    fuse = FuseVector(6, kernel_size, activation)
     fuse.build([features.shape, vector.shape])
     fuse.bias.assign(RANDOM.normal(0, 1, 6))
     wanted = repeat_concatenate_convolve(fuse, features, vector)
-    assert (wanted > 0).any()
-    assert (wanted == 0).any()
+    assert np.ptp(wanted) > 0.1
     np.testing.assert_allclose(np.asarray(fuse([features, vector])), wanted, atol=1e-5)
 
 
@@ -54,7 +57,7 @@ def test_fusion_tells_its_shape_before_it_runs():
 @pytest.mark.parametrize("size", [(4, 4), (None, None)])
 def test_fusion_and_crop_survive_saving(tmp_path, size):
     features, vector = keras.Input((*size, 5), name="f"), keras.Input((7,), name="v")
-    fused = FuseVector(6)([layers.UpSampling2D()(features), vector])
+    fused = FuseVector(6, 3, "sigmoid")([layers.UpSampling2D()(features), vector])
     model = keras.Model([features, vector], CropLike()([fused, features]))
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
@@ -67,3 +70,20 @@ def test_crop_keeps_the_upper_left_corner():
     large = np.arange(2 * 8 * 8 * 3).reshape(2, 8, 8, 3)
     cropped = CropLike()([large, np.zeros((2, 5, 7, 1))])
     np.testing.assert_array_equal(np.asarray(ops.cast(cropped, "int64")), large[:, :5, :7])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 8), (3, 5), (4, 9)])
+@pytest.mark.parametrize("fixed", [True, False])
+def test_padding_repeats_the_last_row_and_column(size, fixed):
+    pixels = RANDOM.normal(0, 1, (2, *size, 3)).astype(np.float32)
+    extra = [-length % 4 for length in size]
+    wanted = np.pad(pixels, ((0, 0), (0, extra[0]), (0, extra[1]), (0, 0)), mode="edge")
+    inputs = keras.Input((*(size if fixed else (None, None)), 3))
+    model = keras.Model(inputs, PadTo(4)(inputs))
+    assert model.output.shape == (None, *(wanted.shape[1:3] if fixed else (None, None)), 3)
+    np.testing.assert_array_equal(model.predict(pixels, verbose=0), wanted)
+
+
+def test_padding_survives_saving():
+    again = PadTo.from_config(PadTo(32).get_config())
+    assert again.compute_output_shape((None, 1, None, 2)) == (None, 32, None, 2)

@@ -2,27 +2,47 @@
 
 import importlib.util
 import json
+import math
 
 import keras
 import numpy as np
 import pytest
 
-from model import networks, networks_table
-from model.layers import FuseVector
-from model.network_spec import NetworkSpec
+from model import artefact, networks, networks_table
+from model.layers import FuseVector, VggInput
+from model.network_spec import HEADS, NetworkSpec
+from pipeline import lab
 from pipeline.errors import TintmillError
 from tests.helpers import run_python, tintmill
 
-# The docstring's table: (filters, stride) of every convolution, "fuse" and "up" where they stand.
-KOALARIZATION = [
-    *((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)),
-    "fuse",
-    *((128, 1), "up nearest", (64, 1), (64, 1), "up nearest", (32, 1), (2, 1), "up bilinear"),
-]
+UP, LAST_UP = "up nearest", "up bilinear"
+ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
+
+# The docstrings' tables: (filters, stride) of every convolution, "fuse" and "up" where they stand.
+TABLES = {
+    "koalarization": [*ENCODER, "fuse", (128, 1), UP, (64, 1), (64, 1), UP, (32, 1), (2, 1), LAST_UP],
+    "kth": [*ENCODER, "fuse", (128, 1), UP, (64, 1), UP, (32, 1), (16, 1), (2, 1), LAST_UP],
+    "vgg": ["vgg16", (256, 1), (128, 1), UP, (64, 1), UP, (32, 1), UP, (16, 1), UP, (2, 1), LAST_UP],
+}
+
+every_network = pytest.mark.parametrize("name", networks.NETWORKS)
+any_size_network = pytest.mark.parametrize(
+    "name", [n for n in networks.NETWORKS if not networks.NETWORKS[n].FIXED_SIZE]
+)
+embedding_network = pytest.mark.parametrize(
+    "name", [n for n in networks.NETWORKS if networks.NETWORKS[n].NEEDS_EMBEDDING]
+)
+
+
+def small(name: str, **wanted) -> keras.Model:
+    """A network that builds and runs quickly: of 16x16 where it must have a size, and else of any."""
+    side = 16 if networks.NETWORKS[name].FIXED_SIZE else None
+    fields = {"embedding": 10, "height": side, "width": side, "encoder_weights": "random", "global_size": 32}
+    return networks.build(name, NetworkSpec(**(fields | wanted)))
 
 
 def describe(layer):
-    """A layer as `KOALARIZATION` writes it; None for layers without a row of their own."""
+    """A layer as `TABLES` writes it; None for layers without a row of their own."""
     if isinstance(layer, keras.layers.Conv2D):
         assert layer.kernel_size == (3, 3)
         assert layer.padding == "same"
@@ -30,46 +50,81 @@ def describe(layer):
     if isinstance(layer, keras.layers.UpSampling2D):
         assert layer.size == (2, 2)
         return f"up {layer.interpolation}"
-    return "fuse" if layer.name == "fusion" else None
+    if isinstance(layer, FuseVector):
+        assert (layer.units, layer.activation.__name__) == (256, "relu")
+        return "fuse"
+    return layer.name if isinstance(layer, keras.Model) else None
 
 
-def inputs_of(height: int, width: int, embedding: int, batch: int = 1, scale: float = 1.0) -> dict:
+def whole(name: str, head: str) -> keras.Model:
+    """A small network with every output that it can have."""
+    return small(name, head=head, classes=3 if networks.NETWORKS[name].CLASSIFIES else 0)
+
+
+def inputs_of(model, height: int = 16, width: int = 16, batch: int = 1, scale: float = 1.0) -> dict:
+    """Random inputs of those that a network takes."""
     random = np.random.default_rng(0)
-    return {
-        "l": random.uniform(-1, 1, (batch, height, width, 1)).astype(np.float32),
-        "embedding": (scale * random.normal(0, 1, (batch, embedding))).astype(np.float32),
-    }
+    inputs = {"l": random.uniform(-1, 1, (batch, height, width, 1)).astype(np.float32)}
+    if "embedding" in model.input:
+        length = model.input["embedding"].shape[-1]
+        inputs["embedding"] = (scale * random.normal(0, 1, (batch, length))).astype(np.float32)
+    return inputs
 
 
-@pytest.mark.parametrize(("embedding", "parameters"), [(1001, 6_574_050), (1000, 6_573_794)])
-def test_koalarization_has_the_published_number_of_parameters(embedding, parameters):
-    assert networks.build("koalarization", NetworkSpec(embedding)).count_params() == parameters
+@pytest.mark.parametrize(
+    ("name", "embedding", "parameters"),
+    [("koalarization", 1001, 6_574_050), ("koalarization", 1000, 6_573_794), ("kth", 1000, 6_541_202)],
+)
+def test_a_network_has_the_published_number_of_parameters(name, embedding, parameters):
+    assert networks.build(name, NetworkSpec(embedding)).count_params() == parameters
 
 
-def test_koalarization_has_the_layers_of_its_table():
-    model = networks.build("koalarization", NetworkSpec(1000))
-    assert [row for row in map(describe, model.layers) if row] == KOALARIZATION
+@pytest.mark.parametrize("name", TABLES)
+def test_a_network_has_the_layers_of_its_table(name):
+    model = networks.build(name, NetworkSpec(1000, encoder_weights="random"))
+    assert [row for row in map(describe, model.layers) if row] == TABLES[name]
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     activations = [layer.activation.__name__ for layer in convolutions]
     assert activations == ["relu"] * (len(convolutions) - 1) + ["tanh"]
-    assert model.get_layer("fusion").units == 256
 
 
+@any_size_network
+@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize(("height", "width"), [(37, 53), (8, 8), (1, 1), (16, 250)])
-def test_koalarization_answers_at_the_size_it_is_asked(height, width):
-    outputs = networks.build("koalarization", NetworkSpec(10))(inputs_of(height, width, 10))
-    assert list(outputs) == ["ab"]
+def test_a_network_answers_at_the_size_it_is_asked(name, head, height, width):
+    model = small(name, head=head)
+    outputs = model(inputs_of(model, height, width))
+    assert sorted(outputs) == sorted({"ab", head})
     assert outputs["ab"].shape == (1, height, width, 2)
 
 
-def test_koalarization_reaches_and_keeps_its_range():
-    outputs = networks.build("koalarization", NetworkSpec(10))(inputs_of(16, 16, 10, scale=1e6))
-    assert np.abs(np.asarray(outputs["ab"])).max() == pytest.approx(127 / 128)
+# a* and b* at the ends of what the last activation can answer.
+RANGES = {
+    "koalarization": (-127, 127),
+    "kth": (-128, 128),
+    "vgg": (-128, 128),
+    "jain": (-127, 128),
+    "iizuka": (-100, 100),
+}
 
 
-def test_koalarization_uses_the_embedding_of_its_own_picture():
-    model = networks.build("koalarization", NetworkSpec(10))
-    inputs = inputs_of(16, 16, 10, batch=2)
+@every_network
+def test_a_network_reaches_and_keeps_its_range(name):
+    """With the last convolution driven to its ends, one channel to each."""
+    model = small(name)
+    kernel = [layer for layer in model.layers if hasattr(layer, "kernel")][-1].kernel
+    filters = 1e9 * np.ones(kernel.shape, np.float32)
+    transposed = kernel.shape[-1] != 2
+    (filters[:, :, 1] if transposed else filters[..., 1])[:] *= -1
+    kernel.assign(filters)
+    ab = np.asarray(model(inputs_of(model))["ab"]) * 128
+    np.testing.assert_allclose([ab[..., 1].min(), ab[..., 0].max()], RANGES[name], atol=1e-3)
+
+
+@embedding_network
+def test_a_network_uses_the_embedding_of_its_own_picture(name):
+    model = small(name)
+    inputs = inputs_of(model, batch=2)
     before = np.asarray(model(inputs)["ab"])
     inputs["embedding"][1] += 1
     after = np.asarray(model(inputs)["ab"])
@@ -77,19 +132,51 @@ def test_koalarization_uses_the_embedding_of_its_own_picture():
     assert np.abs(after[1] - before[1]).max() > 1e-3
 
 
-def test_every_network_answers_in_float32_under_bfloat16():
+@every_network
+@pytest.mark.parametrize("head", HEADS)
+def test_a_network_answers_in_float32_under_bfloat16(name, head):
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
-        for name in networks.NETWORKS:
-            model = networks.build(name, NetworkSpec(10, 16, 16))
-            assert {keras.backend.standardize_dtype(v.dtype) for v in model.trainable_variables} == {"float32"}
-            assert all(tensor.dtype == "float32" for tensor in model(inputs_of(16, 16, 10)).values())
+        model = whole(name, head)
+        assert {keras.backend.standardize_dtype(v.dtype) for v in model.trainable_variables} == {"float32"}
+        outputs = model(inputs_of(model))
+        assert {"ab", head} <= set(outputs)
+        assert {keras.backend.standardize_dtype(value.dtype) for value in outputs.values()} == {"float32"}
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
 
 
-def test_a_fixed_size_fixes_the_shapes():
-    assert networks.build("koalarization", NetworkSpec(10, 24, 40)).output["ab"].shape == (None, 24, 40, 2)
+@every_network
+@pytest.mark.parametrize("head", HEADS)
+def test_a_saved_network_answers_as_before(name, head, tmp_path):
+    model = whole(name, head)
+    artefact.save_model(str(tmp_path), model)
+    loaded = artefact.load_model(str(tmp_path))
+    inputs = inputs_of(model)
+    before, after = model(inputs), loaded(inputs)
+    for key in before:
+        np.testing.assert_array_equal(np.asarray(after[key]), np.asarray(before[key]))
+    assert [v.shape for v in loaded.trainable_variables] == [v.shape for v in model.trainable_variables]
+
+
+@every_network
+@pytest.mark.parametrize("head", HEADS)
+def test_gradients_reach_every_trainable_variable(name, head):
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    model = whole(name, head)
+    with tf.GradientTape() as tape:
+        outputs = model(inputs_of(model, batch=4), training=True)
+        total = sum(tf.reduce_sum(tf.square(value - 0.3)) for value in outputs.values())
+    gradients = tape.gradient(total, model.trainable_variables)
+    dead = [v.path for v, g in zip(model.trainable_variables, gradients, strict=True) if g is None or not np.any(g)]
+    assert not dead
+
+
+@any_size_network
+def test_a_given_size_fixes_the_shapes(name):
+    assert small(name, height=24, width=40).output["ab"].shape == (None, 24, 40, 2)
 
 
 def test_an_unknown_network_is_an_error_that_lists_the_known():
@@ -121,6 +208,270 @@ def test_koalarization_multiply_adds():
     assert networks_table.multiply_adds(model) == encoder + fusion + decoder
 
 
+def vgg_convolutions(encoder) -> list:
+    return [layer for layer in encoder.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
+def test_vgg_trains_the_published_number_of_parameters():
+    model = small("vgg")
+    assert sum(math.prod(v.shape) for v in model.trainable_variables) == 1_572_114
+    assert sum(math.prod(v.shape) for v in model.non_trainable_variables) == 14_714_688
+    encoder = model.get_layer("vgg16")
+    assert encoder.layers[-1].name == "block5_pool"
+    assert [layer.filters for layer in vgg_convolutions(encoder)] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+
+
+def test_vgg_sees_the_grey_picture_as_it_was_trained():
+    """`keras.applications.vgg16.preprocess_input` of the grey pixels."""
+    grey = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=-1)
+    lightness = lab.rgb_to_lab(grey)[..., :1] / 50 - 1
+    wanted = keras.applications.vgg16.preprocess_input(grey.astype(np.float32))
+    np.testing.assert_allclose(np.asarray(VggInput()(lightness)), wanted, atol=0.02)
+
+
+def test_vgg_keeps_its_encoder_and_trains_its_decoder():
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    model = small("vgg")
+    before = [np.array(v) for v in model.variables]
+    trainable = {v.path for v in model.trainable_variables}
+    optimizer = keras.optimizers.Adam(1e-3)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(model(inputs_of(model, batch=2), training=True)["ab"] - 0.3))
+    optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+    changed = {v.path for v, old in zip(model.variables, before, strict=True) if np.any(np.array(v) != old)}
+    assert changed == trainable
+    assert not any("vgg16" in path for path in trainable)
+
+
+@pytest.fixture(scope="module")
+def vgg_files(tmp_path_factory):
+    """Weights files of a VGG16 without top, and of the whole (with a small top), and its weights."""
+    folder = tmp_path_factory.mktemp("vgg")
+    encoder = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+    top = keras.layers.Dense(3)(keras.layers.Dense(8)(keras.layers.Flatten()(encoder.output)))
+    encoder.save_weights(folder / "notop.weights.h5")
+    keras.Model(encoder.input, top).save_weights(folder / "top.weights.h5")
+    return folder, [np.array(v) for v in encoder.variables]
+
+
+@pytest.mark.parametrize("file", ["notop.weights.h5", "top.weights.h5"])
+def test_vgg_loads_a_weights_file(vgg_files, file):
+    folder, weights = vgg_files
+    model = small("vgg", encoder_weights=str(folder / file))
+    for variable, wanted in zip(model.get_layer("vgg16").variables, weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(variable), wanted)
+
+
+def test_weights_that_vgg_cannot_load_are_an_error_that_names_the_flag(tmp_path, monkeypatch):
+    keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 3)]).save_weights(tmp_path / "other.weights.h5")
+    (tmp_path / "text.weights.h5").write_text("no weights")
+    for file in ("other.weights.h5", "text.weights.h5"):
+        with pytest.raises(TintmillError, match=rf"--encoder_weights=.*{file}: cannot load.*or random"):
+            small("vgg", encoder_weights=str(tmp_path / file))
+    with pytest.raises(TintmillError, match=r"--encoder_weights=/nowhere/v\.h5: no such file; wanted imagenet, random"):
+        small("vgg", encoder_weights="/nowhere/v.h5")
+
+    def offline(*args, **kwargs):
+        raise OSError("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "VGG16", offline)
+    with pytest.raises(TintmillError, match=r"--encoder_weights=imagenet: .*URL fetch failure.*or random"):
+        small("vgg", encoder_weights="imagenet")
+
+
+def test_vgg_multiply_adds():
+    """At 50x64 the encoder sees 64x64; the nested model counts too."""
+    sides = [64, 64, 32, 32, 16, 16, 16, 8, 8, 8, 4, 4, 4]
+    channels = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
+    encoder = sum(9 * s * s * a * b for s, a, b in zip(sides, channels, channels[1:], strict=False))
+    pairs = [(2, 512, 256), (2, 256, 128), (4, 128, 64), (8, 64, 32), (16, 32, 16), (32, 16, 2)]
+    decoder = sum(9 * s * s * a * b for s, a, b in pairs)
+    model = small("vgg", height=50, width=64)
+    assert networks_table.multiply_adds(model) == encoder + decoder
+
+
+# The branches of the docstring's table, in the order of the layers: "n" a normalisation, "T" transposed, "v" valid.
+JAIN_LOW = ["64/2", "n", "128", "n", "128/2", "n", "256", "n", "256/2", "n", "512", "n"]
+JAIN_MID = ["512", "n", "256", "n"]
+JAIN_GLOBAL = ["512/2", "n", "512", "n", "512/2", "n", "512", "n", "flat", "1024", "512", "256"]
+JAIN_COLOUR = ["T128", "n", "T64/2", "n", "T64", "n", "T32/2", "n"]
+
+
+def jain_row(layer) -> str | None:
+    """A layer as in `JAIN_LOW` and its like; None for those without a row."""
+    if isinstance(layer, keras.layers.BatchNormalization):
+        assert layer.synchronized
+        return "n"
+    if isinstance(layer, keras.layers.Dense):
+        assert layer.activation.__name__ == "sigmoid"
+        return str(layer.units)
+    if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose):
+        assert (layer.kernel_size, layer.activation.__name__) == ((3, 3), "sigmoid")
+        kind = "T" if isinstance(layer, keras.layers.Conv2DTranspose) else "v" if layer.padding == "valid" else ""
+        return kind + str(layer.filters) + ("/2" if layer.strides == (2, 2) else "")
+    if isinstance(layer, FuseVector):
+        assert (layer.units, layer.kernel_size, layer.activation.__name__) == (256, 3, "sigmoid")
+        return "fuse"
+    return "flat" if isinstance(layer, keras.layers.Flatten) else None
+
+
+@pytest.mark.parametrize(("side", "extra"), [(256, []), (100, ["v32", "n"])])
+def test_jain_has_the_layers_of_its_table(side, extra):
+    model = networks.build("jain", NetworkSpec(height=side, width=side))
+    fusion = model.get_layer("fusion")
+    at = [layer.name for layer in model.layers].index("fusion")
+    before = [row for row in map(jain_row, model.layers[:at]) if row]
+    assert before[: len(JAIN_LOW)] == JAIN_LOW
+    assert sorted(before[len(JAIN_LOW) :]) == sorted(JAIN_MID + JAIN_GLOBAL)  # Keras interleaves the two branches
+    after = [row for row in map(jain_row, model.layers[at:]) if row]
+    assert after == ["fuse", *JAIN_COLOUR, *extra, "T2/2"]
+    assert [tensor.shape[1:] for tensor in fusion.input] == [(-(-side // 8), -(-side // 8), 256), (256,)]
+    assert model.output["ab"].shape == (None, side, side, 2)
+    if side == 256:
+        assert model.count_params() == 51_100_514
+
+
+@pytest.mark.parametrize("side", [4, 8, 12, 20, 28, 36])
+@pytest.mark.parametrize("head", HEADS)
+def test_jain_answers_at_every_multiple_of_4(side, head):
+    outputs = small("jain", height=side, width=side, head=head).output
+    assert outputs["ab"].shape == (None, side, side, 2)
+    if head == "bins":
+        assert outputs["bins"].shape == (None, side // 2, side // 2, 313)
+
+
+@pytest.mark.parametrize(("side", "better"), [(37, 40), (98, 104), (255, 256), (1, 8)])
+def test_a_size_that_jain_cannot_answer_at_is_an_error_that_names_one(side, better):
+    with pytest.raises(TintmillError, match=rf"multiples of 4, got {side}x{side}; prepare .*--size={better}, say"):
+        small("jain", height=side, width=side)
+
+
+@pytest.mark.parametrize("size", [(None, None), (16, 24)])
+def test_a_network_of_fixed_size_wants_one_square(size):
+    with pytest.raises(TintmillError, match=r"--network=jain takes square pictures of one fixed size, got"):
+        networks.build("jain", NetworkSpec(None, *size))
+
+
+def test_jain_multiply_adds():
+    """At 100x100: the sides are 50, 25, 13; 7 and 4 in the global branch; 26, 52 and, less the border, 50 back up."""
+    low = [(50, 1, 64), (50, 64, 128), (25, 128, 128), (25, 128, 256), (13, 256, 256), (13, 256, 512)]
+    mid = [(13, 512, 512), (13, 512, 256)]
+    whole = [(7, 512, 512), (7, 512, 512), (4, 512, 512), (4, 512, 512)]
+    colour = [(13, 256, 128), (13, 128, 64), (26, 64, 64), (26, 64, 32), (50, 32, 32), (50, 32, 2)]
+    convolutions = sum(9 * side**2 * a * b for side, a, b in low + mid + whole + colour)
+    dense = 4 * 4 * 512 * 1024 + 1024 * 512 + 512 * 256
+    fusion = 9 * 256 * (13**2 * 256 + 256 + 13**2)
+    model = networks.build("jain", NetworkSpec(height=100, width=100))
+    assert networks_table.multiply_adds(model) == convolutions + dense + fusion
+
+
+# Rows as `jain_row` writes them, of the docstring's table.
+IIZUKA_COLOUR = ["128", "n", "up", "64", "n", "64", "n", "up", "32", "n", "2", "up"]
+
+
+def iizuka_row(layer) -> str | None:
+    """As `jain_row`, for ReLU after normalisation."""
+    if isinstance(layer, keras.layers.Dense):
+        return str(layer.units)
+    if isinstance(layer, keras.layers.Conv2D):
+        assert (layer.kernel_size, layer.padding) == ((3, 3), "same")
+        return str(layer.filters) + ("/2" if layer.strides == (2, 2) else "")
+    if isinstance(layer, keras.layers.UpSampling2D):
+        return "up"
+    if isinstance(layer, FuseVector):
+        assert (layer.units, layer.kernel_size, layer.activation.__name__) == (256, 3, "relu")
+        return "fuse"
+    return jain_row(layer)
+
+
+def test_iizuka_has_the_layers_and_parameters_of_its_table():
+    model = networks.build("iizuka", NetworkSpec(height=256, width=192))
+    at = [layer.name for layer in model.layers].index("fusion")
+    before = [row for row in map(iizuka_row, model.layers[:at]) if row]
+    dense = [row for part in ("1024", "512", "256") for row in (part, "n")]
+    wanted = [*JAIN_LOW, *JAIN_MID, *JAIN_GLOBAL[:-3], *dense]
+    assert sorted(before) == sorted(wanted)  # Keras interleaves the branches; the low level is there once
+    assert [row for row in map(iizuka_row, model.layers[at:]) if row] == ["fuse", *IIZUKA_COLOUR]
+    assert [tensor.shape[1:] for tensor in model.get_layer("fusion").input] == [(32, 24, 256), (256,)]
+    assert model.count_params() == 43_237_122
+    kernels = [layer.kernel.shape for layer in model.layers if hasattr(layer, "kernel")]
+    assert sum(math.prod(shape) + shape[-1] for shape in kernels) == 43_218_402
+    assert (25_088, 1024) in kernels
+
+
+def test_iizuka_sees_picture_and_small_copy_with_the_same_weights():
+    model = small("iizuka", height=64, width=96)
+    low = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][:2]
+    assert [layer.filters for layer in low] == [64, 128]
+    counts = networks_table.multiply_adds(model)
+    assert counts == iizuka_multiply_adds(64, 96, 32)
+
+
+def iizuka_multiply_adds(height: int, width: int, side: int) -> int:
+    """By hand, for sides that 32 divides: low twice, mid and colour of the picture, global of the small copy."""
+    low = sum(9 * a * b / 4**halved for a, b, halved in [(1, 64, 1), (64, 128, 1), (128, 128, 2), (128, 256, 2)])
+    low += sum(9 * a * b / 4**3 for a, b in [(256, 256), (256, 512)])
+    mid = 9 * (512 * 512 + 512 * 256) / 64
+    fusion = 9 * 256 * (256 + 1) / 64
+    colour = 9 * (256 * 128 / 64 + (128 * 64 + 64 * 64) / 16 + (64 * 32 + 32 * 2) / 4)
+    whole = 9 * 512 * 512 * 2 * (1 / 16**2 + 1 / 32**2)
+    dense = (side // 32) ** 2 * 512 * 1024 + 1024 * 512 + 512 * 256 + 9 * 256 * 256
+    return round((low + mid + fusion + colour) * height * width + (low + whole) * side**2 + dense)
+
+
+def test_iizuka_classifies_where_classes_are_wanted():
+    model = small("iizuka", classes=7)
+    outputs = model(inputs_of(model, batch=3))
+    assert {name: tuple(value.shape) for name, value in outputs.items()} == {
+        "ab": (3, 16, 16, 2),
+        "class_logits": (3, 7),
+    }
+    logits = model.get_layer("class_logits")
+    assert logits.input.shape == (None, 256)
+    assert logits.activation.__name__ == "linear"
+    more = model.count_params() - small("iizuka").count_params()
+    assert more == (512 * 256 + 4 * 256) + (256 * 7 + 7)
+
+
+def test_classification_reaches_the_shared_low_level():
+    """By the class alone, the low level is trained and the colours' own layers are not."""
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    model = small("iizuka", classes=7)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(tf.square(model(inputs_of(model, batch=4), training=True)["class_logits"]))
+    gradients = tape.gradient(total, model.trainable_variables)
+    reached = {v.path.split("/")[0] for v, g in zip(model.trainable_variables, gradients, strict=True) if g is not None}
+    convolutions = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert convolutions[0] in reached
+    assert convolutions[-1] not in reached
+    assert "fusion" not in reached
+
+
+def test_iizuka_colours_a_part_by_the_whole():
+    """What happens far away, beyond the reach of every convolution, changes a corner by way of the small copy."""
+    model = small("iizuka")
+    inputs = inputs_of(model, 8, 256)
+    before = np.asarray(model(inputs)["ab"])[:, :, :8]
+    inputs["l"][:, :, 128:] = 1
+    assert np.abs(np.asarray(model(inputs)["ab"])[:, :, :8] - before).max() > 1e-6
+
+
+@pytest.mark.parametrize("name", [name for name in networks.NETWORKS if not networks.NETWORKS[name].CLASSIFIES])
+def test_classes_for_a_network_that_does_not_classify_are_an_error(name):
+    with pytest.raises(TintmillError, match=rf"--network={name} does not classify.*those that do: iizuka"):
+        small(name, classes=3)
+
+
+@pytest.mark.parametrize("side", [0, -32, 100])
+def test_a_small_copy_whose_size_does_not_halve_is_an_error(side):
+    with pytest.raises(ValueError, match=f"global_size={side}: wanted a multiple of 32"):
+        NetworkSpec(global_size=side)
+
+
 def test_the_networks_command_lists_every_network():
     done = tintmill("networks", "--size=64", "--embedding=1000")
     assert done.returncode == 0, done.stderr
@@ -135,12 +486,16 @@ def test_networks_run_on_another_backend():
     code = (
         "import json, keras, numpy as np; from model import networks\nfrom model.network_spec import NetworkSpec\n"
         "shapes = {}\n"
-        "for name in networks.NETWORKS:\n"
-        "    inputs = {'l': np.zeros((1, 37, 53, 1)), 'embedding': np.zeros((1, 10))}\n"
-        "    out = networks.build(name, NetworkSpec(10))(inputs)\n"
+        "for name, module in networks.NETWORKS.items():\n"
+        "    height, width = (16, 16) if module.FIXED_SIZE else (37, 53)\n"
+        "    fixed = (16, 16) if module.FIXED_SIZE else (None, None)\n"
+        "    model = networks.build(name, NetworkSpec(10, *fixed, encoder_weights='random'))\n"
+        "    inputs = {'l': np.zeros((2, height, width, 1)), 'embedding': np.zeros((2, 10))}\n"
+        "    out = model({key: inputs[key] for key in model.input}, training=True)\n"
         "    shapes[name] = [int(n) for n in out['ab'].shape]\n"
         "print(json.dumps([keras.backend.backend(), shapes]))"
     )
     backend, shapes = json.loads(run_python(code, env={"KERAS_BACKEND": "jax"}))
     assert backend == "jax"
-    assert shapes == {name: [1, 37, 53, 2] for name in networks.NETWORKS}
+    sizes = {name: (16, 16) if module.FIXED_SIZE else (37, 53) for name, module in networks.NETWORKS.items()}
+    assert shapes == {name: [2, *size, 2] for name, size in sizes.items()}

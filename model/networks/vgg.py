@@ -1,0 +1,77 @@
+"""`vgg`: the network of hitsasu's image-colorization (Nasrallah, Ali, Kumar): a decoder on a frozen VGG16.
+
+| part    | layers (3x3, same, ReLU unless said)                                              |
+|---------|-----------------------------------------------------------------------------------|
+| encoder | VGG16 (Simonyan, Zisserman 2015) as far as block5_pool, frozen: 512 at 1/32       |
+| decoder | 256, 128, up 2, 64, up 2, 32, up 2, 16, up 2, 2 (tanh), up 2                      |
+
+1,572,114 trainable parameters, as theirs; 14,714,688 frozen. Any height and width: the picture is padded to multiples
+of 32, repeating its edge, and the answer cropped. The encoder's weights are ImageNet's, a file's, or random
+(`NetworkSpec.encoder_weights`). It takes no embedding.
+
+Deviations from its code: theirs feeds the network L* in 0..100 in three channels, which is nearly black to it; here it
+sees the grey picture in 0..255 less VGG's means (`layers.VggInput`), as it was trained. The last up-sampling, of ab
+itself, is bilinear (theirs repeats pixels). Its targets are ab/128, as this project's. It computes the encoder's
+features once before training, here they are computed in every step.
+"""
+
+import os
+
+import keras
+from keras import layers
+
+from model import heads
+from model.layers import CropLike, PadTo, VggInput
+from model.network_spec import NetworkSpec
+from model.networks.koalarization import conv
+from pipeline.errors import TintmillError
+
+NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, False, False
+_STRIDE = 32
+
+
+def build(spec: NetworkSpec) -> keras.Model:
+    """{"l": [B, H, W, 1]} -> {"ab": [B, H, W, 2]}, and "bins" with that head.
+
+    Raises:
+      TintmillError: the encoder's weights cannot be had.
+    """
+    lightness = keras.Input((spec.height, spec.width, 1), name="l")
+    padded = PadTo(_STRIDE, dtype="float32")(lightness)
+    grey = VggInput(dtype="float32")(padded)
+    x = _encoder(grey.shape[1:], spec.encoder_weights)(grey)
+    x = conv(256)(x)
+    for filters in (128, 64, 32, 16):
+        x = conv(filters)(x)
+        x = layers.UpSampling2D()(x)
+    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
+    return keras.Model({"l": lightness}, outputs, name="vgg")
+
+
+def _regress(features, lightness):
+    x = layers.Conv2D(2, 3, padding="same", activation="tanh")(features)
+    x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
+    return CropLike(name="ab", dtype="float32")([x, lightness])
+
+
+def _encoder(shape: tuple, weights: str) -> keras.Model:
+    from_file = weights not in ("imagenet", "random")
+    if from_file and not os.path.isfile(weights):
+        raise TintmillError(f"--encoder_weights={weights}: no such file; wanted imagenet, random or a file")
+    try:
+        encoder = keras.applications.VGG16(
+            include_top=False, weights="imagenet" if weights == "imagenet" else None, input_shape=shape
+        )
+        if from_file:
+            encoder.load_weights(weights)  # a file of the whole network serves too: its first layers are these
+    except Exception as error:  # download, HDF5 and shape errors have no common type
+        raise TintmillError(
+            f"--encoder_weights={weights}: cannot load weights for vgg: {_first_line(error)}; wanted network access "
+            "for imagenet, a .weights.h5 file of keras.applications.VGG16, or random"
+        ) from error
+    encoder.trainable = False
+    return encoder
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

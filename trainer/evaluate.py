@@ -3,8 +3,9 @@
     tintmill evaluate --run=RUNS/first --data=DATASETS/mine/1.0.0 --split=test
 
 Writes RUN/evaluation/SPLIT/metrics.json and example pictures (grey, coloured, truth). Rows: the run; `grey` (ab = 0);
-`dataset mean` (the dataset's mean ab everywhere), which is what an uninformed network converges to; and as a ceiling
-`truth through the encoding`, what the record's rounding costs, measured against the original pixels by prepare.
+`dataset mean` (the dataset's mean ab everywhere), which is what an uninformed network converges to; `another picture's
+ab`, right in its statistics and wrong everywhere; `true ab halved`, right but washed out, which PSNR rewards; and as a
+ceiling `truth through the encoding`, what the record's rounding costs, measured against the original pixels by prepare.
 """
 
 import dataclasses
@@ -33,7 +34,19 @@ flags.DEFINE_float(
 )
 flags.DEFINE_integer("pictures", 12, "How many examples are kept as pictures.", flag_values=FLAGS)
 
+TRIVIAL_ROWS = ("grey", "dataset mean", "another picture's ab", "true ab halved")
 TRUTH_ROW = "truth through the encoding"
+COLUMNS = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "ciede2000": "CIEDE2000",
+    "auc": "AuC",
+    "auc_rebalanced": "AuC rebalanced",
+    "colourfulness": "colourfulness",
+    "colourfulness_abs": "CF (absolute)",
+    "colourfulness_gap": "CF gap of means",
+    "colourfulness_gap_each": "CF gap of each",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +84,8 @@ def main(arguments: list[str]) -> None:
     model = artefact.load_model(FLAGS.run, FLAGS.temperature)
     folder = os.path.join(FLAGS.run, "evaluation", FLAGS.split)
     _make_anew(folder)
-    scores = score_rows(predictions(model, dataset, FLAGS.split, FLAGS.batch), dataset, folder)
+    examples = predictions(model, dataset, FLAGS.split, FLAGS.batch)
+    scores = score_rows(examples, dataset, FLAGS.split, folder)
     metrics = make_metrics(settings, dataset, FLAGS.split, scores, heads.temperature_of(model))
     files.write(os.path.join(folder, "metrics.json"), json.dumps(metrics, indent=1) + "\n")
     print(format_table(metrics["rows"]))
@@ -101,21 +115,38 @@ def predictions(model, dataset: Dataset, split: str, batch: int) -> Iterator[Exa
     reader.close()
 
 
-def score_rows(examples: Iterator[Example], dataset: Dataset, folder: str) -> dict[str, list[dict]]:
+def score_rows(examples: Iterator[Example], dataset: Dataset, split: str, folder: str) -> dict[str, list[dict]]:
     """Scores of each row for each picture; the first examples are written to `folder` as pictures."""
     from model import metrics
 
-    scores: dict[str, list[dict]] = {"run": [], "grey": [], "dataset mean": [], "truth": []}
-    for number, example in enumerate(examples):
-        truth, coloured, grey = example.truth, example.with_ab(example.ab), example.with_ab((0, 0))
-        scores["run"].append({"id": example.id} | metrics.score(truth, coloured))
-        scores["grey"].append(metrics.score(truth, grey))
-        scores["dataset mean"].append(metrics.score(truth, example.with_ab(dataset.mean_ab)))
-        scores["truth"].append({"colourfulness": metrics.colourfulness(truth)})
+    weights = metrics.rarity(dataset.ab_histogram(split))
+    scores: dict[str, list[dict]] = {row: [] for row in ("run", *TRIVIAL_ROWS, "truth")}
+    for number, (example, other) in enumerate(with_another(examples)):
+        truth = example.truth
+        answers = {"run": example.ab} | trivial_answers(example, other, dataset.mean_ab)
+        for row, ab in answers.items():
+            scores[row].append({"id": example.id} | metrics.score(truth, example.with_ab(ab), weights))
+        scores["truth"].append({"id": example.id, "colourfulness": metrics.colourfulness(truth)})
         scores["truth"][-1]["colourfulness_abs"] = metrics.colourfulness(truth, absolute=True)
         if number < FLAGS.pictures:
+            grey, coloured = example.with_ab((0, 0)), example.with_ab(example.ab)
             _write_pictures(folder, number, grey=grey, coloured=coloured, truth=truth)
     return scores
+
+
+def trivial_answers(example: Example, other: Example, mean_ab: tuple[float, float]) -> dict[str, np.ndarray]:
+    """The ab of `TRIVIAL_ROWS`: what a score is worth is seen beside them."""
+    truth = example.lab[..., 1:]
+    return dict(zip(TRIVIAL_ROWS, (np.zeros(2), np.array(mean_ab), other.lab[..., 1:], truth / 2), strict=True))
+
+
+def with_another(examples: Iterator[Example]) -> Iterator[tuple[Example, Example]]:
+    """Each example with the one before it, the first at the end with the last: records lie in order of a hash."""
+    first = before = next(examples)
+    for example in examples:
+        yield example, before
+        before = example
+    yield first, before
 
 
 def make_metrics(
@@ -125,13 +156,14 @@ def make_metrics(
     from model import metrics
 
     rows = [{"row": settings["network"]} | metrics.summarise(scores["run"])]
-    rows += [{"row": row} | metrics.summarise(scores[row]) for row in ("grey", "dataset mean")]
+    rows += [{"row": row} | metrics.summarise(scores[row]) for row in TRIVIAL_ROWS]
+    for row, name in zip(rows, ("run", *TRIVIAL_ROWS), strict=True):
+        row |= colourfulness_gaps(scores[name], scores["truth"])
     truth = {
         name: float(np.mean([s[name] for s in scores["truth"]])) for name in ("colourfulness", "colourfulness_abs")
     }
-    for row in rows:
-        row["colourfulness_gap"] = abs(row["colourfulness"] - truth["colourfulness"])
-    ceiling = {"row": TRUTH_ROW} | dataset.manifest["encoding_fidelity"][split] | truth | {"colourfulness_gap": 0.0}
+    ceiling = {"row": TRUTH_ROW} | dataset.manifest["encoding_fidelity"][split] | truth
+    ceiling |= dict.fromkeys(("colourfulness_gap", "colourfulness_gap_each"), 0.0)
     return {
         "split": split,
         "trained_on_split": settings["split"],
@@ -144,11 +176,19 @@ def make_metrics(
         "protocol": (
             f"truth: the record's Lab ({dataset.settings['encoding']}) as 8-bit sRGB; answers: the record's L* with "
             "the row's ab, chroma reduced into sRGB, rounded to 8 bits; means over pictures, infinite PSNRs left out; "
+            "AuC over thresholds 0..150 of ab, rebalanced by 1 / share of the ab bin among the scored pictures; "
             f"pictures {dataset.settings['size']}x{dataset.settings['size']} by {dataset.settings['fit']}"
         ),
         "rows": [*rows, ceiling],
         "pictures": [{key: _finite(value) for key, value in score.items()} for score in scores["run"]],
     }
+
+
+def colourfulness_gaps(scores: list[dict], truth: list[dict]) -> dict[str, float]:
+    """Both gaps in use: of the means (it forgives too much here for too little there), and picture by picture."""
+    found, wanted = (np.array([s["colourfulness"] for s in rows]) for rows in (scores, truth))
+    each = float(np.abs(found - wanted).mean())
+    return {"colourfulness_gap": float(abs(found.mean() - wanted.mean())), "colourfulness_gap_each": each}
 
 
 def _finite(value):
@@ -158,10 +198,9 @@ def _finite(value):
 
 def format_table(rows: list[dict]) -> str:
     """The rows as text for a terminal."""
-    columns = ("psnr", "ssim", "ciede2000", "colourfulness", "colourfulness_abs", "colourfulness_gap")
-    lines = [f"{'':<28}{'pictures':>9}{'inf':>5}" + "".join(f"{name:>19}" for name in columns)]
+    lines = [f"{'':<28}{'pictures':>9}{'inf':>5}" + "".join(f"{name:>16}" for name in COLUMNS.values())]
     for row in rows:
-        values = "".join(f"{'-' if row[name] is None else format(row[name], '.3f'):>19}" for name in columns)
+        values = "".join(f"{'-' if row.get(name) is None else format(row[name], '.3f'):>16}" for name in COLUMNS)
         lines.append(f"{row['row']:<28}{row['pictures']:>9}{row['infinite_psnr']:>5}{values}")
     return "\n".join(lines)
 

@@ -26,9 +26,12 @@ COLUMNS = {
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
     "ciede2000": "CIEDE2000",
+    "auc": "AuC",
+    "auc_rebalanced": "AuC, rebalanced",
     "colourfulness": "colourfulness, signed",
     "colourfulness_abs": "colourfulness, absolute",
-    "colourfulness_gap": "gap to truth (signed)",
+    "colourfulness_gap": "gap to truth, of the means",
+    "colourfulness_gap_each": "gap to truth, mean of each",
 }
 
 

@@ -1,6 +1,5 @@
 """Scores beside the trivial answers, and the page that shows them."""
 
-import html
 import json
 import re
 import shutil
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 from model import artefact
@@ -189,7 +189,7 @@ def test_the_report_opens_offline_and_holds_everything(evaluated, toy):
     assert page.count("data:image/png;base64,") == 9
     assert page.count("data:image/svg+xml;base64,") == 1
     for row in evaluated["rows"]:
-        assert html.escape(row["row"]) in page
+        assert str(escape(row["row"])) in page
         assert f"{row['psnr']:.3f}" in page
     assert "RANDOM" in page.upper()  # weights that know nothing are said to be such
     assert "trained on (" not in page

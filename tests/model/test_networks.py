@@ -497,6 +497,14 @@ def test_the_networks_command_lists_every_network():
     assert "[64, 64, 1]" in rows["koalarization"]
 
 
+def test_the_networks_command_says_which_network_a_size_does_not_fit(capsys):
+    assert networks_table.run_command(["networks", "--size=30", "--embedding=10"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()[1:]}
+    assert list(rows) == list(networks.NETWORKS)
+    assert "multiples of 4, got 30x30" in rows["jain"]
+    assert all("[30, 30, 1]" in rows[name] for name in rows if name != "jain")
+
+
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed: no second Keras backend to try")
 def test_networks_run_on_another_backend(tmp_path):
     """Each network is saved here, and loaded, asked and trained there; built there, it takes other sizes too."""

@@ -2,7 +2,7 @@
 
 The picture goes the way of a training picture: the same grey version, the same framing for the embedder, the same L*.
 The network sees it with its shorter side at the training size, whatever its own size; the colours are then scaled up
-bilinearly and put on the picture's own, full-size L*.
+bilinearly and put on the picture's own, full-size L*. A network of one fixed size sees the picture squashed to that.
 """
 
 import numpy as np
@@ -24,11 +24,20 @@ class Colorizer:
       embedder: `embed.Embedder`, or None for networks without.
       size: the side of training pictures; `fit`: their framing.
       embed_record: whether the embedder saw the records (--reuse_lab) instead of the original pictures.
+      network_size: (width, height) of the one input that the network takes; None where it takes any.
     """
 
-    def __init__(self, network, embedder: embed.Embedder | None, size: int, fit: str, embed_record: bool = False):
+    def __init__(
+        self,
+        network,
+        embedder: embed.Embedder | None,
+        size: int,
+        fit: str,
+        embed_record: bool = False,
+        network_size: tuple[int, int] | None = None,
+    ):
         self._network, self._embedder, self._size, self._fit = network, embedder, size, fit
-        self._embed_record = embed_record
+        self._embed_record, self._network_size = embed_record, network_size
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """Colours a picture.
@@ -63,6 +72,8 @@ class Colorizer:
         return np.asarray(self._network(inputs, training=False)["ab"])[0] * 128.0
 
     def _working_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        if self._network_size:
+            return self._network_size
         scale = self._size / min(size)
         return tuple(min(round(length * scale), _LONGEST * self._size) for length in size)
 
@@ -92,7 +103,12 @@ def load(run: str, embedder_weights: str | None = None, temperature: float | Non
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
     embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None
     settings, embed_record = manifest["settings"], manifest["embedding_from"] == "record"
-    return Colorizer(network, embedder, settings["size"], settings["fit"], embed_record)
+    return Colorizer(network, embedder, settings["size"], settings["fit"], embed_record, _fixed_size(network))
+
+
+def _fixed_size(network) -> tuple[int, int] | None:
+    _, height, width, _ = network.input["l"].shape
+    return (width, height) if width and height else None
 
 
 def load_embedder(identity: dict, weights: str | None = None) -> embed.Embedder:

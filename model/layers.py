@@ -1,5 +1,5 @@
-"""Layers that Keras does not have: joining a vector with a feature map, padding to a multiple and cropping back, and
-L* as VGG16 takes it."""
+"""Layers that Keras does not have: joining a vector with a feature map, padding to a multiple and cropping back,
+resizing to a square, normalising over all replicas, L* as VGG16 takes it."""
 
 import keras
 from keras import ops
@@ -103,6 +103,42 @@ class PadTo(keras.layers.Layer):
 
     def _padded(self, length):
         return (length + self.multiple - 1) // self.multiple * self.multiple
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class ResizeTo(keras.layers.Layer):
+    """Resizes a map to a square, bilinearly and antialiased.
+
+    Not Keras' `Resizing`: its `training` is True unless said, and a model that has one, called without `training`, then
+    normalises by the batch everywhere.
+
+    Input shape: (batch, height, width, channels). Output: (batch, side, side, channels).
+    """
+
+    def __init__(self, side: int, **kwargs):
+        super().__init__(**kwargs)
+        self.side = side
+
+    def call(self, inputs):
+        size = (self.side, self.side)
+        return ops.image.resize(inputs, size, "bilinear", antialias=True, data_format="channels_last")
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.side, self.side, input_shape[3])
+
+    def get_config(self):
+        return {**super().get_config(), "side": self.side}
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class Normalisation(keras.layers.BatchNormalization):
+    """Batch normalisation over the global batch, whatever the number of replicas.
+
+    Keras knows `synchronized` on TensorFlow alone, and refuses it elsewhere, where a network must run and load too.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**(kwargs | {"synchronized": keras.backend.backend() == "tensorflow"}))
 
 
 @keras.saving.register_keras_serializable(package="tintmill")

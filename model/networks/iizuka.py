@@ -28,7 +28,7 @@ import keras
 from keras import layers
 
 from model import heads
-from model.layers import CropLike, FuseVector
+from model.layers import CropLike, FuseVector, Normalisation, ResizeTo
 from model.network_spec import NetworkSpec
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, False, True
@@ -37,7 +37,7 @@ NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, False, True
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1]} -> {"ab": [B, H, W, 2]}, "bins" with that head, "class_logits" [B, classes] with classes."""
     lightness = keras.Input((spec.height, spec.width, 1), name="l")
-    small = layers.Resizing(spec.global_size, spec.global_size, antialias=True, dtype="float32")(lightness)
+    small = ResizeTo(spec.global_size, dtype="float32")(lightness)
     low = _low_level()
     mid = _apply([*_conv(512), *_conv(256)], _apply(low, lightness))
     wide, narrow = _summarise(_apply(low, small))
@@ -91,4 +91,4 @@ def _dense(units: int) -> list[layers.Layer]:
 
 
 def _normalised(layer: layers.Layer) -> list[layers.Layer]:
-    return [layer, layers.BatchNormalization(synchronized=True), layers.ReLU()]
+    return [layer, Normalisation(), layers.ReLU()]

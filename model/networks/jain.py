@@ -25,7 +25,7 @@ import keras
 from keras import layers
 
 from model import heads
-from model.layers import FuseVector
+from model.layers import FuseVector, Normalisation
 from model.network_spec import NetworkSpec
 from pipeline.errors import TintmillError
 
@@ -78,7 +78,7 @@ def _regress(features):
 
 
 def _normalised(layer, x):
-    return layers.BatchNormalization(synchronized=True)(layer(x))
+    return Normalisation()(layer(x))
 
 
 def _conv(filters: int, strides: int = 1) -> layers.Layer:

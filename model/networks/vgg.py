@@ -9,10 +9,10 @@
 of 32, repeating its edge, and the answer cropped. The encoder's weights are ImageNet's, a file's, or random
 (`NetworkSpec.encoder_weights`). It takes no embedding.
 
-Deviations from its code: theirs feeds the network L* in 0..100 in three channels, which is nearly black to it; here it
-sees the grey picture in 0..255 less VGG's means (`layers.VggInput`), as it was trained. The last up-sampling, of ab
-itself, is bilinear (theirs repeats pixels). Its targets are ab/128, as this project's. It computes the encoder's
-features once before training, here they are computed in every step.
+Deviations from its code: theirs feeds the network L* in 0..100 in three channels, to it a pale picture of less than
+half the contrast; here it sees the grey picture in 0..255 less VGG's means (`layers.VggInput`), as it was trained. The
+last up-sampling, of ab itself, is bilinear (theirs repeats pixels). It computes the encoder's features once before
+training, here they are computed in every step. Its targets are ab/128, as this project's.
 """
 
 import os

@@ -232,6 +232,23 @@ def test_a_network_without_embedding_needs_no_embedder(tmp_path):
     assert coloured.shape == (40, 60, 3)
 
 
+@pytest.mark.parametrize(("width", "height"), [(60, 40), (1, 100), (16, 16), (500, 300)])
+def test_a_network_of_one_size_sees_the_picture_squashed(tmp_path, width, height):
+    """Its answer, the L* that it saw as a*, lies where it belongs in the picture's own shape."""
+    lightness = keras.Input((16, 16, 1), name="l")
+    ab = keras.layers.Concatenate(name="ab")([lightness, keras.layers.Rescaling(0.0)(lightness)])
+    artefact.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
+    size = {"settings": {"size": 16, "fit": "crop"}}
+    artefact.save_dataset(str(tmp_path), {"embedder": None, "embedding_from": "original", **size})
+    colorize = colorizer.load(str(tmp_path))
+    image = Image.fromarray(helpers.photo_pixels(3, height, width))
+    assert colorize(image).shape == (height, width, 3)
+    grey = Image.fromarray(lab.to_grey(np.asarray(image)))
+    squashed = np.asarray(grey.resize((16, 16), Image.Resampling.BICUBIC))
+    seen = lab.rgb_to_lab(squashed[..., None].repeat(3, axis=-1))[..., 0]
+    np.testing.assert_allclose(colorize.predict_ab(grey)[..., 0], (seen / 50 - 1) * 128, atol=1e-3)
+
+
 def test_an_embedder_with_other_weights_is_refused(grey_dataset):
     identity = grey_dataset[1].embedder | {"weights_sha256": "0" * 64}
     with pytest.raises(TintmillError, match="weights_sha256"):

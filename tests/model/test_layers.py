@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from model.layers import CropLike, FuseVector, PadTo
+from model.layers import CropLike, FuseVector, Normalisation, PadTo, ResizeTo
 
 RANDOM = np.random.default_rng(0)
 
@@ -87,3 +87,21 @@ def test_padding_repeats_the_last_row_and_column(size, fixed):
 def test_padding_survives_saving():
     again = PadTo.from_config(PadTo(32).get_config())
     assert again.compute_output_shape((None, 1, None, 2)) == (None, 32, None, 2)
+
+
+def test_normalisation_spans_the_replicas():
+    """Also where a configuration, written by another backend, says otherwise."""
+    assert Normalisation().synchronized
+    assert Normalisation.from_config(Normalisation().get_config() | {"synchronized": False}).synchronized
+
+
+def test_resizing_is_antialiased_and_bilinear():
+    """A fine checkerboard becomes its mean; a ramp stays one."""
+    board = np.indices((64, 96)).sum(axis=0) % 2 * np.ones((1, 64, 96), np.float32)
+    resize = ResizeTo(32)
+    small = np.asarray(resize(board[..., None]))
+    assert small.shape == (1, 32, 32, 1) == resize.compute_output_shape((1, 64, 96, 1))
+    np.testing.assert_allclose(small[:, 2:-2, 2:-2], 0.5, atol=0.06)
+    ramp = np.tile(np.arange(8, dtype=np.float32)[None, None, :, None], (1, 8, 1, 1))
+    steps = np.diff(np.asarray(resize(ramp))[0, 16, 4:-4, 0])
+    np.testing.assert_allclose(steps, 0.25, atol=1e-5)

@@ -23,7 +23,12 @@ REQUIRES = [
 EXTRAS = {
     "demo": ["scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside it
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-    "test": ["mlcroissant>=1.0,<2", "pytest>=8,<10", "ruff>=0.17,<0.18"],  # mlcroissant validates the dataset card
+    "test": [
+        "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
+        "mlcroissant>=1.0,<2",  # validates the dataset card
+        "pytest>=8,<10",
+        "ruff>=0.17,<0.18",
+    ],
 }
 
 setup(

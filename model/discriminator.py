@@ -4,7 +4,7 @@
 |-----------------------------------------|---------------------|
 | 64 /2, 128 /2, 256 /2, 512, 1 (no ReLU) | 70x70               |
 
-2,765,633 parameters. No normalisation where pix2pix has batch normalisation: a batch of true and one of coloured
+2,764,737 parameters. No normalisation where pix2pix has batch normalisation: a batch of true and one of coloured
 pictures have other statistics, which gives the answer away, and replicas would have to share them.
 """
 
@@ -17,9 +17,9 @@ def patchgan() -> keras.Model:
     picture = keras.Input((None, None, 3), name="lab")
     x = picture
     for filters, strides in ((64, 2), (128, 2), (256, 2), (512, 1)):
-        x = layers.Conv2D(filters, 4, strides=strides, padding="same")(x)
+        x = layers.Conv2D(filters, 4, strides=strides, padding="same", name=f"critic_{filters}")(x)
         x = layers.LeakyReLU(0.2)(x)
-    verdict = layers.Conv2D(1, 4, padding="same", name="verdict", dtype="float32")(x)
+    verdict = layers.Conv2D(1, 4, padding="same", name="critic_verdict", dtype="float32")(x)
     return keras.Model(picture, verdict, name="patchgan")
 
 

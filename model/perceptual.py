@@ -50,12 +50,12 @@ class Features:
     """
 
     def __init__(self, model: keras.Model, preprocess: Callable):
-        self._model, self._preprocess = model, preprocess
+        self.model, self._preprocess = model, preprocess
         self.weights = tuple(0.5**i for i in reversed(range(len(model.outputs))))
 
     def __call__(self, rgb) -> list:
         """Feature maps [B, h, w, C], shallowest first, in the dtype of the policy."""
-        return self._model(self._preprocess(rgb), training=False)
+        return self.model(self._preprocess(rgb), training=False)
 
 
 def load(name: str, weights: str) -> Features:

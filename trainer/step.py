@@ -89,7 +89,9 @@ def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, datase
         losses.check_outputs(settings, settings.network, model.output)
         network = _learner(model, settings)
         # The first moment is short because the critic's task changes with every step of the network (pix2pix).
-        critic = _learner(discriminator.patchgan(), settings, beta_1=0.5) if settings.adversarial_weight else None
+        critic = None
+        if settings.adversarial_weight:
+            critic = _learner(discriminator.patchgan(), settings, beta_1=0.5, name="critic_adam")
         # Last: `random` weights of a perceptual network set the seed anew.
         loss = losses.build(settings, functools.partial(dataset.ab_histogram, settings.split))
     return State(strategy, network, critic, loss)

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from model import artefact, networks
+from model import artefact, heads, networks
 from model.network_spec import NetworkSpec
+from pipeline import ab_bins
 from pipeline.errors import TintmillError
 
 
@@ -83,3 +84,35 @@ def test_a_damaged_manifest_is_named(tmp_path):
     (tmp_path / artefact.DATASET).write_text('{"embedder": ')
     with pytest.raises(TintmillError, match=r"dataset\.json is damaged"):
         artefact.load_dataset(str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def with_bins(tmp_path_factory) -> str:
+    """A run directory with an untrained network that predicts bins."""
+    run = tmp_path_factory.mktemp("bins")
+    artefact.save_model(str(run), networks.build("koalarization", NetworkSpec(10, head="bins")))
+    return str(run)
+
+
+def test_a_temperature_changes_the_colours_of_a_network_with_bins(with_bins):
+    inputs = {"l": np.full((1, 9, 20, 1), 0.3, np.float32), "embedding": np.ones((1, 10), np.float32)}
+    networks_at = {value: artefact.load_model(with_bins, value) for value in (None, 0.38, 1e6)}
+    assert [heads.temperature_of(network) for network in networks_at.values()] == [0.38, 0.38, 1e6]
+    usual, same, flat = (np.asarray(network(inputs)["ab"]) for network in networks_at.values())
+    np.testing.assert_array_equal(same, usual)
+    mean_of_all = np.broadcast_to(ab_bins.centres().mean(axis=0) / 128, flat.shape)
+    np.testing.assert_allclose(flat, mean_of_all, atol=1e-5)
+    assert np.abs(usual - mean_of_all).max() > 1e-4
+
+
+def test_a_temperature_without_bins_is_refused(saved):
+    wanted = r"--temperature=0\.5: the network of --run=.* without bins.*leave the flag out, or train with --loss=bins"
+    with pytest.raises(TintmillError, match=wanted):
+        artefact.load_model(str(saved[0]), 0.5)
+    assert heads.temperature_of(artefact.load_model(str(saved[0]))) is None
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
+def test_a_senseless_temperature_is_refused(with_bins, value):
+    with pytest.raises(TintmillError, match=f"--temperature={value}: wanted a positive number"):
+        artefact.load_model(with_bins, value)

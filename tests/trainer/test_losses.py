@@ -1,0 +1,116 @@
+"""Losses in a run: what they ask of data and network, going on, replicas, what is logged."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import artefact
+from pipeline.dataset import Dataset, open_dataset
+from pipeline.errors import TintmillError
+from tests import training
+from trainer import input as trainer_input
+from trainer import step
+from trainer.settings import TrainSettings
+
+# Every part that has state or data of its own: bins with the dataset's prior, labels, a critic with its optimizer.
+PARTS = ["--loss=bins", "--class_weight=0.1", "--adversarial_weight=0.1", "--learning_rate=1e-4"]
+OFTEN = ["--log_every=5", "--checkpoint_every=5", "--keep_checkpoints=1"]
+
+
+def play(data, run, steps: int, *more) -> Path:
+    """A run of a toy network against a critic."""
+    return training.trained(data, run, "toy_classes", *PARTS, *OFTEN, f"--steps={steps}", *more)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder of runs, deleted at the end: a critic's checkpoints are large."""
+    folder = tmp_path_factory.mktemp("losses")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def played(plain_dataset, runs) -> Path:
+    """10 undisturbed steps on one device."""
+    return play(plain_dataset, runs / "whole", 10)
+
+
+def all_metrics(run: Path) -> dict[str, np.ndarray]:
+    """The columns of metrics.csv but the one that time decides."""
+    with open(run / "metrics.csv") as f:
+        rows = list(csv.DictReader(f))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name != "pictures_per_second"}
+
+
+def test_every_part_of_a_loss_is_logged(played):
+    columns = all_metrics(played)
+    assert list(columns) == ["step", "epoch", "loss", "bins", "class", "adversarial", "critic"]
+    total = columns["bins"] + 0.1 * columns["class"] + 0.1 * columns["adversarial"]
+    np.testing.assert_allclose(columns["loss"], total, rtol=1e-5)
+
+
+def test_a_checkpoint_holds_the_critic_and_its_optimizer_and_the_network_does_not(played):
+    held = {name.split(maxsplit=1)[1] for name in training.checkpoint_arrays(played)}
+    assert {"bins/kernel", "adam/bins_kernel_momentum", "critic_64/kernel", "critic_adam/iteration"} <= held
+    assert "critic_adam/critic_verdict_kernel_velocity" in held
+    assert not any("critic" in variable.path for variable in artefact.load_model(str(played)).variables)
+
+
+@pytest.mark.slow
+def test_bins_and_critic_in_two_parts_equal_one_run(plain_dataset, played, runs):
+    for steps in (5, 10):
+        parts = play(plain_dataset, runs / "parts", steps)
+    training.assert_same_checkpoint(parts, played)
+    for name, column in all_metrics(played).items():
+        assert np.array_equal(all_metrics(parts)[name], column), name
+
+
+@pytest.mark.slow
+def test_bins_and_critic_on_two_replicas_equal_one(plain_dataset, played, runs):
+    two = play(plain_dataset, runs / "two", 10, "--replicas=2")
+    assert training.logged_ids(two) == training.logged_ids(played)
+    for name, column in all_metrics(played).items():
+        np.testing.assert_allclose(all_metrics(two)[name], column, rtol=2e-5, err_msg=name)
+
+
+def toy(class_names: list[str], **more) -> Dataset:
+    return Dataset("/data/toy", {"class_names": class_names, "embedder": None, "settings": {"size": 32}} | more)
+
+
+@pytest.mark.parametrize(
+    ("options", "head", "classes"),
+    [({}, "ab", 0), ({"loss": "huber"}, "ab", 0), ({"loss": "bins"}, "bins", 0), ({"class_weight": 0.1}, "ab", 3)],
+)
+def test_the_loss_decides_what_the_network_is_built_for(options, head, classes):
+    settings = TrainSettings(encoder_weights="random", **options)
+    spec = step.network_spec(settings, toy(["cat", "dog", "cow"]))
+    assert (spec.head, spec.classes, spec.encoder_weights) == (head, classes, "random")
+
+
+def test_a_class_loss_without_classes_is_refused():
+    with pytest.raises(TintmillError, match=r"--class_weight=0\.1: /data/toy has no classes; give 0, or prepare"):
+        step.network_spec(TrainSettings(class_weight=0.1), toy([]))
+
+
+def test_the_prior_is_that_of_the_split(plain_dataset):
+    dataset = open_dataset(str(plain_dataset))
+    assert sum(dataset.ab_histogram("train")) == dataset.splits["train"] * 32 * 32
+    early = toy([], ab_histogram=[1] * 313)
+    with pytest.raises(TintmillError, match="/data/toy: its ab histogram is of all splits together; prepare"):
+        early.ab_histogram("train")
+
+
+def test_labels_are_read_where_the_loss_wants_them(plain_dataset):
+    """The toy pictures' ids begin with the name of their class."""
+    dataset = open_dataset(str(plain_dataset))
+    names = dataset.manifest["class_names"]
+    batch = next(iter(trainer_input.batches(dataset, "train", 0, 9, 0, 1, labels=True)))
+    ids = trainer_input.record_ids(dataset, "train", batch["record"].numpy())
+    assert [names[label] for label in batch["label"].numpy()] == [name.split("/")[0] for name in ids]
+    _, targets = trainer_input.to_network(batch, dataset.settings["encoding"])
+    assert set(targets) == {"ab", "l", "label"}
+    assert "label" not in next(iter(trainer_input.batches(dataset, "train", 0, 9, 0, 1)))

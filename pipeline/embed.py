@@ -17,7 +17,7 @@ import numpy as np
 from pipeline import photo
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
-from pipeline.settings import EmbedderSettings, weights_label
+from pipeline.settings import NAMED_WEIGHTS, EmbedderSettings, weights_label
 
 BATCH = 8
 LAYERS = ("logits", "probabilities", "pooled")
@@ -51,8 +51,10 @@ def check(settings: EmbedderSettings) -> None:
         raise TintmillError(f"--embedder={settings.name}: wanted one of {', '.join(NETWORKS)} or none")
     if settings.layer not in LAYERS:
         raise TintmillError(f"--embedder_layer={settings.layer}: wanted one of {', '.join(LAYERS)}")
-    if settings.weights not in ("imagenet", "random") and not os.path.isfile(settings.weights):
-        raise TintmillError(f"--embedder_weights={settings.weights}: no such file; wanted imagenet, random or a file")
+    if settings.weights not in NAMED_WEIGHTS and not os.path.isfile(settings.weights):
+        raise TintmillError(
+            f"--embedder_weights={settings.weights}: no such file; wanted {', '.join(NAMED_WEIGHTS)} or a file"
+        )
 
 
 def dimension(settings: EmbedderSettings) -> int:
@@ -173,7 +175,7 @@ def _build(settings: EmbedderSettings):
     keras.utils.set_random_seed(0)  # `random` must be the same network in every process
     try:
         model = application(include_top=True, weights=weights, classifier_activation=activation)
-        if settings.weights not in ("imagenet", "random"):
+        if settings.weights not in NAMED_WEIGHTS:
             model.load_weights(settings.weights)
     except Exception as error:  # download, HDF5 and shape errors have no common type
         raise TintmillError(
@@ -185,6 +187,8 @@ def _build(settings: EmbedderSettings):
     if settings.layer == "pooled":
         pooling = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
         model = keras.Model(model.input, pooling[-1].output)
+    if settings.weights == "zeros":  # the vector that says nothing: to learn whether an embedding helps
+        model = keras.Model(model.input, keras.layers.Rescaling(0.0)(model.output))
     model.trainable = False
     return model
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from pipeline import files
 from pipeline.errors import TintmillError
-from pipeline.settings import Settings, fingerprint
+from pipeline.settings import NAMED_WEIGHTS, Settings, fingerprint
 from pipeline.sources import SOURCES, Reference
 
 OFFICIAL_SPLITS = ("train", "val", "test")  # names and order of the splits that a source may bring itself
@@ -118,7 +118,7 @@ def make_plan(settings: Settings, root: str, folder: str) -> Plan:
         counts=tuple(counts.items()),
         limits=tuple(sorted(limits.items())),
         inputs=f"{digest:064x}",
-        weights_file=None if weights in ("imagenet", "random") else hashlib.sha256(files.read(weights)).hexdigest(),
+        weights_file=None if weights in NAMED_WEIGHTS else hashlib.sha256(files.read(weights)).hexdigest(),
         versions=installed_versions(),
         attribute_names=about.attribute_names,
         notes=about.notes,

@@ -22,7 +22,7 @@ from pipeline import command, dataset, duplicates, embed, files, plan
 from pipeline.errors import TintmillError
 from pipeline.lab import ENCODINGS
 from pipeline.photo import FITS
-from pipeline.settings import EmbedderSettings, Settings, SourceOptions, parse_limits, parse_splits
+from pipeline.settings import NAMED_WEIGHTS, EmbedderSettings, Settings, SourceOptions, parse_limits, parse_splits
 from pipeline.sources import SOURCES, reuse_lab
 
 FLAGS = flags.FlagValues()
@@ -45,7 +45,7 @@ flags.DEFINE_enum("fit", _D.fit, FITS, "How a picture becomes square; pad mirror
 flags.DEFINE_enum("encoding", _D.encoding, ENCODINGS, "How Lab is stored.", flag_values=FLAGS)
 flags.DEFINE_enum("embedder", "inception_resnet_v2", [*embed.NETWORKS, "none"], "Embedding network.", flag_values=FLAGS)
 flags.DEFINE_enum("embedder_layer", "logits", embed.LAYERS, "Which layer's output is stored.", flag_values=FLAGS)
-flags.DEFINE_string("embedder_weights", "imagenet", "imagenet, random, or a .weights.h5 file.", flag_values=FLAGS)
+flags.DEFINE_string("embedder_weights", "imagenet", "imagenet, random, zeros or a weights file.", flag_values=FLAGS)
 flags.DEFINE_string(
     "splits",
     "",
@@ -237,7 +237,7 @@ def leave_out_duplicates(the_plan: plan.Plan, beam_flags: list[str]) -> plan.Pla
 
 
 def _absolute_weights(weights: str) -> str:
-    return weights if weights in ("imagenet", "random") else files.absolute(weights)
+    return weights if weights in NAMED_WEIGHTS else files.absolute(weights)
 
 
 def _show_progress(the_plan: plan.Plan, finished: threading.Event) -> None:
@@ -269,6 +269,8 @@ def _summarise(made: dataset.Dataset) -> None:
         _say(f"  left out: {number} {code}")
     if made.embedder and made.embedder["weights"] == "random":
         _say(f"  NOTE: {made.embedder['name']} has RANDOM weights here; its embedding knows nothing about pictures")
+    if made.embedder and made.embedder["weights"] == "zeros":
+        _say("  NOTE: every embedding is zero, as --embedder_weights=zeros asks")
     print(made.folder)
 
 

@@ -9,12 +9,15 @@ import re
 from pipeline import lab, photo
 from pipeline.errors import TintmillError
 
+NAMED_WEIGHTS = ("imagenet", "random", "zeros")  # of an embedder; all else is a file
+
 
 @dataclasses.dataclass(frozen=True)
 class EmbedderSettings:
     """Which network's answer to the grey picture is stored.
 
-    `weights`: `imagenet`, `random`, or the path of a Keras `.weights.h5` file of the whole network with its top.
+    `weights`: `imagenet`, `random`, `zeros` (every embedding is zero), or the path of a Keras `.weights.h5` file of the
+    whole network with its top.
     """
 
     name: str = "inception_resnet_v2"
@@ -142,8 +145,8 @@ def parse_limits(text: str) -> tuple[tuple[str, int], ...]:
 
 
 def weights_label(weights: str) -> str:
-    """`imagenet`, `random`, or `file:NAME`: a path would differ from machine to machine."""
-    return weights if weights in ("imagenet", "random") else f"file:{os.path.basename(weights)}"
+    """One of `NAMED_WEIGHTS`, or `file:NAME`: a path would differ from machine to machine."""
+    return weights if weights in NAMED_WEIGHTS else f"file:{os.path.basename(weights)}"
 
 
 def fingerprint(values: dict) -> str:

@@ -16,6 +16,7 @@ from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
 from trainer.checkpoint import list_steps
 
+SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")
 # What may differ when a run is resumed: how far, how often, and on what it goes on; not what it computes.
 RESUMABLE = ("steps", "replicas", "log_every", "checkpoint_every", "keep_checkpoints", "log_ids")
@@ -27,10 +28,13 @@ class TrainSettings(LossSettings):
 
     network: str = "koalarization"
     encoder_weights: str = "imagenet"
+    global_size: int = 224
     split: str = "train"
     global_batch: int = 32
     steps: int = 1000
     learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup_steps: int = 0
     seed: int = 0
     precision: str = "float32"
     deterministic: bool = True
@@ -47,6 +51,8 @@ class TrainSettings(LossSettings):
         _check(self.replicas >= 0, "replicas", self.replicas, "0 (all GPUs, else one CPU) or more")
         _check(self.seed >= 0, "seed", self.seed, "0 or more")
         _check(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "a positive number")
+        _check(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
+        _check(0 <= self.warmup_steps < self.steps, "warmup_steps", self.warmup_steps, f"0 to --steps={self.steps} - 1")
         _check(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         wanted = f"a multiple of --log_every={self.log_every}"
         _check(self.checkpoint_every % self.log_every == 0, "checkpoint_every", self.checkpoint_every, wanted)
@@ -127,7 +133,8 @@ def _make_run(run: str) -> None:
 
 def _check_same_settings(run: str, old: dict, settings: TrainSettings) -> None:
     new = dataclasses.asdict(settings)
-    keys = [key for key in new if key not in RESUMABLE and old.get(key) != new[key]]
+    free = [key for key in RESUMABLE if key != "steps" or settings.schedule == "constant"]  # a cosine ends with --steps
+    keys = [key for key in new if key not in free and old.get(key) != new[key]]
     if keys:
         found = ", ".join(f"{key} {old.get(key)!r} -> {new[key]!r}" for key in keys)
         raise TintmillError(f"--run={run} was begun with other settings: {found}; give another --run")

@@ -24,7 +24,7 @@ from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
 from trainer import checkpoint
-from trainer.settings import PRECISIONS, TrainSettings, begin_run
+from trainer.settings import PRECISIONS, SCHEDULES, TrainSettings, begin_run
 
 FLAGS = flags.FlagValues()
 _D = TrainSettings()
@@ -33,6 +33,7 @@ flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, requi
 flags.DEFINE_string("run", None, "Run directory, new or to be resumed.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("network", _D.network, "Network; `tintmill networks` lists them.", flag_values=FLAGS)
 flags.DEFINE_string("encoder_weights", _D.encoder_weights, "imagenet, random or a file.", flag_values=FLAGS)
+flags.DEFINE_integer("global_size", _D.global_size, "iizuka: side of its global copy.", flag_values=FLAGS)
 flags.DEFINE_string("loss", _D.loss, "mse, l1, huber or bins.", flag_values=FLAGS)
 flags.DEFINE_float("rebalance", _D.rebalance, "Of --loss=bins: how evenly bins count; 1: all alike.", flag_values=FLAGS)
 flags.DEFINE_float("class_weight", _D.class_weight, "Weight of the class's cross entropy.", flag_values=FLAGS)
@@ -45,7 +46,9 @@ flags.DEFINE_string("split", _D.split, "Split to train on.", flag_values=FLAGS)
 flags.DEFINE_integer("global_batch", _D.global_batch, "Pictures a step, over all replicas.", flag_values=FLAGS)
 flags.DEFINE_integer("steps", _D.steps, "Train until this step.", flag_values=FLAGS)
 flags.DEFINE_float("epochs", 0, "Train for so many epochs, instead of --steps.", flag_values=FLAGS)
-flags.DEFINE_float("learning_rate", _D.learning_rate, "Adam's learning rate.", flag_values=FLAGS)
+flags.DEFINE_float("learning_rate", _D.learning_rate, "Adam's learning rate, at its highest.", flag_values=FLAGS)
+flags.DEFINE_enum("schedule", _D.schedule, SCHEDULES, "Of the learning rate; cosine ends near 0.", flag_values=FLAGS)
+flags.DEFINE_integer("warmup_steps", _D.warmup_steps, "Steps of rising learning rate.", flag_values=FLAGS)
 flags.DEFINE_integer("seed", _D.seed, "Seed of weights and data order.", flag_values=FLAGS)
 flags.DEFINE_enum("precision", _D.precision, PRECISIONS, "Computation; variables stay float32.", flag_values=FLAGS)
 flags.DEFINE_boolean("deterministic", _D.deterministic, "Bit-exact; off is faster on GPUs.", flag_values=FLAGS)

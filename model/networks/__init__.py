@@ -9,7 +9,7 @@ from types import ModuleType
 import keras
 
 from model.network_spec import NetworkSpec
-from model.networks import iizuka, jain, koalarization, kth, vgg
+from model.networks import iizuka, jain, koalarization, kth, tint, vgg
 from pipeline.errors import TintmillError
 
 NETWORKS: dict[str, ModuleType] = {
@@ -18,6 +18,7 @@ NETWORKS: dict[str, ModuleType] = {
     "vgg": vgg,
     "jain": jain,
     "iizuka": iizuka,
+    "tint": tint,
 }
 
 

@@ -15,16 +15,13 @@ last up-sampling, of ab itself, is bilinear (theirs repeats pixels). It computes
 training, here they are computed in every step. Its targets are ab/128, as this project's.
 """
 
-import os
-
 import keras
 from keras import layers
 
-from model import heads
+from model import encoders, heads
 from model.layers import CropLike, PadTo, VggInput
 from model.network_spec import NetworkSpec
 from model.networks.koalarization import conv
-from pipeline.errors import TintmillError
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, False, False
 _STRIDE = 32
@@ -39,7 +36,7 @@ def build(spec: NetworkSpec) -> keras.Model:
     lightness = keras.Input((spec.height, spec.width, 1), name="l")
     padded = PadTo(_STRIDE, dtype="float32")(lightness)
     grey = VggInput(dtype="float32")(padded)
-    x = _encoder(grey.shape[1:], spec.encoder_weights)(grey)
+    x = encoders.load("vgg16", spec.encoder_weights, "encoder_weights", grey.shape[1:])(grey)
     x = conv(256)(x)
     for filters in (128, 64, 32, 16):
         x = conv(filters)(x)
@@ -52,26 +49,3 @@ def _regress(features, lightness):
     x = layers.Conv2D(2, 3, padding="same", activation="tanh")(features)
     x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
     return CropLike(name="ab", dtype="float32")([x, lightness])
-
-
-def _encoder(shape: tuple, weights: str) -> keras.Model:
-    from_file = weights not in ("imagenet", "random")
-    if from_file and not os.path.isfile(weights):
-        raise TintmillError(f"--encoder_weights={weights}: no such file; wanted imagenet, random or a file")
-    try:
-        encoder = keras.applications.VGG16(
-            include_top=False, weights="imagenet" if weights == "imagenet" else None, input_shape=shape
-        )
-        if from_file:
-            encoder.load_weights(weights)  # a file of the whole network serves too: its first layers are these
-    except Exception as error:  # download, HDF5 and shape errors have no common type
-        raise TintmillError(
-            f"--encoder_weights={weights}: cannot load weights for vgg: {_first_line(error)}; wanted network access "
-            "for imagenet, a .weights.h5 file of keras.applications.VGG16, or random"
-        ) from error
-    encoder.trainable = False
-    return encoder
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

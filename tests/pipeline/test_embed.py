@@ -228,6 +228,13 @@ def test_one_changed_weight_changes_the_identity(embedder):
     assert other.identity["weights_sha256"] != embedder.identity["weights_sha256"]
 
 
+@pytest.mark.parametrize("layer", embed.LAYERS)
+def test_zeros_say_nothing_and_are_named_so(layer):
+    zeros = embed.Embedder(EmbedderSettings("mobilenet_v2", layer, "zeros"))
+    assert not zeros(views(2, zeros.side)).any()
+    assert zeros.identity["weights"] == "zeros"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layer"), [*(("mobilenet_v2", layer) for layer in embed.LAYERS), ("inception_resnet_v2", "logits")]

@@ -1,0 +1,132 @@
+"""The experiments that `tintmill experiment` knows, at full size. What is smaller here is made smaller by flags.
+
+Each is the work of one of the projects that colorizers of this kind come from, or a comparison of our own.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """A dataset: its name and the flags of `tintmill prepare`."""
+
+    name: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A training: its row in the table, its dataset, the flags of `tintmill train`."""
+
+    name: str
+    data: str
+    flags: tuple[str, ...] = ()
+    temperatures: tuple[float, ...] = ()  # each is a row of its own; none: the network's default
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """`tests`: the datasets whose `split` every run is scored on; none: its own."""
+
+    about: str
+    data: tuple[Data, ...]
+    runs: tuple[Run, ...]
+    split: str = "test"
+    tests: tuple[str, ...] = ()
+
+
+_LOGITS = ("--embedder=inception_resnet_v2", "--embedder_layer=logits")
+_PROBABILITIES = ("--embedder=inception_resnet_v2", "--embedder_layer=probabilities")
+_NONE = ("--embedder=none",)
+_COSINE = ("--schedule=cosine", "--warmup_steps=20")  # for comparisons: no network is stopped in the middle of a swing
+
+
+def _networks() -> Experiment:
+    data = (
+        Data("logits", (*_LOGITS, "--size=224", "--splits=train:0.8,val:0.05,test:0.15")),
+        Data("probabilities", (*_PROBABILITIES, "--size=224", "--splits=train:0.8,val:0.05,test:0.15")),
+    )
+    train = ("--steps=20000", "--global_batch=32", *_COSINE)
+    seeds = [Run(name, "logits", (f"--network={name}", *train)) for name in ("koalarization", "jain", "iizuka", "vgg")]
+    kth = Run("kth", "probabilities", ("--network=kth", *train))
+    return Experiment(
+        "The six networks on the same pictures: same steps, same batch, each with its authors' loss and embedding.",
+        data,
+        (*seeds, kth, Run("tint", "logits", ("--network=tint", "--loss=l1", *train))),
+    )
+
+
+def _losses() -> Experiment:
+    data = (Data("logits", (*_LOGITS, "--size=224", "--splits=train:0.8,val:0.05,test:0.15")),)
+    train = ("--network=tint", "--steps=20000", "--global_batch=32", *_COSINE)
+    colourful = "--colourfulness_weight=0.02"
+    runs = []
+    for loss in ("mse", "l1", "huber", "bins"):
+        temperatures = (0.2, 0.38, 1.0) if loss == "bins" else ()
+        runs.append(Run(f"tint, {loss}", "logits", (f"--loss={loss}", *train), temperatures))
+        runs.append(Run(f"tint, {loss}, colourful", "logits", (f"--loss={loss}", colourful, *train), temperatures))
+    return Experiment("What each loss buys and costs: one network, with and without colourfulness.", data, tuple(runs))
+
+
+def _embeddings() -> Experiment:
+    splits = "--splits=train:0.8,val:0.05,test:0.15"
+    kinds = {"real": (), "random": ("--embedder_weights=random",), "zero": ("--embedder_weights=zeros",)}
+    data = tuple(Data(kind, (*_LOGITS, "--size=224", splits, *flags)) for kind, flags in kinds.items())
+    train = ("--steps=20000", "--global_batch=32", *_COSINE)
+    losses = {"koalarization": "mse", "tint": "l1"}
+    runs = [
+        Run(f"{network}, {kind} embedding", kind, (f"--network={network}", f"--loss={loss}", *train))
+        for network, loss in losses.items()
+        for kind in kinds
+    ]
+    return Experiment(
+        "Does the embedding help? The same networks with one that says less, or nothing.", data, tuple(runs)
+    )
+
+
+def _categories() -> Experiment:
+    groups = ("faces", "animals", "landscapes")
+    classes = {group: group for group in groups} | {"combined": ",".join(groups)}
+    data = tuple(Data(name, (*_NONE, f"--classes={c}", "--limit_per_class=1000")) for name, c in classes.items())
+    train = ("--network=vgg", "--global_batch=25", "--epochs=50")
+    runs = tuple(Run(f"vgg, trained on {name}", name, train) for name in classes)
+    return Experiment("Each category and all of them together, all tested on all.", data, runs, tests=tuple(classes))
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "networks": _networks(),
+    "losses": _losses(),
+    "embeddings": _embeddings(),
+    "overfit": Experiment(
+        "One picture learnt by heart: whether a network and its training can learn at all.",
+        (Data("one", (*_PROBABILITIES, "--size=256", "--limit=1", "--splits=train:1")),),
+        (Run("kth", "one", ("--network=kth", "--global_batch=1", "--steps=500")),),
+        split="train",
+    ),
+    "celeba": Experiment(
+        "1000/200/200 faces at 100x100.",
+        (Data("celeba", ("--source=celeba", "--size=100", "--limit_per_split=train:1000,val:200,test:200", *_NONE)),),
+        (Run("jain", "celeba", ("--network=jain", "--global_batch=50", "--epochs=200")),),
+    ),
+    "linnaeus_flower": Experiment(
+        "The flowers of Linnaeus 5 at 256x256.",
+        (Data("flower", ("--source=linnaeus5", "--classes=flower", "--size=256", *_NONE)),),
+        (Run("jain", "flower", ("--network=jain", "--global_batch=50", "--epochs=30")),),
+    ),
+    "imagenet_2000": Experiment(
+        "2000 pictures of ImageNet at 256x256, embedded by class probabilities.",
+        (
+            Data(
+                "imagenet", ("--source=imagenet", "--size=256", "--limit_per_split=train:2000,val:200", *_PROBABILITIES)
+            ),
+        ),
+        (Run("kth", "imagenet", ("--network=kth", "--global_batch=125", "--epochs=150")),),
+        split="val",
+    ),
+    "imagenet_60k": Experiment(
+        "60,000 pictures of ImageNet, nine tenths for training; then historical pictures (--pictures).",
+        (Data("imagenet", ("--source=imagenet", "--limit=60000", "--splits=train:0.9,test:0.1", *_LOGITS)),),
+        (Run("koalarization", "imagenet", ("--network=koalarization", "--global_batch=100", "--epochs=100")),),
+    ),
+    "categories": _categories(),
+}

@@ -1,0 +1,59 @@
+"""`tint`, our own: what a classifier sees in the grey picture, at five scales, and a light decoder on top of it.
+
+| part    | layers (w = at the picture's size over ...)                                                          |
+|---------|------------------------------------------------------------------------------------------------------|
+| encoder | MobileNetV2 (1.0), fixed, on the picture at twice its size: its last feature map (w/16) and the widest |
+|         | maps before its halvings at w/8, w/4, w/2                                                            |
+| fusion  | 1x1 to 256, embedding (normalised) joined at every position                                          |
+| decoder | three times: up 2 bilinear, joined with the encoder's map (1x1 to 128, 96, 48), 3x3 to 128, 96, 64    |
+| colours | 3x3 to 2 (hard tanh), beginning near grey; up 2 bilinear                                                    |
+
+Convolutions of the decoder: 3x3 then GroupNormalization(8) and ReLU. Any height and width.
+"""
+
+import keras
+from keras import layers
+
+from model import encoders, heads
+from model.layers import CropLike, FuseVector, PadTo
+from model.network_spec import NetworkSpec
+
+NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
+
+_SCALES = ("block_13_expand_relu", "block_6_expand_relu", "block_3_expand_relu")  # at w/8, w/4, w/2
+_STRIDE = 16  # the encoder halves twice the picture five times; whole halves keep all maps in place
+
+
+def build(spec: NetworkSpec) -> keras.Model:
+    """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""
+    lightness = keras.Input((spec.height, spec.width, 1), name="l")
+    vector = keras.Input((spec.embedding,), name="embedding")
+    deepest, *maps = _encode(lightness, spec.encoder_weights)
+    x = layers.Conv2D(256, 1, activation="relu")(deepest)
+    x = FuseVector(256, name="fusion")([x, layers.LayerNormalization()(vector)])
+    for joined, width, features in zip((128, 96, 48), (128, 96, 64), maps, strict=True):
+        x = layers.UpSampling2D(interpolation="bilinear")(x)
+        x = layers.Concatenate()([x, layers.Conv2D(joined, 1, activation="relu")(features)])
+        x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.GroupNormalization(8)(x))
+    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
+    return keras.Model({"l": lightness, "embedding": vector}, outputs, name="tint")
+
+
+def _encode(lightness, weights: str) -> list:
+    """Feature maps at w/16, w/8, w/4, w/2. L*/50 - 1 lies within 0.07 of what MobileNetV2 expects, grey / 127.5 - 1."""
+    x = PadTo(_STRIDE)(lightness)
+    x = layers.UpSampling2D(interpolation="bilinear")(layers.Concatenate()([x, x, x]))
+    body = encoders.load("mobilenet_v2", weights, "encoder_weights", x.shape[1:])
+    names = ("out_relu", *_SCALES)
+    encoder = keras.Model(body.input, [body.get_layer(name).output for name in names], name="encoder")
+    encoder.trainable = False
+    return encoder(x, training=False)
+
+
+def _regress(features, lightness):
+    # Hard: tanh has no way back from where a step too long has put it. It begins close to grey.
+    near_grey = keras.initializers.RandomNormal(stddev=0.005)
+    x = layers.Conv2D(2, 3, padding="same", activation="hard_tanh", kernel_initializer=near_grey)(features)
+    x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
+    return CropLike(name="ab", dtype="float32")([x, lightness])

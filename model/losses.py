@@ -79,8 +79,8 @@ def classification(targets: dict, outputs: dict):
 def colourfulness(targets: dict, outputs: dict):
     """1 - M3/100, M3 of Hasler and Suesstrunk 2003 on sRGB 0..255, signed differences (DDColor's paper, 2023).
 
-    0 for a very colourful picture, 1 for a grey one; it knows no truth, so give it a small weight. DDColor's code takes
-    absolute differences of sRGB 0..1, sums over the batch and leaves out the 100.
+    1 for a grey picture, 0 for a very colourful one, less for a garish one; it knows no truth, so give it a small
+    weight. DDColor's code takes absolute differences of sRGB 0..1, sums over the batch and leaves out the 100.
     """
     rgb = 255.0 * predicted_rgb(targets, outputs)
     red, green, blue = (rgb[..., i] for i in range(3))

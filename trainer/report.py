@@ -84,6 +84,11 @@ def make_notes(settings: dict, manifest: dict, evaluations: list[dict]) -> list[
             f"The embedder {embedder['name']} has random weights here: its embedding is a fixed random projection of "
             "the picture and knows nothing about its content."
         )
+    if settings.get("perceptual_weight") and settings["perceptual_weights"] == "random":
+        notes.append(
+            f"The perceptual loss compared features of {settings['perceptual_network']} with random weights: textures "
+            "of a fixed random projection, not what the network would see had it learnt."
+        )
     if not evaluations:
         notes.append("Not evaluated yet: run `tintmill evaluate`.")
     return notes

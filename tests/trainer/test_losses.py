@@ -1,6 +1,7 @@
 """Losses in a run: what they ask of data and network, going on, replicas, what is logged."""
 
 import csv
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from tests import training
 from trainer import input as trainer_input
-from trainer import step
+from trainer import report, step
 from trainer.settings import TrainSettings
 
 # Every part that has state or data of its own: bins with the dataset's prior, labels, a critic with its optimizer.
 PARTS = ["--loss=bins", "--class_weight=0.1", "--adversarial_weight=0.1", "--learning_rate=1e-4"]
-OFTEN = ["--log_every=5", "--checkpoint_every=5", "--keep_checkpoints=1"]
+OFTEN = ["--log_every=5", "--checkpoint_every=5", "--keep_checkpoints=2"]
 
 
 def play(data, run, steps: int, *more) -> Path:
@@ -61,9 +62,11 @@ def test_a_checkpoint_holds_the_critic_and_its_optimizer_and_the_network_does_no
 
 
 @pytest.mark.slow
-def test_bins_and_critic_in_two_parts_equal_one_run(plain_dataset, played, runs):
-    for steps in (5, 10):
-        parts = play(plain_dataset, runs / "parts", steps)
+def test_bins_and_critic_gone_on_with_equal_one_run(plain_dataset, played, runs):
+    """From the checkpoint of step 5, as a run that was killed before it wrote that of step 10."""
+    parts = Path(shutil.copytree(played, runs / "parts"))
+    (parts / "checkpoints" / "step-0000000010.npz").unlink()
+    play(plain_dataset, parts, 10)
     training.assert_same_checkpoint(parts, played)
     for name, column in all_metrics(played).items():
         assert np.array_equal(all_metrics(parts)[name], column), name
@@ -114,3 +117,10 @@ def test_labels_are_read_where_the_loss_wants_them(plain_dataset):
     _, targets = trainer_input.to_network(batch, dataset.settings["encoding"])
     assert set(targets) == {"ab", "l", "label"}
     assert "label" not in next(iter(trainer_input.batches(dataset, "train", 0, 9, 0, 1)))
+
+
+@pytest.mark.parametrize(("weight", "weights", "said"), [(0.1, "random", 1), (0.1, "imagenet", 0), (0.0, "random", 0)])
+def test_the_report_says_where_a_perceptual_loss_has_learnt_nothing(weight, weights, said):
+    settings = TrainSettings(perceptual_weight=weight, perceptual_weights=weights)
+    notes = report.make_notes(dataclasses.asdict(settings), {"splits": {"train": 1}, "embedder": None}, [])
+    assert sum("vgg16 with random weights" in note for note in notes) == said

@@ -6,7 +6,7 @@
 |         | maps before its halvings at w/8, w/4, w/2                                                            |
 | fusion  | 1x1 to 256, embedding (normalised) joined at every position                                          |
 | decoder | three times: up 2 bilinear, joined with the encoder's map (1x1 to 128, 96, 48), 3x3 to 128, 96, 64    |
-| colours | 3x3 to 2 (hard tanh), beginning near grey; up 2 bilinear                                                    |
+| colours | 3x3 to 2 (hard tanh), beginning near grey; up 2 bilinear                                                 |
 
 Convolutions of the decoder: 3x3 then GroupNormalization(8) and ReLU. Any height and width.
 """

@@ -37,7 +37,7 @@ flags.DEFINE_string("embedder", "", "Instead of the experiment's embedder.", fla
 flags.DEFINE_string("embedder_weights", "", "Of the real embedder: imagenet or a file.", flag_values=FLAGS)
 flags.DEFINE_string("encoder_weights", "", "Of tint's encoder: imagenet, random or a file.", flag_values=FLAGS)
 flags.DEFINE_string("vgg_weights", "", "Of vgg's encoder: imagenet, random or a file.", flag_values=FLAGS)
-flags.DEFINE_list("prepare", [], "More flags for prepare, as --prepare=--classes=a,--fit=pad.", flag_values=FLAGS)
+flags.DEFINE_multi_string("prepare", [], "One more flag for prepare, as --prepare=--fit=pad.", flag_values=FLAGS)
 flags.DEFINE_list("only", [], "Only these runs of the experiment.", flag_values=FLAGS)
 __doc__ += "\n" + "\n".join(f"  {name:<16}{experiment.about}" for name, experiment in EXPERIMENTS.items())
 

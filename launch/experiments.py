@@ -38,13 +38,13 @@ class Experiment:
 _LOGITS = ("--embedder=inception_resnet_v2", "--embedder_layer=logits")
 _PROBABILITIES = ("--embedder=inception_resnet_v2", "--embedder_layer=probabilities")
 _NONE = ("--embedder=none",)
-_COSINE = ("--schedule=cosine", "--warmup_steps=20")  # for comparisons: no network is stopped in the middle of a swing
+_COSINE = ("--schedule=cosine",)  # for comparisons: no network is stopped in the middle of a swing
 
 
 def _networks() -> Experiment:
     data = (
-        Data("logits", (*_LOGITS, "--size=224", "--splits=train:0.8,val:0.05,test:0.15")),
-        Data("probabilities", (*_PROBABILITIES, "--size=224", "--splits=train:0.8,val:0.05,test:0.15")),
+        Data("logits", (*_LOGITS, "--size=224", "--splits=train:0.8,test:0.2")),
+        Data("probabilities", (*_PROBABILITIES, "--size=224", "--splits=train:0.8,test:0.2")),
     )
     train = ("--steps=20000", "--global_batch=32", *_COSINE)
     seeds = [Run(name, "logits", (f"--network={name}", *train)) for name in ("koalarization", "jain", "iizuka", "vgg")]
@@ -52,12 +52,12 @@ def _networks() -> Experiment:
     return Experiment(
         "The six networks on the same pictures: same steps, same batch, each with its authors' loss and embedding.",
         data,
-        (*seeds, kth, Run("tint", "logits", ("--network=tint", "--loss=l1", *train))),
+        (*seeds, kth, Run("tint", "logits", ("--network=tint", *train))),
     )
 
 
 def _losses() -> Experiment:
-    data = (Data("logits", (*_LOGITS, "--size=224", "--splits=train:0.8,val:0.05,test:0.15")),)
+    data = (Data("logits", (*_LOGITS, "--size=224", "--splits=train:0.8,test:0.2")),)
     train = ("--network=tint", "--steps=20000", "--global_batch=32", *_COSINE)
     colourful = "--colourfulness_weight=0.02"
     runs = []
@@ -69,7 +69,7 @@ def _losses() -> Experiment:
 
 
 def _embeddings() -> Experiment:
-    splits = "--splits=train:0.8,val:0.05,test:0.15"
+    splits = "--splits=train:0.8,test:0.2"
     kinds = {"real": (), "random": ("--embedder_weights=random",), "zero": ("--embedder_weights=zeros",)}
     data = tuple(Data(kind, (*_LOGITS, "--size=224", splits, *flags)) for kind, flags in kinds.items())
     train = ("--steps=20000", "--global_batch=32", *_COSINE)

@@ -47,7 +47,7 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
     report = _write_records(plan, split, index, pictures, tally)
     report |= {
         "plan": plan.fingerprint,
-        "embedder": _embedder(plan).identity if plan.settings.embedder else None,
+        "embedder": embed.packed(_embedder(plan).identity) if plan.settings.embedder else None,
         "read": len(ordered),
         "kept": report["records"],
         "rejected": _count_codes(rejects),

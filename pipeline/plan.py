@@ -140,7 +140,10 @@ def _class_names(settings: Settings, root: str, labels: set[str], listed: tuple[
 def _check_splits(settings: Settings, counts: dict[str, int]) -> None:
     unknown = [name for name, _ in settings.limit_per_split if name not in counts]
     if unknown:
-        raise TintmillError(f"--limit_per_split: {', '.join(unknown)} is no split here; there are {', '.join(counts)}")
+        raise TintmillError(
+            f"--limit_per_split: {', '.join(unknown)} is no split here; there are {', '.join(counts)}; leave it out, "
+            "make it by --splits, or get the source's own list of splits again, if that has been cut"
+        )
 
 
 def installed_versions() -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ import dataclasses
 
 from pipeline import files
 from pipeline.errors import TintmillError
-from pipeline.plan import Plan, read_committed
+from pipeline.plan import Plan, read_committed, shard_digests
 
 
 class Reports:
@@ -62,13 +62,31 @@ class Reports:
         self._embedder = report["embedder"]
         return report
 
+    def take_back_changed(self) -> None:
+        """Lets shards be built again whose pictures were not the plan's while they were built: one was written, gone or
+        new just then. To be called once the listing is known to be the plan's again.
+        """
+        changed = {key for key, report in self._found.items() if "changed" in report["rejected"]}
+        if not self._waiting and self._digest() != int(self.plan.inputs, 16):
+            wanted = shard_digests(self.plan)
+            changed |= {key for key, report in self._found.items() if int(report["listing"], 16) != wanted[key]}
+        for key in changed:
+            files.remove(self.plan.report_path(*key))
+            self._wait(key)
+
+    def _digest(self) -> int:
+        return sum(int(report["listing"], 16) for report in self._found.values()) % 2**256
+
+    def _wait(self, key: tuple[str, int]) -> None:
+        del self._found[key]
+        self._waiting[_name(self.plan, *key)] = key
+
     def exclude(self, found: dict[tuple[str, int], list[str]]) -> None:
         """From now on the plan leaves out the pictures `found`, by shard; shards that hold some wait to be built."""
         excluded = tuple(sorted((*key, tuple(ids)) for key, ids in found.items()))
         self.plan = dataclasses.replace(self.plan, excluded=excluded)
         for key in [key for key, report in self._found.items() if report["excluded"] != found.get(key, [])]:
-            del self._found[key]
-            self._waiting[_name(self.plan, *key)] = key
+            self._wait(key)
         self._seen.clear()
         self.look()
 
@@ -85,10 +103,11 @@ class Reports:
             raise TintmillError(
                 f"{self.plan.folder}: {len(missing)} shards were not built, the first {first}; run it again"
             )
-        listed = sum(dict(self.plan.counts).values())
-        if self.read != listed:
+        if self._digest() != int(self.plan.inputs, 16):
+            listed = sum(dict(self.plan.counts).values())
             raise TintmillError(
-                f"--input={self.plan.input} changed while it was read: {listed} files at first, then {self.read}"
+                f"--input={self.plan.input} changed while it was read, {listed} files at first, then {self.read}; put "
+                "it back as it was and run the same command again, or begin anew with another --version"
             )
         return [self._found[key] for key in self.plan.shard_keys()]
 

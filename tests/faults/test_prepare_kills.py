@@ -163,20 +163,6 @@ def test_workers_do_not_outlive_a_killed_run(many_photos, tmp_path):
     helpers.wait_until(lambda: not helpers.processes_of_group(running.pid), seconds=60)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, check=False
-    )
-    if not mounted or mounted.returncode:
-        pytest.skip("mounting a small tmpfs is not permitted here")
-    yield place
-    subprocess.run(["umount", place], check=True)
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_full_disk_is_told_in_one_line_and_overcome(many_photos, undisturbed, small_disk, workers):
     """No space left while shards are written: one line that names the folder and the cause, no half file under a final

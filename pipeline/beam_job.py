@@ -6,19 +6,30 @@
 
 What a shard holds is decided by the plan; how the work is spread is the runner's affair. The result is not returned:
 every shard commits itself, and `dataset.publish` reads the reports.
+
+With several worker processes on this machine the grouping is a side input instead, and the shards are dealt one by one:
+
+    Create(input) | list references | key by (split, shard) --------- by shard
+                                                                         |
+    Create(worker numbers) | GroupByKey, which gives each worker one | build shards, as long as there are any
+
+Beam's local runner would cut the shards into fixed parts, one a worker, and wait for the slowest.
 """
 
 import argparse
-import contextlib
 import os
+import pickle
 import shlex
 import sys
+import tempfile
+from collections.abc import Iterable
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipeline.deal import Deal
 from pipeline.errors import TintmillError
 from pipeline.plan import Plan, list_references, shard_of
 from pipeline.shard import build_shard
@@ -35,35 +46,85 @@ class BuildShard(beam.DoFn):
         self._plan = plan
 
     def process(self, element):
-        (split, index), references = element
-        report = build_shard(self._plan, split, index, [Reference.from_tuple(r) for r in references if r is not None])
-        beam.metrics.Metrics.counter("tintmill", "pictures_kept").inc(report["kept"])
-        yield report["file"]
+        key, references = element
+        yield _build(self._plan, key, (reference for reference in references if reference is not None))
+
+
+class BuildDealtShards(beam.DoFn):
+    """Builds the shards that are dealt to this process; an element is a worker, `references` are pickled, by shard."""
+
+    def __init__(self, plan: Plan, deal: Deal):
+        self._plan, self._deal = plan, deal
+
+    def process(self, element, references):
+        keys = self._plan.shard_keys()
+        try:
+            for number in self._deal:
+                yield _build(self._plan, keys[number], map(pickle.loads, references[keys[number]]))
+        except Exception:
+            self._deal.stop()  # the runner tells the error only once all workers are done
+            raise
+
+
+def _build(plan: Plan, key: tuple[str, int], references: Iterable[tuple]) -> str:
+    report = build_shard(plan, *key, [Reference.from_tuple(r) for r in references])
+    beam.metrics.Metrics.counter("tintmill", "pictures_kept").inc(report["kept"])
+    return report["file"]
 
 
 def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
     """Builds and runs the pipeline, waiting for its end."""
     count = workers or os.cpu_count() or 1
-    local = runner == LOCAL_RUNNER
-    options = local_options(count, flags) if local else PipelineOptions([f"--runner={runner}", *flags])
-    watch = watch_workers() if local and count > 1 else contextlib.nullcontext()
-    with watch, beam.Pipeline(runner=local_runner(count) if local else None, options=options) as pipeline:
+    if runner != LOCAL_RUNNER:
+        _run_grouped(plan, beam.Pipeline(options=PipelineOptions([f"--runner={runner}", *flags])))
+    elif count == 1:
+        _run_grouped(plan, local_pipeline(1, flags))
+    else:
+        _run_dealt(plan, count, flags)
+
+
+def _run_grouped(plan: Plan, pipeline: beam.Pipeline) -> None:
+    with pipeline:
         grouped_references(pipeline, plan) | "BuildShard" >> beam.ParDo(BuildShard(plan))
 
 
-def grouped_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
-    """((split, shard), references) for every shard of the plan; None among the references is no reference.
+def _run_dealt(plan: Plan, workers: int, flags: list[str]) -> None:
+    with tempfile.NamedTemporaryFile() as file, watch_workers(), local_pipeline(workers, flags) as pipeline:
+        by_shard = beam.pvalue.AsMultiMap(pickled_references(pipeline, plan))
+        deal = BuildDealtShards(plan, Deal(file.name, len(plan.shard_keys())))
+        numbers = pipeline | "Workers" >> beam.Create([(number, None) for number in range(workers)])
+        numbers | "OneEach" >> beam.GroupByKey() | "BuildDealtShards" >> beam.ParDo(deal, by_shard)
+
+
+def keyed_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
+    """((split, shard), reference) for every picture of the plan.
 
     References travel as tuples: Beam's own coder takes a third of the bytes that a pickled object takes.
     """
-    references = (
+    return (
         pipeline
         | "Input" >> beam.Create([plan.input])
         | "ListReferences" >> beam.FlatMap(lambda _: list_references(plan))
         | "KeyByShard" >> beam.Map(lambda reference: (shard_of(plan, reference), reference.to_tuple()))
     )
+
+
+def pickled_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
+    """`keyed_references` as bytes: the runner decodes a side input once more, and tuples would take twice its time and
+    five times its memory.
+    """
+    pickled = beam.MapTuple(lambda key, reference: (key, pickle.dumps(reference)))
+    return keyed_references(pipeline, plan) | "Pickle" >> pickled.with_output_types(tuple[tuple[str, int], bytes])
+
+
+def grouped_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
+    """((split, shard), references) for every shard of the plan; None among the references is no reference."""
     keys = pipeline | "ShardKeys" >> beam.Create([(key, None) for key in plan.shard_keys()])
-    return (references, keys) | "WithEveryShard" >> beam.Flatten() | "GroupByShard" >> beam.GroupByKey()
+    return (
+        (keyed_references(pipeline, plan), keys)
+        | "WithEveryShard" >> beam.Flatten()
+        | "GroupByShard" >> beam.GroupByKey()
+    )
 
 
 def check_flags(runner: str, flags: list[str]) -> None:
@@ -87,18 +148,16 @@ class _OneLineParser(argparse.ArgumentParser):
         raise TintmillError(f"a flag for Beam: {message}")
 
 
-def local_runner(workers: int) -> FnApiRunner:
-    """This machine: in this process for one worker, else in worker processes.
+def local_pipeline(workers: int, flags: list[str]) -> beam.Pipeline:
+    """On this machine: in this process for one worker, else in worker processes.
 
     Not `DirectRunner`: that one first tries to download another runner. Not its `multi_processing` mode: the same
     processes, with Beam's commentary on stderr.
     """
+    options = PipelineOptions([f"--direct_num_workers={workers}", *flags])
     if workers == 1:
-        return FnApiRunner()
+        return beam.Pipeline(runner=FnApiRunner(), options=options)
     # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the job itself ends its workers, without outcry.
     command = f"trap '' INT TERM; exec {shlex.quote(sys.executable)} -m pipeline.beam_worker"
-    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
-
-
-def local_options(workers: int, flags: list[str]) -> PipelineOptions:
-    return PipelineOptions([f"--direct_num_workers={workers}", *flags])
+    environment = SubprocessSDKEnvironment.from_command_string(command)
+    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)

@@ -11,9 +11,9 @@ import tempfile
 
 import numpy as np
 
-from pipeline import contact_sheet, croissant, files, photo, record
+from pipeline import contact_sheet, croissant, embed, files, photo, record
 from pipeline.errors import TintmillError
-from pipeline.plan import Plan, read_committed
+from pipeline.plan import Plan
 from pipeline.quiet import import_tensorflow
 from pipeline.sources.reuse_lab import read_manifest
 
@@ -99,13 +99,12 @@ def open_dataset(folder: str) -> Dataset:
     return Dataset(folder, manifest)
 
 
-def publish(plan: Plan, max_reject_fraction: float) -> Dataset:
-    """Writes manifest and TFDS metadata from the committed reports.
+def publish(plan: Plan, reports: list[dict], max_reject_fraction: float) -> Dataset:
+    """Writes manifest and TFDS metadata from the reports of all shards.
 
     Raises:
-      TintmillError: shards missing, an empty split, too many rejects, or reports of different embedders.
+      TintmillError: an empty split, too many rejects, or reports of different embedders.
     """
-    reports = read_reports(plan)
     manifest = make_manifest(plan, reports)
     _check_rejects(plan, manifest, max_reject_fraction)
     _check_splits(plan, manifest)
@@ -151,26 +150,8 @@ def make_manifest(plan: Plan, reports: list[dict]) -> dict:
         "mean_chroma": _mean(reports, "chroma", pixels),
         "embedding_from": "record" if plan.settings.source == "reuse_lab" else "original",
         "encoding_fidelity": _encoding_fidelity(plan, reports),
-        "embedder": embedders[0] and embedders[0] | {"weights_path": plan.settings.embedder.weights},
+        "embedder": embedders[0] and embed.unpacked(embedders[0]) | {"weights_path": plan.settings.embedder.weights},
     }
-
-
-def read_reports(plan: Plan) -> list[dict]:
-    """The reports of all shards, in shard order.
-
-    Raises:
-      TintmillError: some shards are not committed, or the listing was not what was read.
-    """
-    reports = [read_committed(plan, *key) for key in plan.shard_keys()]
-    missing = [plan.shard_name(*key) for key, report in zip(plan.shard_keys(), reports, strict=True) if not report]
-    if missing:
-        raise TintmillError(
-            f"{plan.folder}: {len(missing)} shards were not built, the first {missing[0]}; run it again"
-        )
-    listed, read = sum(dict(plan.counts).values()), sum(report["read"] for report in reports)
-    if read != listed:
-        raise TintmillError(f"--input={plan.input} changed while it was read: {listed} files at first, then {read}")
-    return reports
 
 
 def _check_rejects(plan: Plan, manifest: dict, allowed: float) -> None:

@@ -7,6 +7,7 @@ Bits: an embedding changes in its last bits with batch size and thread count, no
 padding. So batches are always `BATCH` pictures, the tail padded, and TensorFlow computes on one thread.
 """
 
+import base64
 import dataclasses
 import functools
 import hashlib
@@ -118,6 +119,18 @@ class Embedder:
             "dimension": dimension(self.settings),
             "golden_vector": [float(v) for v in self(golden_view(self.side)[None])[0]],
         }
+
+
+def packed(identity: dict) -> dict:
+    """An identity for a report, of which there may be millions: the golden vector's bits, not its decimals."""
+    bits = np.array(identity["golden_vector"], "<f2").tobytes()
+    return identity | {"golden_vector": base64.b64encode(bits).decode()}
+
+
+def unpacked(identity: dict) -> dict:
+    """The identity that was `packed`."""
+    vector = np.frombuffer(base64.b64decode(identity["golden_vector"]), "<f2")
+    return identity | {"golden_vector": vector.astype(float).tolist()}
 
 
 @functools.lru_cache(maxsize=2)

@@ -153,7 +153,7 @@ def atomic_writer(path: str) -> Iterator[BinaryIO]:
             yield f
             f.flush()
             os.fsync(f.fileno())
-        os.replace(temporary, path)
+            os.replace(temporary, path)  # while it is locked
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)

@@ -16,8 +16,8 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 REASONS = {
     "empty": "the file has no bytes",
-    "unreadable": "the file could not be read (permission, vanished, not a regular file)",
-    "changed": "the file or its archive changed between listing and reading",
+    "unreadable": "the file could not be read (permission, a link to nowhere, not a regular file)",
+    "changed": "the file or its archive changed or vanished between listing and reading",
     "duplicate_id": "another file has the same id after Unicode normalisation",
     "duplicate_member": "an earlier member of the archive has the same name",
     "unsafe_member": "an archive member with an absolute name or one that climbs out by ..",

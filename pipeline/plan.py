@@ -140,7 +140,10 @@ def _class_names(settings: Settings, root: str, labels: set[str], listed: tuple[
 def _check_splits(settings: Settings, counts: dict[str, int]) -> None:
     unknown = [name for name, _ in settings.limit_per_split if name not in counts]
     if unknown:
-        raise TintmillError(f"--limit_per_split: {', '.join(unknown)} is no split here; there are {', '.join(counts)}")
+        raise TintmillError(
+            f"--limit_per_split: {', '.join(unknown)} is no split here; there are {', '.join(counts)}; leave it out, "
+            "make it by --splits, or get the source's own list of splits again, if that has been cut"
+        )
 
 
 def installed_versions() -> tuple[tuple[str, str], ...]:
@@ -323,7 +326,7 @@ def _count(settings: Settings, limits: dict[str, int], references: Iterator[Refe
             labels.add(reference.label)
         if reference.split is not None:
             official.add(reference.split)
-        digest += int.from_bytes(hashlib.sha256(_digest_line(reference)).digest(), "big")  # a sum knows no order
+        digest += _digest(reference)
     both = official & set(dict(settings.splits))
     if both:
         found = ", ".join(sorted(both))
@@ -332,6 +335,23 @@ def _count(settings: Settings, limits: dict[str, int], references: Iterator[Refe
         )
     names = [name for name, _ in settings.splits] + [name for name in OFFICIAL_SPLITS if name in official]
     return {name: counts[name] for name in names}, labels, digest % 2**256
+
+
+def listing_digest(references: Iterable[Reference]) -> int:
+    """Of a part of the listing: a sum, which knows no order. Those of all parts add up to the plan's, modulo 2^256."""
+    return sum(map(_digest, references)) % 2**256
+
+
+def shard_digests(plan: Plan) -> dict[tuple[str, int], int]:
+    """The listing's digest by shard, by listing the source anew."""
+    digests: collections.Counter[tuple[str, int]] = collections.Counter(dict.fromkeys(plan.shard_keys(), 0))
+    for reference in list_references(plan):
+        digests[shard_of(plan, reference)] += _digest(reference)
+    return {key: digest % 2**256 for key, digest in digests.items()}
+
+
+def _digest(reference: Reference) -> int:
+    return int.from_bytes(hashlib.sha256(_digest_line(reference)).digest(), "big")
 
 
 def _digest_line(reference: Reference) -> bytes:

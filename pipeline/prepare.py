@@ -2,19 +2,21 @@
 
     tintmill prepare --input=PHOTOS --output=DATASETS --name=mine --size=224
 
---source says what --input is: `folder` (a folder, a zip, tar or tar.gz file, a quoted pattern, or a .txt, .csv or .tsv
-list of paths), `celeba`, `linnaeus5`, `imagenet`, `tiny_imagenet` (each as it is downloaded, archives stay packed), or
-`tfds` (a data_dir of TensorFlow Datasets, with --tfds_name). Local paths or gs:// URLs.
+--source says what --input is: `folder` (a folder, a zip or tar file, a tar.gz, tar.bz2 or tar.xz, a quoted pattern, or
+a .txt, .csv or .tsv list of paths), `celeba`, `linnaeus5`, `imagenet`, `tiny_imagenet` (each as it is downloaded,
+archives stay packed), or `tfds` (a data_dir of TensorFlow Datasets, with --tfds_name). Local paths or gs:// URLs.
 
 Writes DATASETS/mine/1.0.0. Interrupted, it is resumed by the same command: finished shards are kept. Flags that are not
 listed here go to Beam (`--runner=PortableRunner --job_endpoint=...`).
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import sys
 import threading
+from collections.abc import Iterator
 
 from absl import flags
 
@@ -22,6 +24,7 @@ from pipeline import command, dataset, duplicates, embed, files, plan
 from pipeline.errors import TintmillError
 from pipeline.lab import ENCODINGS
 from pipeline.photo import FITS
+from pipeline.reports import Reports
 from pipeline.settings import NAMED_WEIGHTS, EmbedderSettings, Settings, SourceOptions, parse_limits, parse_splits
 from pipeline.sources import SOURCES, reuse_lab
 
@@ -110,14 +113,15 @@ def main(beam_flags: list[str]) -> None:
     for note in the_plan.notes:
         _say(f"NOTE: {note}")
     begin(the_plan)
-    todo = sum(1 for key in the_plan.shard_keys() if not plan.read_committed(the_plan, *key))
-    _say(f"{sum(dict(the_plan.counts).values())} files, {len(the_plan.shard_keys())} shards, {todo} to build")
-    if todo:
-        build(the_plan, beam_flags)
+    reports = Reports(the_plan)
+    reports.look()
+    reports.take_back_changed()
+    _say(f"{sum(dict(the_plan.counts).values())} files, {len(the_plan.shard_keys())} shards, {reports.todo} to build")
+    build(reports, beam_flags)
     if settings.drop_duplicates:
-        the_plan = leave_out_duplicates(the_plan, beam_flags)
+        leave_out_duplicates(reports, beam_flags)
     try:
-        made = dataset.publish(the_plan, FLAGS.max_reject_fraction)
+        made = dataset.publish(the_plan, reports.all(), FLAGS.max_reject_fraction)
     except OSError as error:
         raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
     _summarise(made)
@@ -201,60 +205,70 @@ def begin(the_plan: plan.Plan) -> None:
         raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
 
 
-def build(the_plan: plan.Plan, beam_flags: list[str]) -> None:
-    """Runs the Beam job to its end; committed shards are left alone.
+def build(reports: Reports, beam_flags: list[str]) -> None:
+    """Runs the Beam job to its end, unless nothing is left to do; committed shards are left alone.
 
     Raises:
       TintmillError: with the worker's last word and how far it came.
     """
+    if not reports.todo:
+        return
     from pipeline.beam_job import run
 
-    finished = threading.Event()
-    progress = threading.Thread(target=_show_progress, args=(the_plan, finished), daemon=True)
-    progress.start()
     try:
-        run(the_plan, FLAGS.runner, FLAGS.workers, beam_flags)
+        with _progress(reports):
+            run(reports.plan, FLAGS.runner, FLAGS.workers, beam_flags)
     except Exception as error:  # runners wrap a worker's exception in types of their own
-        done = sum(1 for key in the_plan.shard_keys() if plan.read_committed(the_plan, *key))
         raise TintmillError(
-            f"a worker failed: {_last_line(error)}; {done} of {len(the_plan.shard_keys())} shards are finished "
-            "and kept; run the same command again to go on"
+            f"a worker failed: {_last_line(error)}; {reports.built} of {reports.built + reports.todo} shards are "
+            "finished and kept; run the same command again to go on"
         ) from error
-    finally:
-        finished.set()
-        progress.join()
 
 
-def leave_out_duplicates(the_plan: plan.Plan, beam_flags: list[str]) -> plan.Plan:
-    """Builds the shards with duplicates again, without them; returns the plan that says so."""
-    found = duplicates.find(the_plan, dataset.read_reports(the_plan))
-    the_plan = dataclasses.replace(the_plan, excluded=tuple(sorted((*key, tuple(ids)) for key, ids in found.items())))
-    todo = sum(1 for key in the_plan.shard_keys() if not plan.read_committed(the_plan, *key))
-    if todo:
-        _say(f"{sum(map(len, found.values()))} pictures are in two splits; {todo} shards are built again without them")
-        build(the_plan, beam_flags)
-    return the_plan
+def leave_out_duplicates(reports: Reports, beam_flags: list[str]) -> None:
+    """Builds the shards with duplicates again, without them."""
+    found = duplicates.find(reports.plan, reports.all())
+    reports.exclude(found)
+    if reports.todo:
+        pictures = sum(map(len, found.values()))
+        _say(f"{pictures} pictures are in two splits; {reports.todo} shards are built again without them")
+        build(reports, beam_flags)
 
 
 def _absolute_weights(weights: str) -> str:
     return weights if weights in NAMED_WEIGHTS else files.absolute(weights)
 
 
-def _show_progress(the_plan: plan.Plan, finished: threading.Event) -> None:
+@contextlib.contextmanager
+def _progress(reports: Reports) -> Iterator[None]:
+    """While inside, shows how far the job is; afterwards `reports` knows all that is committed."""
+    finished = threading.Event()
+    thread = threading.Thread(target=_show_progress, args=(reports, finished), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+
+
+def _show_progress(reports: Reports, finished: threading.Event) -> None:
     """One line, read off the committed reports, so it works on any runner."""
     from tqdm import tqdm
 
-    waiting = list(the_plan.shard_keys())
-    total = sum(dict(the_plan.counts).values())
-    with tqdm(total=total, unit=" pictures", desc="0 shards", smoothing=0, mininterval=0) as bar:
+    total = sum(dict(reports.plan.counts).values())
+    before = reports.built
+    with tqdm(
+        total=total, initial=reports.read, unit=" pictures", desc=f"{before} shards", smoothing=0, mininterval=0
+    ) as bar:
         last = False
         while not last:
-            last = finished.wait(15.0 if files.is_remote(the_plan.folder) else 1.0)
-            for key in list(waiting):
-                if report := plan.read_committed(the_plan, *key):
-                    waiting.remove(key)
-                    bar.set_description(f"{len(the_plan.shard_keys()) - len(waiting)} shards", refresh=False)
-                    bar.update(report["read"])
+            last = finished.wait(15.0 if files.is_remote(reports.plan.folder) else 1.0)
+            reports.look()
+            if reports.built > before:
+                before = reports.built
+                bar.set_description(f"{before} shards", refresh=False)
+                bar.update(reports.read - bar.n)
             if sys.stderr.isatty():
                 bar.refresh()  # the clock goes on between two shards; a log file wants news only
 

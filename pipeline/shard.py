@@ -15,7 +15,7 @@ import numpy as np
 from pipeline import embed, files, photo, record, sources
 from pipeline.errors import TintmillError
 from pipeline.picture import Picture, make_picture
-from pipeline.plan import Plan, in_shard_order, installed_versions, read_committed
+from pipeline.plan import Plan, in_shard_order, installed_versions, listing_digest, read_committed
 from pipeline.quiet import import_tensorflow
 from pipeline.sources import Reference
 from pipeline.tally import Tally
@@ -47,11 +47,12 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
     report = _write_records(plan, split, index, pictures, tally)
     report |= {
         "plan": plan.fingerprint,
-        "embedder": _embedder(plan).identity if plan.settings.embedder else None,
+        "embedder": embed.packed(_embedder(plan).identity) if plan.settings.embedder else None,
         "read": len(ordered),
         "kept": report["records"],
         "rejected": _count_codes(rejects),
         "excluded": excluded,
+        "listing": f"{listing_digest(ordered):064x}",
         "inputs": [[r.id, r.size, r.modified] for r in ordered],
     }
     lines = "".join(json.dumps(line, sort_keys=True) + "\n" for line in rejects)

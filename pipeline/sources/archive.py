@@ -5,9 +5,11 @@ a hostile member would do when it is unpacked, it cannot do here, where its name
 same: an archive with such a member is not what its maker says it is.
 """
 
+import bz2
 import collections
 import dataclasses
 import gzip
+import lzma
 import re
 import stat
 import tarfile
@@ -20,12 +22,22 @@ from pipeline import files
 from pipeline.errors import TintmillError
 from pipeline.sources.reference import Reference, stable_text
 
-SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _REMEDY = "download or copy it again"
 
+# Compressed tars by kind: their first bytes, and what reads them.
+_STREAMS = {
+    "targz": (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
+    "tarbz2": (b"BZh", bz2.BZ2File),
+    "tarxz": (b"\xfd7zXZ\0", lzma.LZMAFile),
+}
+
+# What damaged bytes of a stream raise. bz2 has an OSError for them too, see `_is_damage`.
+STREAM_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
+
 # What tarfile lets through on hostile bytes besides its own errors.
-_TAR_ERRORS = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError)
+_TAR_ERRORS = (tarfile.TarError, *STREAM_ERRORS, ValueError, OverflowError, OSError)
 
 
 def has_suffix(path: str) -> bool:
@@ -40,19 +52,30 @@ def stem(path: str) -> str:
 
 
 def kind_of(path: str) -> str | None:
-    """`zip`, `tar`, `targz`, or None where the file's first bytes are no archive's."""
+    """`zip`, `tar`, a kind of compressed tar, or None where the file's first bytes are no archive's."""
     with files.open_read(path) as f:
         head = f.read(512)
     if head[:4] in (b"PK\3\4", b"PK\5\6"):
         return "zip"
-    if head[:2] == b"\x1f\x8b":
-        return "targz"
+    for kind, (begin, _) in _STREAMS.items():
+        if head.startswith(begin):
+            return kind
     is_tar = head[257:262] == b"ustar" or path.lower().endswith(".tar")
     return "tar" if is_tar else None
 
 
+def is_stream(kind: str) -> bool:
+    """Whether a member's bytes are reached only through all those before it."""
+    return kind in _STREAMS
+
+
+def open_stream(kind: str, file: BinaryIO) -> BinaryIO:
+    """The tar inside a compressed one."""
+    return _STREAMS[kind][1](file)
+
+
 def members(path: str) -> Iterator[Reference]:
-    """The members of a zip, tar or tar.gz file that are no folders; ids are their names.
+    """The members of a zip file or a tar, compressed or not, that are no folders; ids are their names.
 
     Raises:
       TintmillError: no archive, or a damaged one.
@@ -60,14 +83,16 @@ def members(path: str) -> Iterator[Reference]:
     """
     kind, entry = kind_of(path), files.stat(path)
     if kind is None:
-        raise TintmillError(f"{path}: its content is neither zip nor tar nor tar.gz; {_REMEDY}, or convert it to one")
+        raise TintmillError(
+            f"{path}: its content is neither zip nor tar, plain or by gzip, bzip2 or xz; {_REMEDY}, or convert it"
+        )
     with files.open_read(path) as f:
         if kind == "zip":
             listed = _zip_members(f, path, entry.modified)
         elif kind == "tar":
             listed = tar_members(f, path, entry.modified)
         else:
-            listed = _targz_members(f, path, entry.modified)
+            listed = _stream_members(f, path, entry.modified, kind)
         yield from refuse_duplicates(listed)
 
 
@@ -87,6 +112,7 @@ def tar_members(
             if not info.isdir():
                 yield _tar_member(info, path, modified, kind, start)
     except _TAR_ERRORS as error:
+        _raise_unless_damage(error)
         raise TintmillError(
             f"{path}: damaged or cut off at byte {start + window.tell()} ({error}); {_REMEDY}"
         ) from error
@@ -97,14 +123,21 @@ def tar_members(
         raise TintmillError(f"{path}: cut off at byte {start + window.tell()}, a tar ends in empty blocks; {_REMEDY}")
 
 
-def _targz_members(file: BinaryIO, path: str, modified: float) -> Iterator[Reference]:
-    stream = gzip.GzipFile(fileobj=file)
-    yield from tar_members(stream, path, modified, "targz")
+def _stream_members(file: BinaryIO, path: str, modified: float, kind: str) -> Iterator[Reference]:
+    stream = open_stream(kind, file)
+    yield from tar_members(stream, path, modified, kind)
     try:
         while stream.read(1 << 20):
             pass  # the stream's checksum stands behind its last byte
     except _TAR_ERRORS as error:
+        _raise_unless_damage(error)
         raise TintmillError(f"{path}: damaged or cut off ({error}); {_REMEDY}") from error
+
+
+def _raise_unless_damage(error: Exception) -> None:
+    """The disk's errors have a number; bz2's OSError about damaged bytes has none."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
 
 
 def _tar_member(info: tarfile.TarInfo, path: str, modified: float, kind: str, start: int) -> Reference:

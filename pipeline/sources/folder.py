@@ -1,8 +1,9 @@
 """`--source=folder`: pictures in a folder, in archives, matched by a glob pattern, or named by a list.
 
-`--input` is a folder, a zip, tar or tar.gz file, a pattern like 'photos/**/*.jpg' or 'shards/*.tar', or a list of paths
-(see `lists`); each of them local or gs://. The topmost folder names the class. In an archive that has everything below
-a folder of the archive's own name (flower_photos.tgz: flower_photos/daisy/1.jpg), the next one does.
+`--input` is a folder, a zip or tar file (plain, or packed by gzip, bzip2 or xz), a pattern like 'photos/**/*.jpg' or
+'shards/*.tar', or a list of paths (see `lists`); each of them local or gs://. The topmost folder names the class. In an
+archive that has everything below a folder of the archive's own name (flower_photos.tgz: flower_photos/daisy/1.jpg), the
+next one does.
 """
 
 import dataclasses

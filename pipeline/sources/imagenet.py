@@ -6,9 +6,10 @@ may be given by itself. The validation part is the val split; train is divided b
 
 Labels of val: `--labels=FILE`, lines `ILSVRC2012_val_00000001.JPEG n01751748`, or one synset a line in the order of the
 pictures. The devkit's ILSVRC2012_validation_ground_truth.txt, one number a line, is taken too; its numbers are rows of
-the devkit's meta.mat, so `--label_names` must then be that table's synsets in its order, one a line. Without a list
-val has no labels. `--label_names=FILE`, lines `n01440764 tench, Tinca tinca`, makes class names readable.
-`--synsets=FILE` takes these synsets only and numbers the classes in its order, else they are sorted by synset.
+the devkit's meta.mat, so `--label_names` must then be that table's synsets in its order, one a line (the .mat itself is
+not read). Without a list val has no labels. `--label_names=FILE`, lines `n01440764 tench, Tinca tinca`, makes class
+names readable. `--synsets=FILE` takes these synsets only and numbers the classes in its order, else they are sorted by
+synset.
 """
 
 import dataclasses
@@ -25,6 +26,10 @@ _WANTED = "ILSVRC2012_img_train.tar or a folder train, ILSVRC2012_img_val.tar or
 _TARS = {"train": "ILSVRC2012_img_train.tar", "val": "ILSVRC2012_img_val.tar"}
 _SYNSET_TAR = re.compile(r"(?:\./)?(n\d{8})\.tar")
 _PLACE = re.compile(r"(?:(n\d{8})/)?([^/]+)")
+_MAT_REMEDY = (
+    "wanted its synsets as text, in its order, one a line: the second field of each row of "
+    "scipy.io.loadmat('meta.mat', squeeze_me=True)['synsets']"
+)
 _VAL_NUMBER = re.compile(r"(\d{8})\.JPEG$")
 
 
@@ -132,6 +137,9 @@ def _val_synset(name: str, listed: dict[str, str] | list[str], list_file: str) -
 
 def _read_labels(root: str, settings: Settings) -> _Labels:
     options, parts = settings.options, _parts(root)
+    for flag in ("labels", "label_names", "synsets"):
+        if getattr(options, flag).endswith(".mat"):
+            raise TintmillError(f"--{flag}={getattr(options, flag)}: MATLAB's format is not read; {_MAT_REMEDY}")
     names_text = tree.text(options.label_names) if options.label_names else ""
     val = _read_val_labels(options.labels, names_text, options.label_names) if options.labels else None
     if options.synsets:
@@ -161,6 +169,11 @@ def _read_val_labels(path: str, names_text: str, names_path: str) -> dict[str, s
             raise TintmillError(
                 f"--labels={path}: found numbers {low} to {high}, and {len(table)} synsets in --label_names; wanted "
                 "synsets, or the devkit's numbers from 1 with --label_names in the devkit's order"
+            )
+        if len(table) > 1 and table == sorted(table):  # a common list; it would give every picture a wrong label
+            raise TintmillError(
+                f"--label_names={names_path}: its synsets are sorted, and the numbers of --labels={path} count in the "
+                f"order of the devkit's meta.mat; {_MAT_REMEDY}"
             )
         values = [table[int(value) - 1] for value in values]
     wrong = next((value for value in values if not synsets.WNID.fullmatch(value)), None)

@@ -27,7 +27,7 @@ def describe(path: str) -> Description:
     """All to train where the list has splits of its own. Raises TintmillError where the file is no list of paths."""
     if not has_suffix(path):
         raise TintmillError(
-            f"--input={path}: found a file, wanted a folder of pictures, a zip, tar or tar.gz archive (by its "
+            f"--input={path}: found a file, wanted a folder of pictures, a zip or tar archive (by its "
             "content), a glob pattern, or a list of paths (.txt, .csv, .tsv)"
         )
     has_splits = any(split for _, (_, _, split) in _rows(path))

@@ -1,12 +1,11 @@
 """Reading pictures by their references: whole files, or slices of archives by offset.
 
-Archives stay open, a few at a time and each thread its own, so that a picture costs a seek and a read. A tar.gz has no
-random access: the members that a shard needs are taken in one pass over the stream, so every shard costs one pass.
+Archives stay open, a few at a time and each thread its own, so that a picture costs a seek and a read. A compressed tar
+has no random access: the members that a shard needs are taken in one pass over the stream; every shard costs one pass.
 """
 
 import atexit
 import collections
-import gzip
 import os
 import struct
 import threading
@@ -16,6 +15,7 @@ from typing import BinaryIO
 
 from pipeline import files
 from pipeline.photo import Rejected
+from pipeline.sources import archive
 from pipeline.sources.reference import Reference
 
 _MOST_OPEN = 16
@@ -60,9 +60,10 @@ def read_many(references: list[Reference], largest: int) -> Iterator[tuple[Refer
     """
     streamed: dict[tuple[str, int], bytes | Rejected] | None = None
     for reference in references:
-        if reference.kind == "targz" and not _refusal(reference, largest):
+        if archive.is_stream(reference.kind) and not _refusal(reference, largest):
             if streamed is None:
-                streamed = _read_streams([r for r in references if r.kind == "targz" and not _refusal(r, largest)])
+                wanted = [r for r in references if archive.is_stream(r.kind) and not _refusal(r, largest)]
+                streamed = _read_streams(wanted)
             yield reference, streamed.pop((reference.path, reference.offset))
             continue
         try:
@@ -104,10 +105,20 @@ def _changed(file: BinaryIO, reference: Reference) -> bool:
 
 
 def _read_file(reference: Reference) -> tuple[Reference, bytes]:
-    data = files.read(reference.path)
-    if len(data) != reference.size:
+    path = reference.path
+    try:
+        data = files.read(path)
+        modified = reference.modified if files.is_remote(path) else os.stat(path).st_mtime
+    except FileNotFoundError as error:
+        raise Rejected("unreadable" if _was_dead_link(reference) else "changed") from error
+    if (len(data), modified) != (reference.size, reference.modified):
         raise Rejected("changed")
     return reference, data
+
+
+def _was_dead_link(reference: Reference) -> bool:
+    """Whether a link led nowhere when it was listed: then the link's own time was taken."""
+    return os.path.islink(reference.path) and os.lstat(reference.path).st_mtime == reference.modified
 
 
 def _read_tar(reference: Reference) -> tuple[Reference, bytes]:
@@ -159,19 +170,19 @@ def _slice(file: BinaryIO, offset: int, length: int) -> bytes:
 
 
 def _read_streams(references: list[Reference]) -> dict[tuple[str, int], bytes | Rejected]:
-    """The members of tar.gz files by (path, offset), in one pass over each; the references' bytes are held at once."""
+    """The members of compressed tars by (path, offset), in one pass over each; they are held at once."""
     found: dict[tuple[str, int], bytes | Rejected] = {}
     for path in sorted({r.path for r in references}):
         wanted = sorted((r for r in references if r.path == path), key=lambda r: r.offset)
         found |= {(path, r.offset): Rejected("unreadable") for r in wanted}  # until they are read
         try:
-            with files.open_read(path) as f, gzip.GzipFile(fileobj=f) as stream:
+            with files.open_read(path) as f, archive.open_stream(wanted[0].kind, f) as stream:
                 for reference in wanted:
                     stream.seek(reference.offset)
                     data = stream.read(reference.size)
                     whole = len(data) == reference.size and not _changed(f, reference)
                     found[path, reference.offset] = data if whole else Rejected("changed")
-        except (OSError, EOFError, zlib.error):
+        except (OSError, *archive.STREAM_ERRORS):
             continue  # what was not reached stays unreadable
     return found
 

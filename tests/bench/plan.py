@@ -37,7 +37,7 @@ def group(plan: plans.Plan) -> int:
 
     from pipeline import beam_job
 
-    pipeline = beam.Pipeline(runner=beam_job.local_runner(1), options=beam_job.local_options(1, []))
+    pipeline = beam_job.local_pipeline(1, [])
     counter = beam.metrics.Metrics.counter("bench", "groups")
     beam_job.grouped_references(pipeline, plan) | beam.Map(lambda element: counter.inc())
     result = pipeline.run()

@@ -17,7 +17,9 @@ EMBEDDER = EmbedderSettings("inception_resnet_v2", "logits", "random")
 
 
 def main() -> None:
-    references = [Reference(p.name + str(i), str(p), p.stat().st_size, 0.0) for i, p in enumerate(photographs())]
+    references = [
+        Reference(p.name + str(i), str(p), p.stat().st_size, p.stat().st_mtime) for i, p in enumerate(photographs())
+    ]
     with tempfile.TemporaryDirectory() as folder:
         plain = make_plan(Settings("bench", embedder=None, splits=(("train", 1.0),), drop_grey=False), folder)
         measure_stages(plain, references)

@@ -302,9 +302,22 @@ def test_a_picture_that_changed_since_the_listing_is_left_out(tmp_path):
         sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
 
 
-def test_a_picture_that_vanished_is_left_out(tmp_path):
-    with pytest.raises(photo.Rejected, match="unreadable"):
+def test_a_picture_of_the_same_size_written_since_the_listing_is_left_out(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"abc")
+    with pytest.raises(photo.Rejected, match="changed"):
         sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
+
+
+def test_a_picture_that_vanished_is_left_out(tmp_path):
+    with pytest.raises(photo.Rejected, match="changed"):
+        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
+
+
+def test_a_link_that_led_nowhere_all_along_did_not_change(tmp_path):
+    (tmp_path / "1.png").symlink_to("/nowhere")
+    info = (tmp_path / "1.png").lstat()
+    with pytest.raises(photo.Rejected, match="unreadable"):
+        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), info.st_size, info.st_mtime), largest=100)
 
 
 def test_the_second_file_of_one_id_is_left_out(tmp_path):

@@ -55,6 +55,19 @@ def test_what_a_live_writer_writes_is_not_removed(tmp_path):
     assert (tmp_path / "file").read_bytes() == b"whole"
 
 
+def test_what_is_just_being_published_is_not_removed(tmp_path, monkeypatch):
+    """The other run's clean-up may come between the last byte and the rename."""
+    replace = os.replace
+
+    def clean_up_first(source, target):
+        files.remove_leftovers(str(tmp_path))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", clean_up_first)
+    files.write(str(tmp_path / "file"), "whole")
+    assert (tmp_path / "file").read_text() == "whole"
+
+
 def test_listing_is_recursive_and_sorted(tmp_path):
     for name in ("b/2", "b/1", "a/3", "0"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

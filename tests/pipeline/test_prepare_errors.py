@@ -218,7 +218,8 @@ def test_a_signal_ends_the_run_cleanly_and_the_next_run_goes_on(photos, plain_da
 
 
 def test_hostile_names_are_kept_as_ids(tmp_path):
-    """Newlines, spaces, 255 bytes, bytes that are no UTF-8: each is a record; of an NFC and an NFD name, one."""
+    """Newlines, spaces, 255 bytes, bytes that are no UTF-8, names that differ in case only, one name in two folders:
+    each is a record; of an NFC and an NFD name, one."""
     photos = helpers.write_photos(tmp_path / "in", 12, classes=())
     names = [
         "new\nline.jpg",
@@ -228,15 +229,20 @@ def test_hostile_names_are_kept_as_ids(tmp_path):
         "cafe\u0301.jpg",
         "-rf",
         'a"b\\c.jpg',
+        "photo_000.PNG",
+        "one/same.jpg",
+        "two/same.jpg",
     ]
     names = [*map(os.fsencode, names), b"latin caf\xe9.jpg"]
+    for folder in ("one", "two"):
+        (photos / folder).mkdir()
     for i, name in enumerate(names):
         Path(os.fsdecode(os.path.join(os.fsencode(photos), name))).write_bytes(
             helpers.encode(helpers.photo_pixels(100 + i))
         )
     folder = helpers.prepare(photos, tmp_path / "out", "--max_reject_fraction=0.06")
     told = helpers.manifest(folder)["pictures"]
-    assert told == {"read": 20, "kept": 19, "rejected": {"duplicate_id": 1}}
+    assert told == {"read": 23, "kept": 22, "rejected": {"duplicate_id": 1}}
     assert helpers.tintmill("verify", folder).returncode == 0
 
 

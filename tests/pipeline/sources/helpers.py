@@ -1,7 +1,9 @@
 """Shared by the tests of sources: listing and reading in this process, archives from dicts of members."""
 
+import bz2
 import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 from pathlib import Path
@@ -67,7 +69,8 @@ def add_member(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: byt
 
 def write_tar(path: Path, members: dict[str, bytes]) -> Path:
     data = tar_bytes(members)
-    path.write_bytes(gzip.compress(data, 1) if path.name.endswith("gz") else data)
+    packers = {".gz": gzip.compress, ".tgz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+    path.write_bytes(packers[path.suffix](data) if path.suffix in packers else data)
     return path
 
 

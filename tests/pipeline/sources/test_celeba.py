@@ -83,6 +83,13 @@ def test_a_missing_partition_is_named_and_missing_attributes_are_said(tmp_path):
         made("celeba", write_celeba(tmp_path / "b", partition=None))
 
 
+def test_a_partition_without_a_wanted_split_is_named(tmp_path):
+    """The preset takes so many pictures of each split."""
+    no_val = PARTITION.replace(" 1\n", " 0\n")
+    with pytest.raises(TintmillError, match=r"--limit_per_split: val is no split here; there are train, test; leave"):
+        made("celeba", write_celeba(tmp_path, partition=no_val), limit_per_split=(("train", 2), ("val", 1)))
+
+
 def test_short_lists_are_named_with_the_first_picture_that_lacks_a_line(tmp_path):
     short = "".join(PARTITION.splitlines(keepends=True)[:5])
     with pytest.raises(TintmillError, match=r"partition.txt: 3 of 8 pictures have no line in it, the first 000006.jpg"):

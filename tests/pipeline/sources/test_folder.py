@@ -15,7 +15,7 @@ from tests.pipeline.sources import helpers
 from tests.pipeline.sources.helpers import contents, listed, made, picture, write_files, write_tar, write_zip
 
 MEMBERS = {f"{label}/{i}.jpg": picture(i) for i, label in enumerate(["cat", "dog", "cat", "dog", "caf\u00e9"])}
-ARCHIVES = ("a.zip", "a.tar", "a.tar.gz", "a.tgz")
+ARCHIVES = ("a.zip", "a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2", "a.tar.xz")
 
 
 def write_archive(path, members):

@@ -94,6 +94,19 @@ def test_wrong_labels_are_named(tars, tmp_path, text, named):
         made("imagenet", tars, labels=write_text(tmp_path / "l", text), label_names=names)
 
 
+def test_sorted_synsets_are_not_taken_for_the_devkits_order(tars, tmp_path):
+    names = write_text(tmp_path / "names", "".join(f"{wnid} x\n" for wnid in WNIDS))
+    with pytest.raises(TintmillError, match=r"its synsets are sorted, .* order of the devkit's meta.mat"):
+        made("imagenet", tars, labels=write_text(tmp_path / "l", "1\n2\n3\n"), label_names=names)
+
+
+@pytest.mark.parametrize("flag", ["labels", "label_names", "synsets"])
+def test_the_devkits_matlab_file_is_refused_with_the_way_out(tars, tmp_path, flag):
+    (tmp_path / "meta.mat").write_bytes(b"MATLAB 5.0 MAT-file\0\xff")
+    with pytest.raises(TintmillError, match=rf"--{flag}=.*meta.mat: MATLAB's format is not read; wanted .* as text"):
+        made("imagenet", tars, **{flag: str(tmp_path / "meta.mat")})
+
+
 def test_class_names_are_readable_different_and_in_the_order_of_the_synsets(tars, tmp_path):
     names = write_text(tmp_path / "names", "n03000003\tcrane\nn02000002\tape, monkey\nn01000001\tcrane\n")
     classes = ("crane (n01000001)", "ape", "crane (n03000003)")

@@ -1,0 +1,122 @@
+"""The committed reports of a plan's shards, read once each: by all that the command asks of them, from the first count
+of what is left to build to the manifest.
+"""
+
+import dataclasses
+
+from pipeline import files
+from pipeline.errors import TintmillError
+from pipeline.plan import Plan, read_committed, shard_digests
+
+
+class Reports:
+    """What is committed of a plan so far. `look` reads what is new; the rest answers from memory.
+
+    A report of 512 pictures takes about 150 KB here while duplicates are looked for, 20 KB otherwise.
+    """
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self._found: dict[tuple[str, int], dict] = {}
+        self._waiting = {_name(plan, *key): key for key in plan.shard_keys()}
+        self._seen: dict[str, files.FileStat] = {}  # reports that commit nothing: damaged, or to be replaced
+        self._embedder: dict | None = None
+
+    @property
+    def built(self) -> int:
+        """Shards that are committed."""
+        return len(self._found)
+
+    @property
+    def todo(self) -> int:
+        """Shards that have yet to be built."""
+        return len(self._waiting)
+
+    @property
+    def read(self) -> int:
+        """Pictures that the committed shards have dealt with."""
+        return sum(report["read"] for report in self._found.values())
+
+    def look(self) -> None:
+        """Reads the reports that came since the last look."""
+        for entry in list(files.list_files(self.plan.path("reports"))):
+            if entry.name in self._waiting and self._seen.get(entry.name) != entry:
+                self._take(entry)
+
+    def _take(self, entry: files.FileStat) -> None:
+        key = self._waiting[entry.name]
+        report = read_committed(self.plan, *key)
+        if report is None:
+            self._seen[entry.name] = entry
+        else:
+            self._found[key] = self._lean(report)
+            del self._waiting[entry.name]
+
+    def _lean(self, report: dict) -> dict:
+        """Without what only a resume or the search for duplicates needs, and with one embedder for all."""
+        del report["inputs"]
+        if not self.plan.settings.drop_duplicates:
+            del report["pixels"]
+        if report["embedder"] == self._embedder:
+            report["embedder"] = self._embedder
+        self._embedder = report["embedder"]
+        return report
+
+    def take_back_changed(self) -> None:
+        """Lets shards be built again whose pictures were not the plan's while they were built: one was written, gone or
+        new just then. To be called once the listing is known to be the plan's again.
+        """
+        changed = {key for key, report in self._found.items() if "changed" in report["rejected"]}
+        if not self._waiting and self._digest() != int(self.plan.inputs, 16):
+            wanted = shard_digests(self.plan)
+            changed |= {key for key, report in self._found.items() if int(report["listing"], 16) != wanted[key]}
+        for key in changed:
+            files.remove(self.plan.report_path(*key))
+            self._wait(key)
+
+    def _digest(self) -> int:
+        return sum(int(report["listing"], 16) for report in self._found.values()) % 2**256
+
+    def _wait(self, key: tuple[str, int]) -> None:
+        del self._found[key]
+        self._waiting[_name(self.plan, *key)] = key
+
+    def exclude(self, found: dict[tuple[str, int], list[str]]) -> None:
+        """From now on the plan leaves out the pictures `found`, by shard; shards that hold some wait to be built."""
+        excluded = tuple(sorted((*key, tuple(ids)) for key, ids in found.items()))
+        self.plan = dataclasses.replace(self.plan, excluded=excluded)
+        for key in [key for key, report in self._found.items() if report["excluded"] != found.get(key, [])]:
+            self._wait(key)
+        self._seen.clear()
+        self.look()
+
+    def all(self) -> list[dict]:
+        """The reports of all shards, in shard order.
+
+        Raises:
+          TintmillError: some shards are not committed, or the listing was not what was read.
+        """
+        self._seen.clear()  # two writings within a tick of the clock look alike
+        self.look()
+        if missing := self._missing():
+            first = self.plan.shard_name(*missing[0])
+            raise TintmillError(
+                f"{self.plan.folder}: {len(missing)} shards were not built, the first {first}; run it again"
+            )
+        if self._digest() != int(self.plan.inputs, 16):
+            listed = sum(dict(self.plan.counts).values())
+            raise TintmillError(
+                f"--input={self.plan.input} changed while it was read, {listed} files at first, then {self.read}; put "
+                "it back as it was and run the same command again, or begin anew with another --version"
+            )
+        return [self._found[key] for key in self.plan.shard_keys()]
+
+    def _missing(self) -> list[tuple[str, int]]:
+        """Shards without a report, or lost since it was read."""
+        sizes = {entry.name: entry.size for entry in files.list_files(self.plan.folder)}
+        here = {key for key, report in self._found.items() if sizes.get(report["file"]) == report["bytes"]}
+        return [key for key in self.plan.shard_keys() if key not in here]
+
+
+def _name(plan: Plan, split: str, index: int) -> str:
+    return plan.report_path(split, index).rpartition("/")[2]

@@ -95,7 +95,7 @@ def prepare(root: str, data: Data) -> str:
     own = [f"--input={os.path.abspath(FLAGS.input)}", f"--output={root}/data", f"--name={name}"]
     folder = os.path.join(root, "data", name, "1.0.0")
     if not os.path.exists(os.path.join(folder, "dataset_info.json")):  # written last
-        tintmill(os.path.join(root, f"prepare-{name}.log"), "prepare", *own, *prepare_flags(data))
+        tintmill(os.path.join(root, f"prepare-{name}.log"), "prepare", *prepare_flags(data), *own)
     return folder
 
 

@@ -4,6 +4,7 @@ Each is the work of one of the projects that colorizers of this kind come from, 
 """
 
 import dataclasses
+import os
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,16 +36,22 @@ class Experiment:
     tests: tuple[str, ...] = ()
 
 
+_PRESETS = os.path.join(os.path.dirname(__file__), "presets")
 _LOGITS = ("--embedder=inception_resnet_v2", "--embedder_layer=logits")
 _PROBABILITIES = ("--embedder=inception_resnet_v2", "--embedder_layer=probabilities")
 _NONE = ("--embedder=none",)
+_HELD_OUT = ("--size=224", "--splits=train:0.8,test:0.2")
 _COSINE = ("--schedule=cosine",)  # for comparisons: no network is stopped in the middle of a swing
+
+
+def _preset(name: str) -> str:
+    return f"--flagfile={_PRESETS}/{name}.flags"
 
 
 def _networks() -> Experiment:
     data = (
-        Data("logits", (*_LOGITS, "--size=224", "--splits=train:0.8,test:0.2")),
-        Data("probabilities", (*_PROBABILITIES, "--size=224", "--splits=train:0.8,test:0.2")),
+        Data("logits", (*_LOGITS, *_HELD_OUT)),
+        Data("probabilities", (*_PROBABILITIES, *_HELD_OUT)),
     )
     train = ("--steps=20000", "--global_batch=32", *_COSINE)
     seeds = [Run(name, "logits", (f"--network={name}", *train)) for name in ("koalarization", "jain", "iizuka", "vgg")]
@@ -57,21 +64,20 @@ def _networks() -> Experiment:
 
 
 def _losses() -> Experiment:
-    data = (Data("logits", (*_LOGITS, "--size=224", "--splits=train:0.8,test:0.2")),)
+    data = (Data("logits", (*_LOGITS, *_HELD_OUT)),)
     train = ("--network=tint", "--steps=20000", "--global_batch=32", *_COSINE)
-    colourful = "--colourfulness_weight=0.02"
     runs = []
-    for loss in ("mse", "l1", "huber", "bins"):
+    for loss, weight in (("mse", 0.01), ("huber", 0.05), ("bins", 0.5)):  # of colourfulness; the losses differ in scale
         temperatures = (0.2, 0.38, 1.0) if loss == "bins" else ()
         runs.append(Run(f"tint, {loss}", "logits", (f"--loss={loss}", *train), temperatures))
-        runs.append(Run(f"tint, {loss}, colourful", "logits", (f"--loss={loss}", colourful, *train), temperatures))
+        colourful = (f"--loss={loss}", f"--colourfulness_weight={weight}", *train)
+        runs.append(Run(f"tint, {loss}, colourful", "logits", colourful, temperatures))
     return Experiment("What each loss buys and costs: one network, with and without colourfulness.", data, tuple(runs))
 
 
 def _embeddings() -> Experiment:
-    splits = "--splits=train:0.8,test:0.2"
     kinds = {"real": (), "random": ("--embedder_weights=random",), "zero": ("--embedder_weights=zeros",)}
-    data = tuple(Data(kind, (*_LOGITS, "--size=224", splits, *flags)) for kind, flags in kinds.items())
+    data = tuple(Data(kind, (*_LOGITS, *_HELD_OUT, *flags)) for kind, flags in kinds.items())
     train = ("--steps=20000", "--global_batch=32", *_COSINE)
     runs = [
         Run(f"{network}, {kind} embedding", kind, (f"--network={network}", *train))
@@ -86,7 +92,9 @@ def _embeddings() -> Experiment:
 def _categories() -> Experiment:
     groups = ("faces", "animals", "landscapes")
     classes = {group: group for group in groups} | {"combined": ",".join(groups)}
-    data = tuple(Data(name, (*_NONE, f"--classes={c}", "--limit_per_class=1000")) for name, c in classes.items())
+    data = tuple(
+        Data(name, (_preset("faces_animals_landscapes"), f"--classes={c}", *_NONE)) for name, c in classes.items()
+    )
     train = ("--network=vgg", "--global_batch=25", "--epochs=50")
     runs = tuple(Run(f"vgg, trained on {name}", name, train) for name in classes)
     return Experiment("Each category and all of them together, all tested on all.", data, runs, tests=tuple(classes))
@@ -104,27 +112,23 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "celeba": Experiment(
         "1000/200/200 faces at 100x100.",
-        (Data("celeba", ("--source=celeba", "--size=100", "--limit_per_split=train:1000,val:200,test:200", *_NONE)),),
+        (Data("celeba", (_preset("celeba_1000"), *_NONE)),),
         (Run("jain", "celeba", ("--network=jain", "--global_batch=50", "--epochs=200")),),
     ),
     "linnaeus_flower": Experiment(
         "The flowers of Linnaeus 5 at 256x256.",
-        (Data("flower", ("--source=linnaeus5", "--classes=flower", "--size=256", *_NONE)),),
+        (Data("flower", (_preset("linnaeus_flower"), *_NONE)),),
         (Run("jain", "flower", ("--network=jain", "--global_batch=50", "--epochs=30")),),
     ),
     "imagenet_2000": Experiment(
         "2000 pictures of ImageNet at 256x256, embedded by class probabilities.",
-        (
-            Data(
-                "imagenet", ("--source=imagenet", "--size=256", "--limit_per_split=train:2000,val:200", *_PROBABILITIES)
-            ),
-        ),
+        (Data("imagenet", (_preset("imagenet_2000"), *_PROBABILITIES)),),
         (Run("kth", "imagenet", ("--network=kth", "--global_batch=125", "--epochs=150")),),
         split="val",
     ),
     "imagenet_60k": Experiment(
         "60,000 pictures of ImageNet, nine tenths for training; then historical pictures (--pictures).",
-        (Data("imagenet", ("--source=imagenet", "--limit=60000", "--splits=train:0.9,test:0.1", *_LOGITS)),),
+        (Data("imagenet", (_preset("imagenet_60k"),)),),
         (Run("koalarization", "imagenet", ("--network=koalarization", "--global_batch=100", "--epochs=100")),),
     ),
     "categories": _categories(),

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-SECTIONS = ("plan", "prepare", "workers", "read", "step")
+SECTIONS = ("plan", "prepare", "workers", "read", "step", "networks")
 
 
 def main() -> None:

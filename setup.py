@@ -33,7 +33,7 @@ EXTRAS = {
 
 setup(
     name="tintmill",
-    version="0.1.0",
+    version="0.2.0",
     description="Photographs to sharded Lab datasets, colorizers trained on them, pictures coloured with those",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline*", "model*", "trainer*", "launch*"]),

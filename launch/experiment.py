@@ -205,9 +205,14 @@ def scale(experiment: Experiment, scores: list[Score]) -> list[str]:
         f"- {first['rows'][0]['pictures']} pictures of `{experiment.split}` at {first['dataset']['size']}x"
         f"{first['dataset']['size']}, {first['steps']} steps, {FLAGS.seeds} seed(s); ± is half the range over them",
         f"- embedder: {embedder['name']}, {embedder['layer']}, {embedder['weights']}" if embedder else "- no embedder",
+        f"- encoders: tint {_weights_name(FLAGS.encoder_weights)}, vgg {_weights_name(FLAGS.vgg_weights)}",
         f"- scaled down by {smaller}" if smaller else "- at full size",
         f"- {first['protocol']}",
     ]
+
+
+def _weights_name(weights: str) -> str:
+    return os.path.basename(weights) or "imagenet"
 
 
 def _given(*names: str) -> list[str]:

@@ -15,6 +15,7 @@ import sys
 from absl import flags
 
 from model import artefact
+from model.network_spec import WITH_ENCODER
 from pipeline import command, files
 from pipeline.errors import TintmillError
 from trainer.settings import load_settings
@@ -89,6 +90,8 @@ def make_notes(settings: dict, manifest: dict, evaluations: list[dict]) -> list[
             f"The perceptual loss compared features of {settings['perceptual_network']} with random weights: textures "
             "of a fixed random projection, not what the network would see had it learnt."
         )
+    if settings["network"] in WITH_ENCODER and settings.get("encoder_weights") == "random":
+        notes.append(f"The encoder of {settings['network']} has random weights here, where ImageNet's were meant.")
     if not evaluations:
         notes.append("Not evaluated yet: run `tintmill evaluate`.")
     return notes

@@ -19,6 +19,7 @@ import time
 import numpy as np
 from absl import flags
 
+from model.network_spec import WITH_ENCODER
 from pipeline import command, files
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
@@ -256,6 +257,8 @@ def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, 
 
 
 def _say_start(settings: TrainSettings, dataset: Dataset, state, start: int) -> None:
+    if settings.network in WITH_ENCODER and settings.encoder_weights == "random":
+        print(f"NOTE: the encoder of {settings.network} has RANDOM weights", file=sys.stderr)
     devices = ", ".join(device.split("/device:")[-1] for device in state.strategy.extended.worker_devices)
     begin = f"resumed at step {start}" if start else "from the start"
     print(

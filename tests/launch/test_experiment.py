@@ -39,7 +39,9 @@ def score(label: str, seed: int, test: str = "one", **values) -> experiment.Scor
 def test_every_flag_of_an_experiment_is_one_of_its_command(name):
     for known, parts in ((PREPARE, EXPERIMENTS[name].data), (TRAIN, EXPERIMENTS[name].runs)):
         for part in parts:
-            assert {flag[2:].split("=")[0] for flag in part.flags} <= set(known)
+            assert {flag[2:].split("=")[0] for flag in part.flags} <= {*known, "flagfile"}
+            presets = [flag.split("=")[1] for flag in part.flags if flag.startswith("--flagfile=")]
+            assert all(Path(preset).exists() for preset in presets)
 
 
 def test_every_run_has_its_data_and_every_network_is_compared():
@@ -107,7 +109,7 @@ def test_only_names_runs_of_the_experiment(flags):
 @pytest.mark.slow
 def test_an_experiment_prepares_trains_scores_and_reports(tmp_path):
     """And a second time finds all of it done."""
-    folder = tmp_path / "Linnaeus 5 32X32"
+    folder = tmp_path / "in" / "Linnaeus 5 32X32"
     random = np.random.default_rng(0)
     for split, count in (("train", 24), ("test", 4)):
         for i in range(count):
@@ -117,7 +119,7 @@ def test_an_experiment_prepares_trains_scores_and_reports(tmp_path):
             Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC).save(
                 path.with_suffix(".jpg"), quality=95
             )
-    flags = (f"--input={tmp_path}", f"--output={tmp_path}/out", "--size=16", "--steps=2", "--global_batch=4")
+    flags = (f"--input={tmp_path}/in", f"--output={tmp_path}/out", "--size=16", "--steps=2", "--global_batch=4")
     done = tintmill("experiment", "linnaeus_flower", *flags)
     assert done.returncode == 0, done.stderr
     root = Path(tmp_path, "out", "linnaeus_flower")

@@ -124,3 +124,10 @@ def test_the_report_says_where_a_perceptual_loss_has_learnt_nothing(weight, weig
     settings = TrainSettings(perceptual_weight=weight, perceptual_weights=weights)
     notes = report.make_notes(dataclasses.asdict(settings), {"splits": {"train": 1}, "embedder": None}, [])
     assert sum("vgg16 with random weights" in note for note in notes) == said
+
+
+def test_the_report_says_where_random_weights_stand_in_for_an_encoder():
+    manifest = {"splits": {"train": 1}, "embedder": None}
+    for network, weights, said in (("vgg", "random", True), ("vgg", "imagenet", False), ("kth", "random", False)):
+        settings = dataclasses.asdict(TrainSettings(network=network, encoder_weights=weights))
+        assert any("encoder" in note for note in report.make_notes(settings, manifest, [])) is said

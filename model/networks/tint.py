@@ -8,7 +8,25 @@
 | decoder | three times: up 2 bilinear, joined with the encoder's map (1x1 to 128, 96, 48), 3x3 to 128, 96, 64    |
 | colours | 3x3 to 2 (hard tanh), beginning near grey; up 2 bilinear                                                 |
 
-Convolutions of the decoder: 3x3 then GroupNormalization(8) and ReLU. Any height and width.
+Convolutions of the decoder: 3x3 then GroupNormalization(8) and ReLU. Any height and width. 3,729,634 parameters with a
+1000-vector, 1,471,650 of them trained.
+
+What was tried: 728 photographs at 64x64, 400 steps of 16, Adam 1e-3 with a cosine, MobileNetV2's ImageNet weights in
+encoder and embedder, 152 test pictures, one seed. `distance` is the mean Euclidean distance in ab as loss.
+
+| variant                                                        | PSNR  | CIEDE2000 | AuC rebalanced |
+|----------------------------------------------------------------|-------|-----------|----------------|
+| MSE                                                            | 21.78 | 12.30     | 71.63          |
+| L1                                                             | 21.86 | 12.02     | 68.38          |
+| distance                                                       | 21.88 | 12.02     | 70.96          |
+| distance, pictures mirrored at random                          | 21.97 | 11.97     | 70.59          |
+| distance, without embedding                                    | 21.57 | 12.10     | 69.73          |
+| distance, half of the decoder's width                          | 21.87 | 12.30     | 70.02          |
+| distance, dropout of 0.3 on the maps, 0.5 on the embedding     | 21.60 | 12.48     | 68.30          |
+| distance, encoder trained too, 3e-4; a step takes 2.2 times    | 21.62 | 12.77     | 66.99          |
+| bins without rebalancing, T = 0.38                             | 21.81 | 12.20     | 66.12          |
+| no normalisation, tanh at the end, constant rate               | -     | -         | saturated      |
+| `koalarization`, MSE, beside it                                | 21.46 | 13.08     | 69.63          |
 """
 
 import keras

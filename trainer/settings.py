@@ -49,6 +49,7 @@ class TrainSettings(LossSettings):
         for name in ("global_batch", "steps", "log_every", "checkpoint_every", "keep_checkpoints"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _check(self.replicas >= 0, "replicas", self.replicas, "0 (all GPUs, else one CPU) or more")
+        _check(self.global_size > 0 and self.global_size % 32 == 0, "global_size", self.global_size, "a multiple of 32")
         _check(self.seed >= 0, "seed", self.seed, "0 or more")
         _check(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "a positive number")
         _check(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,9 @@ def dataset_of(fingerprint: str = "a" * 64, embedder: dict | None = None) -> Dat
         ("seed", -1),
         *(("learning_rate", value) for value in (0, -1e-3, float("nan"), float("inf"))),
         ("precision", "float16"),
+        ("schedule", "linear"),
+        *(("warmup_steps", value) for value in (-1, 1000)),
+        ("global_size", 100),  # not a multiple of 32
         *(("rebalance", value) for value in (0, -0.5, 1.1)),
         *((f"{name}_weight", -1) for name in ("class", "colourfulness", "perceptual", "adversarial")),
         ("perceptual_weight", float("inf")),
@@ -81,6 +85,7 @@ def test_how_far_and_how_often_may_change(tmp_path):
 OTHERS = {
     "network": "other",
     "encoder_weights": "random",
+    "global_size": 96,
     "loss": "l1",
     "rebalance": 1.0,
     "class_weight": 0.1,
@@ -92,6 +97,8 @@ OTHERS = {
     "split": "val",
     "global_batch": 33,
     "learning_rate": 2e-3,
+    "schedule": "cosine",
+    "warmup_steps": 5,
     "seed": 1,
     "precision": "bfloat16",
     "deterministic": False,
@@ -100,6 +107,15 @@ OTHERS = {
 
 def test_every_setting_is_one_that_may_change_or_one_that_may_not():
     assert set(OTHERS) | set(CHANGES) == set(TrainSettings.__dataclass_fields__)
+
+
+def test_a_schedule_that_ends_with_the_run_fixes_its_steps(tmp_path):
+    """More steps would be another rate at every step."""
+    run = str(tmp_path / "run")
+    begin_run(run, TrainSettings(schedule="cosine"), dataset_of(), "")
+    Path(run, artefact.MODEL).write_bytes(b"trained")
+    with pytest.raises(TintmillError, match="begun with other settings: steps 1000 -> 2000"):
+        begin_run(run, TrainSettings(schedule="cosine", steps=2000), dataset_of(), "")
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -53,14 +53,6 @@ def command_line(command: str, *arguments) -> list[str]:
     return [sys.executable, "-m", "launch.cli", command, *map(str, arguments)]
 
 
-def environment(env: dict | None = None) -> dict:
-    """That of a command: ours, less what libraries of the tests left in it, and `env`.
-
-    JAX, which Keras imports where it is installed, sets TensorFlow's log level for all children; ours set their own.
-    """
-    return {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"} | (env or {})
-
-
 def tintmill(command: str, *arguments, env: dict | None = None, cwd=None) -> subprocess.CompletedProcess:
     """Runs a command to its end; stdout and stderr are text."""
     return subprocess.run(
@@ -69,7 +61,7 @@ def tintmill(command: str, *arguments, env: dict | None = None, cwd=None) -> sub
         text=True,
         errors="replace",
         timeout=TIMEOUT,
-        env=environment(env),
+        env=os.environ | (env or {}),
         cwd=cwd,
         check=False,
     )
@@ -130,7 +122,7 @@ def run_python(code: str, *arguments, env: dict | None = None, cwd=None, flags: 
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
-        env=environment(env),
+        env=os.environ | (env or {}),
         cwd=cwd,
         check=False,
     )
@@ -145,7 +137,7 @@ def start(arguments: list[str], env: dict | None = None, stderr=subprocess.PIPE)
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
-        env=environment(env),
+        env=os.environ | (env or {}),
         start_new_session=True,
     )
 

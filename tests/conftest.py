@@ -37,3 +37,9 @@ def dataset(photos, tmp_path_factory) -> Path:
 def plain_dataset(photos, tmp_path_factory) -> Path:
     """`photos` prepared without an embedder."""
     return helpers.prepare(photos, tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(autouse=True)
+def log_level_of_commands(monkeypatch):
+    """JAX, which Keras imports where it is installed, sets TensorFlow's log level for all children: ours set their own."""
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)

@@ -60,10 +60,13 @@ def test_an_unknown_network_is_an_error_that_lists_the_known():
         perceptual.load("resnet", "random")
 
 
-@pytest.mark.parametrize("content", [None, b"no weights"])
-def test_weights_that_cannot_be_loaded_are_named(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such file; wanted imagenet, random"), (b"no weights", "cannot load weights for mobilenet_v2")],
+)
+def test_weights_that_cannot_be_loaded_are_named(tmp_path, content, message):
     path = tmp_path / "some.weights.h5"
     if content:
         path.write_bytes(content)
-    with pytest.raises(TintmillError, match=rf"--perceptual_weights={path}: cannot load weights for mobilenet_v2"):
+    with pytest.raises(TintmillError, match=rf"--perceptual_weights={path}: {message}"):
         perceptual.load("mobilenet_v2", str(path))

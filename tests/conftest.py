@@ -41,5 +41,5 @@ def plain_dataset(photos, tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def log_level_of_commands(monkeypatch):
-    """JAX, which Keras imports where it is installed, sets TensorFlow's log level for all children: ours set their own."""
+    """JAX, which Keras imports where there is one, sets TensorFlow's log level for all children; they set their own."""
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)

@@ -41,7 +41,7 @@ _LOGITS = ("--embedder=inception_resnet_v2", "--embedder_layer=logits")
 _PROBABILITIES = ("--embedder=inception_resnet_v2", "--embedder_layer=probabilities")
 _NONE = ("--embedder=none",)
 _HELD_OUT = ("--size=224", "--splits=train:0.8,test:0.2")
-_COSINE = ("--schedule=cosine",)  # for comparisons: no network is stopped in the middle of a swing
+_COSINE = ("--schedule=cosine", "--warmup_steps=20")  # for comparisons: no network is stopped in the middle of a swing
 
 
 def _preset(name: str) -> str:

@@ -39,7 +39,7 @@ def plain_dataset(photos, tmp_path_factory) -> Path:
     return helpers.prepare(photos, tmp_path_factory.mktemp("plain"))
 
 
-@pytest.fixture(autouse=True)
-def log_level_of_commands(monkeypatch):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
     """JAX, which Keras imports where there is one, sets TensorFlow's log level for all children; they set their own."""
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)

@@ -31,7 +31,7 @@ def rgb_to_lab(rgb, xp=np):
       float [..., 3]: L* 0..100, a*, b*. float32 from uint8 and from float32.
     """
     if xp is np and rgb.dtype == np.uint8:
-        return _linear_to_lab(_linear_table()[rgb], np)
+        return _linear_to_lab(_linear_table().take(rgb), np)
     return _linear_to_lab(_linearise(rgb, xp), xp)
 
 
@@ -83,8 +83,12 @@ def to_grey(rgb: np.ndarray) -> np.ndarray:
       uint8 [H, W].
     """
     red, green, blue = _luminance_tables()
-    luminance = red[rgb[..., 0]] + green[rgb[..., 1]] + blue[rgb[..., 2]]
-    return _grey_table()[(luminance * 65535.0 + 0.5).astype(np.uint16)]
+    luminance = red.take(rgb[..., 0])  # `take` and in place: half the time of indexing and temporaries
+    luminance += green.take(rgb[..., 1])
+    luminance += blue.take(rgb[..., 2])
+    luminance *= 65535.0
+    luminance += 0.5
+    return _grey_table().take(luminance.astype(np.uint16))
 
 
 def pack(lab: np.ndarray, encoding: str) -> np.ndarray:

@@ -38,7 +38,7 @@ def make_picture(settings: Settings, reference: Reference, data: bytes | StoredR
     """
     if isinstance(data, StoredRecord):
         return _take_over(settings, reference, data)
-    image, (width, height) = photo.decode_reduced(data, settings.limits, _decoded_side(settings))
+    image, (width, height) = photo.decode_reduced(data, settings.limits, decoded_side(settings))
     rgb = photo.fit(image, settings.size, settings.fit)
     values = lab.rgb_to_lab(rgb)
     code = filters.reason(rgb, values, settings.drop_grey, settings.drop_uniform, settings.drop_letterbox)
@@ -61,7 +61,7 @@ def _take_over(settings: Settings, reference: Reference, stored: StoredRecord) -
     return Picture(reference, lab.lab_to_rgb8(values), packed, view, stored.height, stored.width)
 
 
-def _decoded_side(settings: Settings) -> int | None:
+def decoded_side(settings: Settings) -> int | None:
     """The least side a picture must keep when it is decoded at reduced scale; None: decoded whole."""
     if not settings.reduced_decode:
         return None

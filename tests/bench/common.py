@@ -32,6 +32,11 @@ def cpu_seconds(work: Callable[[], int], repeats: int = REPEATS) -> float:
     return statistics.median(costs)
 
 
+def in_turns(*works: Callable[[], int]) -> list[tuple[float, ...]]:
+    """CPU-seconds an item of each work, REPEATS times one after the other: a shared machine is another every minute."""
+    return [tuple(cpu_seconds(work, repeats=1) for work in works) for _ in range(REPEATS)]
+
+
 def prepare(output: Path, *flags: str) -> Path:
     """A dataset of the photographs, by the command; returns its directory."""
     pictures = output / "pictures"

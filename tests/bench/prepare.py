@@ -2,16 +2,17 @@
 
 import dataclasses
 import os
+import statistics
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from pipeline import embed, files, lab, photo, record, shard
+from pipeline import embed, files, lab, photo, picture, record, shard
 from pipeline.plan import Plan, installed_versions
 from pipeline.settings import EmbedderSettings, Settings
 from pipeline.sources import Reference
-from tests.bench.common import cpu_seconds, photographs, prepare
+from tests.bench.common import cpu_seconds, in_turns, photographs, prepare
 
 EMBEDDER = EmbedderSettings("inception_resnet_v2", "logits", "random")
 
@@ -25,7 +26,7 @@ def main() -> None:
         measure_stages(plain, references)
         measure_shard(plain, references)
         measure_command(len(references))
-        measure_embedding(dataclasses.replace(plain.settings, embedder=EMBEDDER), folder, references[:32])
+        measure_embedding(dataclasses.replace(plain.settings, embedder=EMBEDDER), folder, references[:64])
 
 
 def make_plan(settings: Settings, folder: str) -> Plan:
@@ -70,8 +71,20 @@ def mean_bytes(settings: Settings, encoding: str, references: list[Reference], l
 
 
 def measure_shard(plan: Plan, references: list[Reference]) -> None:
-    seconds = cpu_seconds(lambda: build_anew(plan, references))
-    print(f"{'shard without embedding':<34}{1e3 * seconds:9.2f} CPU-ms a picture, {1 / seconds:.1f} pictures a CPU-s")
+    settings, side = plan.settings, picture.decoded_side(plan.settings)
+
+    def decode_and_resize() -> int:
+        for reference in references:
+            image, _ = photo.decode_reduced(files.read(reference.path), settings.limits, side)
+            photo.fit(image, settings.size, settings.fit)
+        return len(references)
+
+    pairs = in_turns(decode_and_resize, lambda: build_anew(plan, references))
+    least, whole = (1e3 * statistics.median(column) for column in zip(*pairs, strict=True))
+    beyond = 1e3 * statistics.median(shard - bare for bare, shard in pairs)
+    print(f"{'read, decode and resize':<34}{least:9.2f} CPU-ms a picture")
+    print(f"{'shard without embedding':<34}{whole:9.2f} CPU-ms a picture, {1e3 / whole:.1f} pictures a CPU-s")
+    print(f"{'of it beyond decode and resize':<34}{beyond:9.2f} CPU-ms a picture")
 
 
 def measure_command(pictures: int) -> None:
@@ -89,12 +102,12 @@ def measure_embedding(settings: Settings, folder: str, references: list[Referenc
     embedder = embed.load(EMBEDDER)
     views = np.random.default_rng(0).integers(0, 256, (len(references), embedder.side, embedder.side), np.uint8)
     build_anew(plan, references)  # compiles, and computes the identity once
-    bare = cpu_seconds(lambda: len(embedder(views)))
-    whole = cpu_seconds(lambda: build_anew(plan, references))
-    size = 1e3 * bare
-    print(f"{'bare forward pass, batch 8':<34}{size:9.2f} CPU-ms a picture ({EMBEDDER.name}, 1 thread)")
-    print(f"{'shard with embedding':<34}{1e3 * whole:9.2f} CPU-ms a picture, {1 / whole:.2f} pictures a CPU-s")
-    print(f"{'bare pass / shard':<34}{bare / whole:9.3f}")
+    pairs = in_turns(lambda: len(embedder(views)), lambda: build_anew(plan, references))
+    bare, whole = (1e3 * statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(forward / shard for forward, shard in pairs)
+    print(f"{'bare forward pass, batch 8':<34}{bare:9.2f} CPU-ms a picture ({EMBEDDER.name}, 1 thread)")
+    print(f"{'shard with embedding':<34}{whole:9.2f} CPU-ms a picture, {1e3 / whole:.2f} pictures a CPU-s")
+    print(f"{'bare pass / shard':<34}{ratio:9.3f}")
 
 
 def build_anew(plan: Plan, references: list[Reference]) -> int:

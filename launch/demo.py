@@ -7,13 +7,13 @@ Everything goes to demo/ (see --output), which is made anew each time. On two co
 """
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 
 from absl import flags
 
+from launch.subcommand import preset, tintmill
 from pipeline import command, files
 from pipeline.errors import TintmillError
 
@@ -24,7 +24,6 @@ flags.DEFINE_string(
     "embedder_weights", "", "imagenet, random or a file; by default what can be had.", flag_values=FLAGS
 )
 
-_PRESETS = os.path.join(os.path.dirname(__file__), "presets")
 _ENOUGH_TO_SPLIT = 40  # with fewer pictures a test split of a tenth says nothing
 _MOST = 400  # pictures of one's own: more would take more than the demo's minutes
 _SKIMAGE = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
@@ -43,7 +42,7 @@ def main(arguments: list[str]) -> None:
 
     tintmill(
         "prepare",
-        f"--flagfile={_PRESETS}/demo_prepare.flags",
+        preset("demo_prepare"),
         f"--input={crops}",
         f"--output={folder}/datasets",
         f"--splits={splits}",
@@ -51,21 +50,11 @@ def main(arguments: list[str]) -> None:
         f"--embedder_weights={weights}",
     )
     tintmill("verify", data)
-    tintmill("train", f"--flagfile={_PRESETS}/demo_train.flags", f"--data={data}", f"--run={run}")
+    tintmill("train", preset("demo_train"), f"--data={data}", f"--run={run}")
     tintmill("evaluate", f"--run={run}", f"--data={data}", f"--split={split}")
     tintmill("colorize", f"--run={run}", f"--output={coloured}", photos)
     tintmill("report", f"--run={run}")
     print(f"\nReport:            {run}/report.html\nColoured pictures: {coloured}")
-
-
-def tintmill(name: str, *arguments: str) -> None:
-    """Runs a command as a user would, in a process of its own; its command line is shown first."""
-    print(f"\n$ tintmill {name} {shlex.join(arguments)}", flush=True)
-    code = subprocess.run([sys.executable, "-m", "launch.cli", name, *arguments]).returncode
-    if code < 0 or code in (130, 143):
-        raise KeyboardInterrupt
-    if code:
-        raise TintmillError(f"`tintmill {name}` failed with exit code {code}; its own message is above")
 
 
 def available_weights() -> str:

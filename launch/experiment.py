@@ -8,17 +8,17 @@ smaller, and the table says so. Run again, it does what is missing.
 """
 
 import concurrent.futures
+import csv
 import dataclasses
 import json
 import os
-import subprocess
 import sys
-import threading
 
 import numpy as np
 from absl import flags
 
 from launch.experiments import EXPERIMENTS, Data, Experiment, Run
+from launch.subcommand import tintmill
 from pipeline import command, files
 from pipeline.errors import TintmillError
 
@@ -49,16 +49,46 @@ COLUMNS = {
     "auc_rebalanced": ("AuC rebalanced", ".2f"),
     "colourfulness": ("colourfulness", ".1f"),
     "colourfulness_gap": ("its gap", ".1f"),
+    "parameters": ("parameters", ",.0f"),
+    "multiply_adds": ("multiply-adds", ",.0f"),
+    "step_ms": ("step, ms", ",.0f"),
 }
 
 
 @dataclasses.dataclass(frozen=True)
+class Work:
+    """One run of one seed, and where its files are."""
+
+    root: str
+    run: Run
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{file_name(self.run.name)}-{self.seed}"
+
+    @property
+    def folder(self) -> str:
+        return os.path.join(self.root, "runs", self.name)
+
+    @property
+    def log(self) -> str:
+        return os.path.join(self.root, f"{self.name}.log")
+
+
+@dataclasses.dataclass(frozen=True)
 class Score:
-    """metrics.json of one run of one seed on one test; `label` is its row in the table."""
+    """One evaluation of a run: its row of the table, metrics.json, and the median milliseconds of a training step."""
 
     label: str
-    seed: int
     metrics: dict
+    step_ms: float
+
+    @property
+    def values(self) -> dict:
+        """What `COLUMNS` asks for."""
+        costs = {name: self.metrics[name] for name in ("parameters", "multiply_adds")}
+        return self.metrics["rows"][0] | costs | {"step_ms": self.step_ms}
 
 
 def main(arguments: list[str]) -> None:
@@ -67,9 +97,9 @@ def main(arguments: list[str]) -> None:
     experiment = EXPERIMENTS[arguments[0]]
     root = os.path.abspath(os.path.join(FLAGS.output, arguments[0]))
     folders = {data.name: prepare(root, data) for data in experiment.data}
-    todo = [(run, seed) for seed in range(FLAGS.seeds) for run in chosen(experiment)]
+    todo = [Work(root, run, seed) for seed in range(FLAGS.seeds) for run in chosen(experiment)]
     with concurrent.futures.ThreadPoolExecutor(FLAGS.jobs) as pool:
-        done = list(pool.map(lambda item: train_and_score(root, experiment, folders, *item), todo))
+        done = list(pool.map(lambda work: train_and_score(work, experiment, folders), todo))
     table = format_table(arguments[0], experiment, [score for scores in done for score in scores])
     files.write(os.path.join(root, "table.md"), table)
     print(table)
@@ -91,11 +121,11 @@ def chosen(experiment: Experiment) -> tuple[Run, ...]:
 
 def prepare(root: str, data: Data) -> str:
     """Makes a dataset; returns its directory."""
-    name = data.name.replace(" ", "_")
+    name = file_name(data.name)
     own = [f"--input={os.path.abspath(FLAGS.input)}", f"--output={root}/data", f"--name={name}"]
     folder = os.path.join(root, "data", name, "1.0.0")
     if not os.path.exists(os.path.join(folder, "dataset_info.json")):  # written last
-        tintmill(os.path.join(root, f"prepare-{name}.log"), "prepare", *prepare_flags(data), *own)
+        tintmill("prepare", *prepare_flags(data), *own, log=os.path.join(root, f"prepare-{name}.log"))
     return folder
 
 
@@ -120,54 +150,48 @@ def train_flags(run: Run) -> list[str]:
     return [*kept, *_given("steps", "global_batch")]
 
 
-def train_and_score(root: str, experiment: Experiment, folders: dict[str, str], run: Run, seed: int) -> list[Score]:
-    """Trains one run of one seed, unless it is trained, and scores it on every test."""
-    name = f"{run.name.replace(', ', '-').replace(' ', '_')}-{seed}"
-    folder, log = os.path.join(root, "runs", name), os.path.join(root, f"{name}.log")
-    os.makedirs(os.path.dirname(folder), exist_ok=True)
-    if not os.path.exists(os.path.join(folder, "model.keras")):
-        own = (f"--data={folders[run.data]}", f"--run={folder}", f"--seed={seed}")
-        tintmill(log, "train", *own, *train_flags(run))
-    tests = [(test, t) for test in experiment.tests or (run.data,) for t in run.temperatures or (None,)]
-    scores = [score(root, experiment, run, seed, folder, log, test, folders[test], t) for test, t in tests]
-    tintmill(log, "report", f"--run={folder}")
+def train_and_score(work: Work, experiment: Experiment, folders: dict[str, str]) -> list[Score]:
+    """Trains one run of one seed, unless it is trained, and scores it on every test.
+
+    Args:
+      folders: the dataset directories by name.
+    """
+    os.makedirs(os.path.dirname(work.folder), exist_ok=True)
+    if not os.path.exists(os.path.join(work.folder, "model.keras")):
+        own = (f"--data={folders[work.run.data]}", f"--run={work.folder}", f"--seed={work.seed}")
+        tintmill("train", *own, *train_flags(work.run), log=work.log)
+    tests = [(test, t) for test in experiment.tests or (work.run.data,) for t in work.run.temperatures or (None,)]
+    scores = [score(work, experiment, test, folders[test], temperature) for test, temperature in tests]
+    tintmill("report", f"--run={work.folder}", log=work.log)
     if FLAGS.pictures:
-        tintmill(
-            log, "colorize", f"--run={folder}", f"--output={root}/coloured/{name}", os.path.abspath(FLAGS.pictures)
-        )
+        coloured = os.path.join(work.root, "coloured", work.name)
+        own = (f"--run={work.folder}", f"--output={coloured}", os.path.abspath(FLAGS.pictures))
+        tintmill("colorize", *own, log=work.log)
     return scores
 
 
-def score(root, experiment, run, seed, folder, log, test, data, temperature) -> Score:
+def score(work: Work, experiment: Experiment, test: str, data: str, temperature: float | None) -> Score:
     """One evaluation; its metrics.json is kept, because the next one of the same run takes its place."""
-    label = run.name + (f", tested on {test}" if len(experiment.tests) > 1 else "")
+    label = work.run.name + (f", tested on {test}" if len(experiment.tests) > 1 else "")
     label += f", T = {temperature}" if temperature else ""
-    kept = os.path.join(root, "scores", f"{label.replace(', ', '-').replace(' ', '_')}-{seed}.json")
+    kept = os.path.join(work.root, "scores", f"{file_name(label)}-{work.seed}.json")
     if not os.path.exists(kept):
-        own = [f"--run={folder}", f"--data={data}", f"--split={experiment.split}", "--pictures=24"]
-        tintmill(log, "evaluate", *own, *([f"--temperature={temperature}"] if temperature else []))
+        own = [f"--run={work.folder}", f"--data={data}", f"--split={experiment.split}", "--pictures=24"]
+        tintmill("evaluate", *own, *([f"--temperature={temperature}"] if temperature else []), log=work.log)
         os.makedirs(os.path.dirname(kept), exist_ok=True)
-        files.write(kept, files.read(os.path.join(folder, "evaluation", experiment.split, "metrics.json")))
-    return Score(label, seed, json.loads(files.read(kept)))
+        files.write(kept, files.read(os.path.join(work.folder, "evaluation", experiment.split, "metrics.json")))
+    return Score(label, json.loads(files.read(kept)), step_milliseconds(work.folder))
 
 
-_talking = threading.Lock()
+def file_name(label: str) -> str:
+    return label.replace(", ", "-").replace(" ", "_")
 
 
-def tintmill(log: str, name: str, *arguments: str) -> None:
-    """Runs a command as a user would, its output in a log.
-
-    Raises:
-      TintmillError: with its last line.
-    """
-    with _talking:
-        print(f"$ tintmill {name} {' '.join(arguments)}", flush=True)
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    with open(log, "ab") as out:
-        code = subprocess.run([sys.executable, "-m", "launch.cli", name, *arguments], stdout=out, stderr=out).returncode
-    if code:
-        last = files.read(log).decode(errors="replace").strip().splitlines()[-1:]
-        raise TintmillError(f"`tintmill {name}` failed with exit code {code}: {' '.join(last)} (all of it in {log})")
+def step_milliseconds(run: str) -> float:
+    """The median over a run's log, input included."""
+    with open(os.path.join(run, "metrics.csv")) as lines:
+        rates = [float(row["pictures_per_second"]) for row in csv.DictReader(lines)]
+    return 1e3 * json.loads(files.read(os.path.join(run, "settings.json")))["global_batch"] / float(np.median(rates))
 
 
 def format_table(name: str, experiment: Experiment, scores: list[Score]) -> str:
@@ -176,7 +200,7 @@ def format_table(name: str, experiment: Experiment, scores: list[Score]) -> str:
     lines = [f"# {name}: {experiment.about}", "", *scale(experiment, scores), ""]
     lines += [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for label in dict.fromkeys(score.label for score in scores):
-        rows = [score.metrics["rows"][0] for score in scores if score.label == label]
+        rows = [score.values for score in scores if score.label == label]
         lines.append(f"| {label} | " + " | ".join(over_seeds(rows, column) for column in COLUMNS) + " |")
     tests = {score.metrics["dataset"]["name"]: score.metrics for score in reversed(scores)}
     for test, metrics in list(tests.items())[: None if experiment.tests else 1]:
@@ -192,7 +216,7 @@ def over_seeds(rows: list[dict], column: str) -> str:
     if not values:
         return "-"
     form = COLUMNS[column][1]
-    spread = f" ± {np.ptp(values) / 2:{form}}" if len(values) > 1 else ""
+    spread = f" ± {np.ptp(values) / 2:{form}}" if np.ptp(values) else ""
     return f"{np.mean(values):{form}}{spread}"
 
 
@@ -207,6 +231,7 @@ def scale(experiment: Experiment, scores: list[Score]) -> list[str]:
         f"- embedder: {embedder['name']}, {embedder['layer']}, {embedder['weights']}" if embedder else "- no embedder",
         f"- encoders: tint {_weights_name(FLAGS.encoder_weights)}, vgg {_weights_name(FLAGS.vgg_weights)}",
         f"- scaled down by {smaller}" if smaller else "- at full size",
+        f"- step: the median of the training, input included, on this machine, {FLAGS.jobs} run(s) at a time",
         f"- {first['protocol']}",
     ]
 

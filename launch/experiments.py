@@ -4,7 +4,8 @@ Each is the work of one of the projects that colorizers of this kind come from, 
 """
 
 import dataclasses
-import os
+
+from launch.subcommand import preset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,16 +37,11 @@ class Experiment:
     tests: tuple[str, ...] = ()
 
 
-_PRESETS = os.path.join(os.path.dirname(__file__), "presets")
 _LOGITS = ("--embedder=inception_resnet_v2", "--embedder_layer=logits")
 _PROBABILITIES = ("--embedder=inception_resnet_v2", "--embedder_layer=probabilities")
 _NONE = ("--embedder=none",)
 _HELD_OUT = ("--size=224", "--splits=train:0.8,test:0.2")
 _COSINE = ("--schedule=cosine", "--warmup_steps=20")  # for comparisons: no network is stopped in the middle of a swing
-
-
-def _preset(name: str) -> str:
-    return f"--flagfile={_PRESETS}/{name}.flags"
 
 
 def _networks() -> Experiment:
@@ -93,7 +89,7 @@ def _categories() -> Experiment:
     groups = ("faces", "animals", "landscapes")
     classes = {group: group for group in groups} | {"combined": ",".join(groups)}
     data = tuple(
-        Data(name, (_preset("faces_animals_landscapes"), f"--classes={c}", *_NONE)) for name, c in classes.items()
+        Data(name, (preset("faces_animals_landscapes"), f"--classes={c}", *_NONE)) for name, c in classes.items()
     )
     train = ("--network=vgg", "--global_batch=25", "--epochs=50")
     runs = tuple(Run(f"vgg, trained on {name}", name, train) for name in classes)
@@ -112,23 +108,23 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "celeba": Experiment(
         "1000/200/200 faces at 100x100.",
-        (Data("celeba", (_preset("celeba_1000"), *_NONE)),),
+        (Data("celeba", (preset("celeba_1000"), *_NONE)),),
         (Run("jain", "celeba", ("--network=jain", "--global_batch=50", "--epochs=200")),),
     ),
     "linnaeus_flower": Experiment(
         "The flowers of Linnaeus 5 at 256x256.",
-        (Data("flower", (_preset("linnaeus_flower"), *_NONE)),),
+        (Data("flower", (preset("linnaeus_flower"), *_NONE)),),
         (Run("jain", "flower", ("--network=jain", "--global_batch=50", "--epochs=30")),),
     ),
     "imagenet_2000": Experiment(
         "2000 pictures of ImageNet at 256x256, embedded by class probabilities.",
-        (Data("imagenet", (_preset("imagenet_2000"), *_PROBABILITIES)),),
+        (Data("imagenet", (preset("imagenet_2000"), *_PROBABILITIES)),),
         (Run("kth", "imagenet", ("--network=kth", "--global_batch=125", "--epochs=150")),),
         split="val",
     ),
     "imagenet_60k": Experiment(
         "60,000 pictures of ImageNet, nine tenths for training; then historical pictures (--pictures).",
-        (Data("imagenet", (_preset("imagenet_60k"),)),),
+        (Data("imagenet", (preset("imagenet_60k"),)),),
         (Run("koalarization", "imagenet", ("--network=koalarization", "--global_batch=100", "--epochs=100")),),
     ),
     "categories": _categories(),

@@ -79,14 +79,14 @@ def main(arguments: list[str]) -> None:
     check_same_embedder(FLAGS.run, dataset)
     check_dataset(dataset)
     import_tensorflow()
-    from model import artefact, heads
+    from model import artefact
 
     model = artefact.load_model(FLAGS.run, FLAGS.temperature)
     folder = os.path.join(FLAGS.run, "evaluation", FLAGS.split)
     _make_anew(folder)
     examples = predictions(model, dataset, FLAGS.split, FLAGS.batch)
     scores = score_rows(examples, dataset, FLAGS.split, folder)
-    metrics = make_metrics(settings, dataset, FLAGS.split, scores, heads.temperature_of(model))
+    metrics = make_metrics(settings, model, dataset, FLAGS.split, scores)
     files.write(os.path.join(folder, "metrics.json"), json.dumps(metrics, indent=1) + "\n")
     print(format_table(metrics["rows"]))
     print(os.path.join(folder, "metrics.json"))
@@ -149,11 +149,9 @@ def with_another(examples: Iterator[Example]) -> Iterator[tuple[Example, Example
     yield first, before
 
 
-def make_metrics(
-    settings: dict, dataset: Dataset, split: str, scores: dict[str, list[dict]], temperature: float | None = None
-) -> dict:
-    """The content of metrics.json; `temperature` is that of the annealed mean, None for a regression."""
-    from model import metrics
+def make_metrics(settings: dict, model, dataset: Dataset, split: str, scores: dict[str, list[dict]]) -> dict:
+    """The content of metrics.json; its `temperature` is that of the annealed mean, None for a regression."""
+    from model import cost, heads, metrics
 
     rows = [{"row": settings["network"]} | metrics.summarise(scores["run"])]
     rows += [{"row": row} | metrics.summarise(scores[row]) for row in TRIVIAL_ROWS]
@@ -172,7 +170,9 @@ def make_metrics(
         "dataset_fingerprint": dataset.manifest["fingerprint"],
         "embedder": dataset.embedder and {key: dataset.embedder[key] for key in ("name", "layer", "weights")},
         "steps": settings["steps"],
-        "temperature": temperature,
+        "parameters": model.count_params(),
+        "multiply_adds": cost.picture_multiply_adds(model, dataset.settings["size"]),
+        "temperature": heads.temperature_of(model),
         "protocol": (
             f"truth: the record's Lab ({dataset.settings['encoding']}) as 8-bit sRGB; answers: the record's L* with "
             "the row's ab, chroma reduced into sRGB, rounded to 8 bits; means over pictures, infinite PSNRs left out; "

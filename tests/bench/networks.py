@@ -12,7 +12,7 @@ SIZE, BATCH, EMBEDDING, REPEATS = 64, 16, 1000, 7
 
 def main() -> None:
     tf = import_tensorflow()
-    from model import networks, networks_table
+    from model import cost, networks
     from model.network_spec import NetworkSpec
 
     spec = NetworkSpec(EMBEDDING, SIZE, SIZE, encoder_weights="random", global_size=SIZE)
@@ -27,7 +27,7 @@ def main() -> None:
     least = statistics.median(times["koalarization"])
     print(f"{SIZE}x{SIZE}, batch {BATCH}, MSE, Adam, float32, one CPU device; iizuka's copy {SIZE}")
     for name, model in models.items():
-        median, work = statistics.median(times[name]), networks_table.multiply_adds(model)
+        median, work = statistics.median(times[name]), cost.multiply_adds(model)
         print(f"{name:<16}{1e3 * median:8.1f} ms, {median / least:5.2f} times, {work / 1e6:7.0f} M multiply-adds")
 
 

@@ -30,9 +30,10 @@ def row(**values) -> dict:
     return {"row": "any", "pictures": 9} | dict.fromkeys(experiment.COLUMNS, 1.0) | values
 
 
-def score(label: str, seed: int, test: str = "one", **values) -> experiment.Score:
+def score(label: str, test: str = "one", **values) -> experiment.Score:
     metrics = {"rows": [row(**values), row(row="grey", psnr=20.0)], "steps": 5, "embedder": None, "protocol": "as said"}
-    return experiment.Score(label, seed, metrics | {"dataset": {"name": test, "size": 64}})
+    metrics |= {"dataset": {"name": test, "size": 64}, "parameters": 1234, "multiply_adds": 5678}
+    return experiment.Score(label, metrics, step_ms=9.0)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -57,24 +58,24 @@ def test_a_row_is_the_mean_over_the_seeds_with_half_their_range(flags):
 
 
 def test_a_table_has_a_row_a_label_and_the_trivial_answers_once(flags):
-    scores = [score("a", 0, psnr=30.0), score("a", 1, psnr=31.0), score("b", 0, psnr=10.0)]
+    scores = [score("a", psnr=30.0), score("a", psnr=31.0), score("b", psnr=10.0)]
     lines = experiment.format_table("x", Experiment("about", (), ()), scores).splitlines()
     names = [line.split(" | ")[0] for line in lines if line.startswith("| ")][1:]
     assert names == ["| a", "| b", "| *grey*"]
-    assert any(line.startswith("| a | 30.50 ± 0.50 |") for line in lines)
+    assert any(line.startswith("| a | 30.50 ± 0.50 |") and line.endswith("| 1,234 | 5,678 | 9 |") for line in lines)
 
 
 def test_tests_on_other_datasets_have_their_own_trivial_rows(flags):
-    scores = [score("a, tested on one", 0, "one"), score("a, tested on two", 0, "two")]
+    scores = [score("a, tested on one", "one"), score("a, tested on two", "two")]
     table = experiment.format_table("x", Experiment("about", (), (), tests=("one", "two")), scores)
     assert "*grey (one)*" in table
     assert "*grey (two)*" in table
 
 
 def test_a_table_says_what_was_scaled_down(flags):
-    assert "at full size" in experiment.format_table("x", Experiment("about", (), ()), [score("a", 0)])
+    assert "at full size" in experiment.format_table("x", Experiment("about", (), ()), [score("a")])
     flags.steps, flags.size = 5, 64
-    assert "scaled down by --size=64 --steps=5" in experiment.format_table("x", Experiment("", (), ()), [score("a", 0)])
+    assert "scaled down by --size=64 --steps=5" in experiment.format_table("x", Experiment("", (), ()), [score("a")])
 
 
 def test_smaller_steps_take_the_place_of_epochs(flags):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from model import artefact, networks, networks_table
+from model import artefact, cost, networks, networks_table
 from model.layers import FuseVector, Normalisation, VggInput
 from model.network_spec import HEADS, NetworkSpec
 from pipeline import lab
@@ -211,7 +211,14 @@ def test_multiply_adds_are_those_of_a_count_by_hand():
     x = FuseVector(2)([x, vector])  # 4*3 positions of 5*2, and 7*2 once
     x = keras.layers.UpSampling2D()(x)
     model = keras.Model([features, vector], keras.layers.Dense(4)(x))  # 8*6 positions of 2*4
-    assert networks_table.multiply_adds(model) == 12 * 135 + (12 * 10 + 14) + 48 * 8
+    assert cost.multiply_adds(model) == 12 * 135 + (12 * 10 + 14) + 48 * 8
+
+
+@pytest.mark.parametrize("name", ["koalarization", "tint"])
+def test_multiply_adds_of_a_network_of_any_size_are_those_at_the_size_asked_for(name):
+    fixed, free = (networks.build(name, NetworkSpec(10, side, side, encoder_weights="random")) for side in (32, None))
+    assert cost.picture_multiply_adds(free, 32) == cost.multiply_adds(fixed)
+    assert cost.picture_multiply_adds(free, 64) > 3 * cost.multiply_adds(fixed)
 
 
 def test_koalarization_multiply_adds():
@@ -221,7 +228,7 @@ def test_koalarization_multiply_adds():
     fusion = 256 * (28 * 28 * 256 + 1000)
     decoder = 9 * (28**2 * 256 * 128 + 56**2 * (128 * 64 + 64 * 64) + 112**2 * (64 * 32 + 32 * 2))
     model = networks.build("koalarization", NetworkSpec(1000, 224, 224))
-    assert networks_table.multiply_adds(model) == encoder + fusion + decoder
+    assert cost.multiply_adds(model) == encoder + fusion + decoder
 
 
 def vgg_convolutions(encoder) -> list:
@@ -305,7 +312,7 @@ def test_vgg_multiply_adds():
     pairs = [(2, 512, 256), (2, 256, 128), (4, 128, 64), (8, 64, 32), (16, 32, 16), (32, 16, 2)]
     decoder = sum(9 * s * s * a * b for s, a, b in pairs)
     model = small("vgg", height=50, width=64)
-    assert networks_table.multiply_adds(model) == encoder + decoder
+    assert cost.multiply_adds(model) == encoder + decoder
 
 
 # The branches of the docstring's table, in the order of the layers: "n" a normalisation, "T" transposed, "v" valid.
@@ -380,7 +387,7 @@ def test_jain_multiply_adds():
     dense = 4 * 4 * 512 * 1024 + 1024 * 512 + 512 * 256
     fusion = 9 * 256 * (13**2 * 256 + 256 + 13**2)
     model = networks.build("jain", NetworkSpec(height=100, width=100))
-    assert networks_table.multiply_adds(model) == convolutions + dense + fusion
+    assert cost.multiply_adds(model) == convolutions + dense + fusion
 
 
 # Rows as `jain_row` writes them, of the docstring's table.
@@ -421,7 +428,7 @@ def test_iizuka_sees_picture_and_small_copy_with_the_same_weights():
     model = small("iizuka", height=64, width=96)
     low = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][:2]
     assert [layer.filters for layer in low] == [64, 128]
-    counts = networks_table.multiply_adds(model)
+    counts = cost.multiply_adds(model)
     assert counts == iizuka_multiply_adds(64, 96, 32)
 
 

@@ -127,6 +127,9 @@ def test_metrics_say_what_they_were_measured_on(evaluated, dataset):
     assert evaluated["same_pictures_as_training"] is False
     assert evaluated["dataset_fingerprint"] == manifest["fingerprint"]
     assert evaluated["steps"] == 5
+    model = artefact.load_model(str(toy))
+    assert evaluated["parameters"] == model.count_params()
+    assert evaluated["multiply_adds"] > 0
     assert "infinite PSNRs left out" in evaluated["protocol"]
 
 

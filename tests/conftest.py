@@ -1,6 +1,7 @@
 """Fixtures shared by all rooms: real pictures where there are any, and small prepared datasets, made once a session."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def dataset(photos, tmp_path_factory) -> Path:
 def plain_dataset(photos, tmp_path_factory) -> Path:
     """`photos` prepared without an embedder."""
     return helpers.prepare(photos, tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder for a module's run directories, deleted at its end: checkpoints are large."""
+    folder = tmp_path_factory.mktemp("runs")
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -25,25 +25,27 @@ NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
 
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""
-    lightness = keras.Input((spec.height, spec.width, 1), name="l")
-    vector = keras.Input((spec.embedding,), name="embedding")
-    x = FuseVector(256, name="fusion")([encode(lightness), vector])
+    inputs, x = encode_and_fuse(spec)
     x = conv(128)(x)
     x = layers.UpSampling2D()(x)
     x = conv(64)(x)
     x = conv(64)(x)
     x = layers.UpSampling2D()(x)
     x = conv(32)(x)
-    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
-    return keras.Model({"l": lightness, "embedding": vector}, outputs, name="koalarization")
+    outputs = heads.colours(x, inputs["l"], spec, lambda features: _regress(features, inputs["l"]))
+    return keras.Model(inputs, outputs, name="koalarization")
 
 
-def encode(lightness):
-    """[B, H, W, 1] -> [B, ceil(H/8), ceil(W/8), 256]; `kth` has the same encoder."""
-    x = lightness
+def encode_and_fuse(spec: NetworkSpec) -> tuple[dict, object]:
+    """The inputs, and what the encoder makes of them, [B, ceil(H/8), ceil(W/8), 256]; `kth` begins alike."""
+    inputs = {
+        "l": keras.Input((spec.height, spec.width, 1), name="l"),
+        "embedding": keras.Input((spec.embedding,), name="embedding"),
+    }
+    x = inputs["l"]
     for filters, strides in ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)):
         x = conv(filters, strides)(x)
-    return x
+    return inputs, FuseVector(256, name="fusion")([x, inputs["embedding"]])
 
 
 def conv(filters: int, strides: int = 1) -> layers.Layer:

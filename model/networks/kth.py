@@ -21,26 +21,24 @@ import keras
 from keras import layers
 
 from model import heads
-from model.layers import CropLike, FuseVector
+from model.layers import CropLike
 from model.network_spec import NetworkSpec
-from model.networks.koalarization import conv, encode
+from model.networks.koalarization import conv, encode_and_fuse
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
 
 
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""
-    lightness = keras.Input((spec.height, spec.width, 1), name="l")
-    vector = keras.Input((spec.embedding,), name="embedding")
-    x = FuseVector(256, name="fusion")([encode(lightness), vector])
+    inputs, x = encode_and_fuse(spec)
     x = conv(128)(x)
     x = layers.UpSampling2D()(x)
     x = conv(64)(x)
     x = layers.UpSampling2D()(x)
     x = conv(32)(x)
     x = conv(16)(x)
-    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
-    return keras.Model({"l": lightness, "embedding": vector}, outputs, name="kth")
+    outputs = heads.colours(x, inputs["l"], spec, lambda features: _regress(features, inputs["l"]))
+    return keras.Model(inputs, outputs, name="kth")
 
 
 def _regress(features, lightness):

@@ -27,14 +27,6 @@ def play(data, run, steps: int, *more) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A folder of runs, deleted at the end: a critic's checkpoints are large."""
-    folder = tmp_path_factory.mktemp("losses")
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
 def played(plain_dataset, runs) -> Path:
     """10 undisturbed steps on one device."""
     return play(plain_dataset, runs / "whole", 10)

@@ -19,14 +19,6 @@ from trainer import settings
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A folder of runs, deleted at the end: checkpoints are large."""
-    folder = tmp_path_factory.mktemp("train")
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
 def toy_run(plain_dataset, runs) -> Path:
     """20 undisturbed steps of `toy_dropout` on one device."""
     return training.trained(plain_dataset, runs / "toy", "toy_dropout", "--steps=20")

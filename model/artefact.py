@@ -37,11 +37,11 @@ def load_dataset(run: str) -> dict:
         raise TintmillError(f"{path} is damaged ({error}); train again") from error
 
 
-def save_model(run: str, model) -> None:
-    """Writes model.keras atomically."""
-    temporary = os.path.join(run, ".tmp-model.keras")
+def save_model(folder: str, model, name: str = MODEL) -> None:
+    """Writes a network, atomically."""
+    temporary = os.path.join(folder, f".tmp-{name}")
     model.save(temporary)
-    os.replace(temporary, os.path.join(run, MODEL))
+    os.replace(temporary, os.path.join(folder, name))
 
 
 def load_model(run: str, temperature: float | None = None):

@@ -24,7 +24,14 @@ def command_line(*flags) -> list[str]:
 
 def flags(data, run, network: str = "toy_dropout", *more) -> list[str]:
     """Flags of a small training on `data`."""
-    small = ["--global_batch=6", "--log_every=5", "--checkpoint_every=10", "--keep_checkpoints=2", "--log_ids"]
+    small = [
+        "--global_batch=6",
+        "--log_every=5",
+        "--checkpoint_every=10",
+        "--keep_checkpoints=2",
+        "--log_ids",
+        "--validate_every=0",
+    ]
     return [f"--data={data}", f"--run={run}", f"--network={network}", *small, *map(str, more)]
 
 

@@ -99,20 +99,15 @@ def predictions(model, dataset: Dataset, split: str, batch: int) -> Iterator[Exa
     from trainer import input as records_input
 
     index = records_input.index_records(dataset, split)
-    reader = records_input.RecordReader(index)
-    for start in tqdm(range(0, len(index), batch), unit=" batches"):
-        numbers = np.arange(start, min(start + batch, len(index)))
-        data = [reader(number) for number in numbers]
-        inputs, targets = records_input.to_network(
-            records_input.parse_batch(dataset, data), dataset.settings["encoding"]
-        )
+    batches = records_input.read_batches(dataset, index, np.arange(len(index)), batch)
+    for data, parsed in tqdm(batches, total=-(-len(index) // batch), unit=" batches"):
+        inputs, targets = records_input.to_network(parsed, dataset.settings["encoding"])
         wanted = {name: inputs[name] for name in model.input}  # not every network wants the embedding
         predicted = np.asarray(model(wanted, training=False)["ab"], np.float32) * 128.0
         lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0
         truth = np.concatenate([lightness, np.asarray(targets["ab"]) * 128.0], axis=-1)
         for name, *arrays in zip(records_input.parse_ids(data), truth, predicted, strict=True):
             yield Example(name, *arrays)
-    reader.close()
 
 
 def score_rows(examples: Iterator[Example], dataset: Dataset, split: str, folder: str) -> dict[str, list[dict]]:

@@ -146,6 +146,19 @@ def batches(
     return stream.map(lambda records, data: {"record": records, **parse(data)}).prefetch(4)
 
 
+def read_batches(
+    dataset: Dataset, index: RecordIndex, numbers: np.ndarray, batch: int, labels: bool = False
+) -> Iterator[tuple[list[bytes], dict]]:
+    """Records by number, in batches of which the last may be short: serialised, and as `parse_batch` returns them."""
+    reader = RecordReader(index)
+    try:
+        for start in range(0, len(numbers), batch):
+            data = [reader(number) for number in numbers[start : start + batch]]
+            yield data, parse_batch(dataset, data, labels)
+    finally:
+        reader.close()
+
+
 def parse_batch(dataset: Dataset, data, labels: bool = False) -> dict:
     """Serialised records, string [b], as tensors: lab [b, S, S, 3], embedding [b, E], with `labels` also label [b]."""
     import tensorflow as tf

@@ -6,8 +6,6 @@ Writes RUN/report.html, which opens offline: pictures and curves are inside it.
 """
 
 import base64
-import csv
-import io
 import json
 import os
 import sys
@@ -18,6 +16,7 @@ from model import artefact
 from model.network_spec import WITH_ENCODER
 from pipeline import command, files
 from pipeline.errors import TintmillError
+from trainer import curves
 from trainer.settings import load_settings
 
 FLAGS = flags.FlagValues()
@@ -64,7 +63,7 @@ def render(run: str) -> str:
         dataset=manifest["settings"],
         manifest=manifest,
         notes=make_notes(settings, manifest, evaluations),
-        curve=draw_curve(read_metrics(run)),
+        curve=curves.draw(run),
         evaluations=evaluations,
         columns=COLUMNS,
     )
@@ -115,34 +114,6 @@ def load_evaluations(run: str) -> list[dict]:
         ]
         found.append({"metrics": metrics, "pictures": pictures})
     return found
-
-
-def read_metrics(run: str) -> list[dict]:
-    """The rows of metrics.csv as numbers."""
-    path = os.path.join(run, "metrics.csv")
-    if not os.path.exists(path):
-        return []
-    with open(path) as f:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(f)]
-
-
-def draw_curve(rows: list[dict]) -> str | None:
-    """Loss over steps as an SVG data URL; None where nothing was logged."""
-    if not rows:
-        return None
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 3))
-    axes.plot([row["step"] for row in rows], [row["loss"] for row in rows], linewidth=1)
-    axes.set(xlabel="step", ylabel="training loss", yscale="log")
-    axes.grid(alpha=0.3)
-    image = io.BytesIO()
-    figure.savefig(image, format="svg", bbox_inches="tight")
-    pyplot.close(figure)
-    return "data:image/svg+xml;base64," + base64.b64encode(image.getvalue()).decode()
 
 
 def _data_url(path: str) -> str:

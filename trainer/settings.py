@@ -1,7 +1,7 @@
 """The settings of a run, and the run directory they begin.
 
 RUN/ holds: settings.json, flags.txt (repeats the run by --flagfile), dataset.json (the manifest), checkpoints/,
-metrics.csv, tensorboard/, and once trained model.keras, evaluation/SPLIT/, report.html.
+metrics.csv, validation.csv, best/, tensorboard/, and once trained model.keras, evaluation/SPLIT/, report.html.
 """
 
 import dataclasses
@@ -18,13 +18,18 @@ from trainer.checkpoint import list_steps
 
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")
+BEST_BY = ("loss", "psnr")
+KEEP = ("last", "best")
 # What may differ when a run is resumed: how far, how often, and on what it goes on; not what it computes.
 RESUMABLE = ("steps", "replicas", "log_every", "checkpoint_every", "keep_checkpoints", "log_ids")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainSettings(LossSettings):
-    """Settings of a run, and of its loss. `global_batch` is over all replicas and does not change with their number."""
+    """Settings of a run, and of its loss. `global_batch` is over all replicas and does not change with their number.
+
+    `validation_split` is empty where there is none to validate on.
+    """
 
     network: str = "koalarization"
     encoder_weights: str = "imagenet"
@@ -43,6 +48,16 @@ class TrainSettings(LossSettings):
     checkpoint_every: int = 100
     keep_checkpoints: int = 2
     log_ids: bool = False
+    validation_split: str = ""
+    validate_every: int = 500
+    validation_records: int = 128
+    best_by: str = "loss"
+    keep: str = "last"
+    patience: int = 0
+
+    @property
+    def validated(self) -> bool:
+        return bool(self.validation_split and self.validate_every)
 
     def __post_init__(self):
         super().__post_init__()
@@ -57,6 +72,20 @@ class TrainSettings(LossSettings):
         _check(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         wanted = f"a multiple of --log_every={self.log_every}"
         _check(self.checkpoint_every % self.log_every == 0, "checkpoint_every", self.checkpoint_every, wanted)
+        _check(self.validate_every >= 0, "validate_every", self.validate_every, "0 (never) or more")
+        _check(
+            self.validate_every % self.log_every == 0 or not self.validated,
+            "validate_every",
+            self.validate_every,
+            wanted,
+        )
+        _check(self.validation_records >= 1, "validation_records", self.validation_records, "at least 1")
+        _check(self.best_by in BEST_BY, "best_by", self.best_by, f"one of {', '.join(BEST_BY)}")
+        _check(self.patience >= 0, "patience", self.patience, "0 (off) or a number of validations")
+        wanted = "validation, by --validation_split and --validate_every"
+        _check(self.patience == 0 or self.validated, "patience", self.patience, wanted)
+        _check(self.keep in KEEP, "keep", self.keep, f"one of {', '.join(KEEP)}")
+        _check(self.keep == "last" or self.validated, "keep", self.keep, wanted)
 
 
 def check_batch(global_batch: int, replicas: int) -> None:

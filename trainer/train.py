@@ -7,28 +7,28 @@ and exits with 0, Ctrl-C saves and exits with 130; a second one stops at once.
 """
 
 import contextlib
-import csv
-import json
 import math
 import os
 import re
-import signal
 import sys
 import time
 
 import numpy as np
 from absl import flags
 
+from model import artefact
 from model.network_spec import WITH_ENCODER
-from pipeline import command, files
+from pipeline import command
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
-from trainer import checkpoint
-from trainer.settings import PRECISIONS, SCHEDULES, TrainSettings, begin_run
+from trainer import best, checkpoint
+from trainer.settings import BEST_BY, KEEP, PRECISIONS, SCHEDULES, TrainSettings, begin_run
+from trainer.stop import StopSignal
 
 FLAGS = flags.FlagValues()
 _D = TrainSettings()
+_VALIDATION = "val"
 
 flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("run", None, "Run directory, new or to be resumed.", flag_values=FLAGS, required=True)
@@ -57,6 +57,14 @@ flags.DEFINE_integer("replicas", _D.replicas, "Devices; 0: all GPUs, else one CP
 flags.DEFINE_integer("log_every", _D.log_every, "Steps a compiled call and a row of metrics.csv.", flag_values=FLAGS)
 flags.DEFINE_integer("checkpoint_every", _D.checkpoint_every, "Steps between checkpoints.", flag_values=FLAGS)
 flags.DEFINE_integer("keep_checkpoints", _D.keep_checkpoints, "How many checkpoints stay.", flag_values=FLAGS)
+flags.DEFINE_string("validation_split", None, "By default val, where the dataset has it.", flag_values=FLAGS)
+flags.DEFINE_integer("validate_every", _D.validate_every, "Steps between validations; 0: never.", flag_values=FLAGS)
+flags.DEFINE_integer("validation_records", _D.validation_records, "A fixed sample of so many.", flag_values=FLAGS)
+flags.DEFINE_enum("best_by", _D.best_by, BEST_BY, "What the best validation is best by.", flag_values=FLAGS)
+flags.DEFINE_enum("keep", _D.keep, KEEP, "Which network becomes model.keras.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "patience", _D.patience, "Stop after so many validations without a better one; 0: never.", flag_values=FLAGS
+)
 flags.DEFINE_boolean("log_ids", _D.log_ids, "Write each step's picture ids to ids.jsonl.", flag_values=FLAGS)
 
 
@@ -74,11 +82,14 @@ def main(arguments: list[str]) -> None:
 
 
 def settings_from_flags(dataset: Dataset) -> TrainSettings:
-    names = [name for name in TrainSettings.__dataclass_fields__ if name != "steps"]
-    steps = FLAGS.steps
+    values = {name: FLAGS[name].value for name in TrainSettings.__dataclass_fields__}
     if FLAGS.epochs:
-        steps = math.ceil(FLAGS.epochs * dataset.splits[FLAGS.split] / FLAGS.global_batch)
-    return TrainSettings(steps=steps, **{name: getattr(FLAGS, name) for name in names})
+        values["steps"] = math.ceil(FLAGS.epochs * dataset.splits[FLAGS.split] / FLAGS.global_batch)
+    if FLAGS.validation_split is None:
+        values["validation_split"] = _VALIDATION if _VALIDATION in dataset.splits else ""
+    elif FLAGS.validation_split:
+        dataset.check_split(FLAGS.validation_split)
+    return TrainSettings(**values)
 
 
 def train(run: str, settings: TrainSettings, dataset: Dataset) -> None:
@@ -88,117 +99,63 @@ def train(run: str, settings: TrainSettings, dataset: Dataset) -> None:
       TintmillError: the loss is no longer finite, or the disk is full.
     """
     import_tensorflow()
-    from model import artefact
     from trainer import step
+    from trainer.log import Log
 
     if settings.deterministic:
         step.tf.config.experimental.enable_op_determinism()
     state = step.make_state(step.make_strategy(settings.replicas), settings, dataset)
     start = checkpoint.restore(os.path.join(run, "checkpoints"), state.variables)
     _say_start(settings, dataset, state, start)
-    steps = step.make_steps(state, settings, dataset.settings["encoding"])
-    iterator = step.make_iterator(state, settings, dataset, start)
     with StopSignal() as stop, Log(run, settings, dataset, start) as log:
-        at, saved = start, start
-        while at < settings.steps and not stop.received:
-            count = min(settings.log_every - at % settings.log_every, settings.steps - at)
-            began = time.perf_counter()
-            losses, records = _train_steps(steps, iterator, step.tf.constant(count))
-            _check_finite(run, settings, dataset, at, losses, records)
-            with _writing(run):
-                log.write(at, losses, records, time.perf_counter() - began)
-            at += count
-            if at % settings.checkpoint_every == 0 or at == settings.steps or stop.received:
-                saved = _save(run, at, state, settings, saved)
-    if at < settings.steps:
+        at = _loop(run, settings, dataset, state, start, log, stop)
+    if stop.received and at < settings.steps:
         print(f"stopped at step {at} of {settings.steps}, saved; run the same command again to go on", file=sys.stderr)
         stop.finish()
     with _writing(run):
-        artefact.save_model(run, state.model)
+        _save_result(run, settings, state.model, log.validations)
     print(run)
 
 
-class Log:
-    """metrics.csv, TensorBoard, ids.jsonl, progress line. What a killed run logged ahead of its checkpoint goes."""
+def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log, stop: StopSignal) -> int:
+    """Trains, logs, validates, saves, in this order, call by call; returns the step it came to."""
+    from trainer import step
+    from trainer.validation import Validation
 
-    def __init__(self, run: str, settings: TrainSettings, dataset: Dataset, start: int):
-        from tqdm import tqdm
-
-        from trainer.step import part_names, tf
-
-        self._parts = part_names(settings)
-        self._settings = settings
-        self._records = dataset.splits[settings.split]
-        self._csv = _continue_log(os.path.join(run, "metrics.csv"), start, lambda line: int(line.split(",")[0]))
-        if self._csv.tell() == 0:
-            self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second")) + "\n")
-        self._ids, self._id_file = None, None
-        if settings.log_ids:
-            from trainer.input import record_ids
-
-            self._ids = record_ids(dataset, settings.split, np.arange(self._records))
-            path = os.path.join(run, "ids.jsonl")
-            self._id_file = _continue_log(path, start, lambda line: json.loads(line)["step"])
-        self._board = tf.summary.create_file_writer(os.path.join(run, "tensorboard"))
-        self._tf = tf
-        pace = 0.1 if sys.stderr.isatty() else 30.0  # seconds between lines: a log file wants few
-        self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1, mininterval=pace)
-
-    def write(self, step: int, losses: dict[str, np.ndarray], records: np.ndarray, seconds: float) -> None:
-        """Logs the steps `step`.. of one call: the mean of their losses, and their records."""
-        last, means = step + len(records), {name: float(np.mean(losses[name])) for name in self._parts}
-        rate = records.size / seconds
-        epoch = last * self._settings.global_batch / self._records
-        row = [last, f"{epoch:.4f}", *map(repr, means.values()), f"{rate:.1f}"]
-        csv.writer(self._csv, lineterminator="\n").writerow(row)
-        self._csv.flush()
-        if self._id_file:
-            for i, row in enumerate(records):
-                ids = [self._ids[record] for record in row]
-                self._id_file.write(json.dumps({"step": step + i + 1, "ids": ids}) + "\n")
-            self._id_file.flush()
-        with self._board.as_default():
-            for name, mean in means.items():
-                self._tf.summary.scalar(name, mean, step=last)
-            self._tf.summary.scalar("pictures_per_second", rate, step=last)
-        self._bar.set_postfix_str(f"loss {means['loss']:.5f}, {rate:.1f} pictures/s", refresh=False)
-        self._bar.update(len(records))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._bar.close()
-        self._board.close()
-        for file in (self._csv, self._id_file):
-            if file:
-                file.close()
+    encoding = dataset.settings["encoding"]
+    steps, iterator = step.make_steps(state, settings, encoding), step.make_iterator(state, settings, dataset, start)
+    validate = Validation(state, settings, dataset) if settings.validated else None
+    best.remove_later(run, start)
+    at, saved = start, start
+    while at < settings.steps and not stop.received and not best.out_of_patience(log.validations, settings):
+        count = min(settings.log_every - at % settings.log_every, settings.steps - at)
+        began = time.perf_counter()
+        losses, records = _train_steps(steps, iterator, step.tf.constant(count))
+        _check_finite(run, settings, dataset, at, losses, records)
+        with _writing(run):
+            log.write(at, losses, records, time.perf_counter() - began)
+        at += count
+        if validate and (at % settings.validate_every == 0 or at == settings.steps):
+            with _writing(run):
+                log.write_validation(at, *validate())
+                best.keep(run, state.model, log.validations, settings)
+        ends = at == settings.steps or stop.received or best.out_of_patience(log.validations, settings)
+        if at % settings.checkpoint_every == 0 or ends:
+            saved = _save(run, at, state, settings, saved)
+    return at
 
 
-class StopSignal:
-    """Turns the first SIGTERM or SIGINT into a wish to stop after the current call; the second acts at once."""
-
-    def __init__(self):
-        self.received: int | None = None
-
-    def __enter__(self):
-        self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def finish(self) -> None:
-        """Ends the process after the state is saved: 0 for SIGTERM, 130 for Ctrl-C."""
-        sys.exit(130 if self.received == signal.SIGINT else 0)
-
-    def _receive(self, number, frame):
-        if self.received:
-            self.__exit__()
-            raise command.Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        print("\nstopping after this call; once more to stop at once", file=sys.stderr)
-        self.received = number
+def _save_result(run: str, settings: TrainSettings, model, validations: list[dict]) -> None:
+    if settings.keep == "best":
+        best.take(run, validations, settings)
+    else:
+        artefact.save_model(run, model)
+    if validations and best.out_of_patience(validations, settings):
+        print(
+            f"stopped early: no better {settings.best_by} in {settings.patience} validations, best at step "
+            f"{best.best_step(validations, settings)}",
+            file=sys.stderr,
+        )
 
 
 def _train_steps(steps, iterator, count) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -229,15 +186,6 @@ def _save(run: str, at: int, state, settings: TrainSettings, saved: int) -> int:
     if at != saved:
         checkpoint.save(os.path.join(run, "checkpoints"), at, state.variables, settings.keep_checkpoints)
     return at
-
-
-def _continue_log(path: str, start: int, step_of):
-    """Opens a log for appending, less the lines after step `start` and a last one cut off by a kill."""
-    if os.path.exists(path):
-        lines = files.read(path).decode().splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and (line[0].isalpha() or step_of(line) <= start)]
-        files.write(path, "".join(kept))
-    return open(path, "a")
 
 
 def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, losses: dict, records) -> None:

@@ -1,0 +1,68 @@
+"""The best network so far, by validation.csv: RUN/best/step-N.keras, and when to stop waiting for a better one.
+
+All of it is a function of the rows of validation.csv, so a resumed run decides as an undisturbed one.
+"""
+
+import math
+import os
+import re
+
+from model import artefact
+from pipeline import files
+from pipeline.errors import TintmillError
+from trainer.settings import TrainSettings
+
+FOLDER = "best"
+
+
+def best_step(rows: list[dict], settings: TrainSettings) -> int | None:
+    """The step of the best row by `settings.best_by`, the first of equals; None without any that is finite."""
+    sign = -1.0 if settings.best_by == "psnr" else 1.0
+    finite = [(sign * row[settings.best_by], row["step"]) for row in rows if math.isfinite(row[settings.best_by])]
+    return int(min(finite)[1]) if finite else None
+
+
+def out_of_patience(rows: list[dict], settings: TrainSettings) -> bool:
+    """Whether the last `settings.patience` validations were no better than one before them."""
+    if not settings.patience or not rows:
+        return False
+    best = best_step(rows, settings) or 0
+    return sum(row["step"] > best for row in rows) >= settings.patience
+
+
+def keep(run: str, model, rows: list[dict], settings: TrainSettings) -> None:
+    """Saves the network where the last row is the best, and deletes the one before it."""
+    step = int(rows[-1]["step"])
+    if step == best_step(rows, settings):
+        os.makedirs(os.path.join(run, FOLDER), exist_ok=True)
+        artefact.save_model(os.path.join(run, FOLDER), model, _name(step))
+        _remove(run, lambda other: other != step)
+
+
+def remove_later(run: str, start: int) -> None:
+    """Deletes what a killed run kept after step `start`, where it is resumed; it will come again."""
+    _remove(run, lambda step: step > start)
+
+
+def take(run: str, rows: list[dict], settings: TrainSettings) -> None:
+    """Makes the best network the run's model.keras.
+
+    Raises:
+      TintmillError: no validation gave a finite number.
+    """
+    step = best_step(rows, settings)
+    if step is None:
+        raise TintmillError(f"--keep=best: no finite {settings.best_by} in {run}/validation.csv; give --keep=last")
+    files.write(os.path.join(run, artefact.MODEL), files.read(os.path.join(run, FOLDER, _name(step))))
+
+
+def _name(step: int) -> str:
+    return f"step-{step:010d}.keras"
+
+
+def _remove(run: str, unwanted) -> None:
+    folder = os.path.join(run, FOLDER)
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        found = re.fullmatch(r"step-(\d{10})\.keras", name)
+        if not found or unwanted(int(found[1])):  # or what a kill left half written
+            os.remove(os.path.join(folder, name))

@@ -1,0 +1,50 @@
+"""The curves of a run: metrics.csv and validation.csv, read and drawn."""
+
+import base64
+import csv
+import io
+import os
+
+
+def read_rows(path: str) -> list[dict]:
+    """The rows of a CSV file as numbers; none where there is no such file."""
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(f)]
+
+
+def draw(run: str) -> str | None:
+    """Losses over steps, and what validation found, as an SVG data URL; None where nothing was logged."""
+    training, validation = (read_rows(os.path.join(run, name)) for name in ("metrics.csv", "validation.csv"))
+    if not training:
+        return None
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3 if validation else 1, figsize=(12, 3), squeeze=False)
+    _plot(axes[0, 0], "loss", training=training, validation=validation)
+    axes[0, 0].set(yscale="log")
+    if validation:
+        _plot(axes[0, 1], "psnr", validation=validation)
+        _plot(axes[0, 2], "chroma", validation=validation)
+        axes[0, 2].set(ylabel="chroma, as a share of the truth's")
+    figure.tight_layout()
+    image = io.BytesIO()
+    figure.savefig(image, format="svg", bbox_inches="tight")
+    pyplot.close(figure)
+    return "data:image/svg+xml;base64," + base64.b64encode(image.getvalue()).decode()
+
+
+def _plot(axes, column: str, **curves: list[dict]) -> None:
+    for name, rows in curves.items():
+        if rows:
+            marker = "o" if len(rows) == 1 else None
+            axes.plot(
+                *zip(*((row["step"], row[column]) for row in rows), strict=True), marker=marker, linewidth=1, label=name
+            )
+    axes.set(xlabel="step", ylabel=column)
+    axes.grid(alpha=0.3)
+    axes.legend()

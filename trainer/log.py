@@ -1,0 +1,104 @@
+"""What a run writes down while it trains."""
+
+import csv
+import json
+import os
+import sys
+
+import numpy as np
+
+from pipeline import files
+from pipeline.dataset import Dataset
+from trainer.curves import read_rows
+from trainer.settings import TrainSettings
+from trainer.step import part_names, tf
+
+
+class Log:
+    """metrics.csv, validation.csv, TensorBoard, ids.jsonl, progress line.
+
+    What a killed run logged ahead of its checkpoint goes. `validations`: the rows of validation.csv so far.
+    """
+
+    def __init__(self, run: str, settings: TrainSettings, dataset: Dataset, start: int):
+        from tqdm import tqdm
+
+        self._parts = part_names(settings)
+        self._settings = settings
+        self._records = dataset.splits[settings.split]
+        self._csv = _continue_log(os.path.join(run, "metrics.csv"), start, _csv_step)
+        if self._csv.tell() == 0:
+            self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second")) + "\n")
+        self._ids, self._id_file = None, None
+        if settings.log_ids:
+            from trainer.input import record_ids
+
+            self._ids = record_ids(dataset, settings.split, np.arange(self._records))
+            path = os.path.join(run, "ids.jsonl")
+            self._id_file = _continue_log(path, start, lambda line: json.loads(line)["step"])
+        self._validation_csv = None
+        self.validations: list[dict] = []
+        if settings.validated:
+            path = os.path.join(run, "validation.csv")
+            self._validation_csv = _continue_log(path, start, _csv_step)
+            self.validations = read_rows(path)
+        self._board = tf.summary.create_file_writer(os.path.join(run, "tensorboard"))
+        pace = 0.1 if sys.stderr.isatty() else 30.0  # seconds between lines: a log file wants few
+        self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1, mininterval=pace)
+
+    def write(self, step: int, losses: dict[str, np.ndarray], records: np.ndarray, seconds: float) -> None:
+        """Logs the steps `step`.. of one call: the mean of their losses, and their records."""
+        last, means = step + len(records), {name: float(np.mean(losses[name])) for name in self._parts}
+        rate = records.size / seconds
+        epoch = last * self._settings.global_batch / self._records
+        row = [last, f"{epoch:.4f}", *map(repr, means.values()), f"{rate:.1f}"]
+        csv.writer(self._csv, lineterminator="\n").writerow(row)
+        self._csv.flush()
+        if self._id_file:
+            for i, row in enumerate(records):
+                ids = [self._ids[record] for record in row]
+                self._id_file.write(json.dumps({"step": step + i + 1, "ids": ids}) + "\n")
+            self._id_file.flush()
+        with self._board.as_default(last):
+            for name, mean in means.items():
+                tf.summary.scalar(name, mean)
+            tf.summary.scalar("pictures_per_second", rate)
+        self._bar.set_postfix_str(f"loss {means['loss']:.5f}, {rate:.1f} pictures/s", refresh=False)
+        self._bar.update(len(records))
+
+    def write_validation(self, step: int, scores: dict[str, float], pictures: np.ndarray) -> None:
+        """Logs what `Validation` found after `step`."""
+        row = {"step": step} | scores
+        writer = csv.DictWriter(self._validation_csv, row, lineterminator="\n")
+        if self._validation_csv.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+        self._validation_csv.flush()
+        self.validations.append(row)
+        with self._board.as_default(step):
+            for name, value in scores.items():
+                tf.summary.scalar(f"validation/{name}", value)
+            tf.summary.image("validation: grey, coloured, truth", pictures, max_outputs=len(pictures))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._bar.close()
+        self._board.close()
+        for file in (self._csv, self._id_file, self._validation_csv):
+            if file:
+                file.close()
+
+
+def _csv_step(line: str) -> int:
+    return int(line.split(",")[0])
+
+
+def _continue_log(path: str, start: int, step_of):
+    """Opens a log for appending, less the lines after step `start` and a last one cut off by a kill."""
+    if os.path.exists(path):
+        lines = files.read(path).decode().splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and (line[0].isalpha() or step_of(line) <= start)]
+        files.write(path, "".join(kept))
+    return open(path, "a")

@@ -1,0 +1,73 @@
+"""Validation during training: a fixed sample of a split, answered on the device. It changes nothing of the training."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from model import losses
+from pipeline.dataset import Dataset
+from trainer import input as batches_input
+from trainer.settings import TrainSettings
+from trainer.step import State, tf
+
+PICTURES = 8  # shown in TensorBoard
+BATCH = 16
+_SAMPLE_SEED = 0  # not the run's: all runs on a dataset are judged by the same pictures
+
+
+class Validation:
+    """Scores the network as it is, on the first device, by `settings.validation_records` pictures.
+
+    The sample is held in memory, packed as in the records (19 MB for 128 pictures of 224x224).
+    """
+
+    def __init__(self, state: State, settings: TrainSettings, dataset: Dataset):
+        split, labels = settings.validation_split, settings.class_weight > 0
+        index = batches_input.index_records(dataset, split)
+        order = batches_input.epoch_order(len(index), _SAMPLE_SEED, 0)
+        sample = np.sort(order[: settings.validation_records])
+        self._batches = [batch for _, batch in batches_input.read_batches(dataset, index, sample, BATCH, labels)]
+        self._answer = _make_answer(state, dataset.settings["encoding"])
+
+    def __call__(self) -> tuple[dict[str, float], np.ndarray]:
+        """Means over the sample, and pictures to look at.
+
+        Returns:
+          Each part of the loss but the critic's, `psnr` (of sRGB, not rounded to 8 bits, channels clipped, at most
+          100 dB a picture) and `chroma` (mean distance from grey over the truth's: far below 1 is brown); uint8
+          [n, S, 3 S, 3], grey, coloured and truth side by side.
+        """
+        values, pictures = zip(*map(self._answer, self._batches), strict=True)
+        columns = {name: np.concatenate([part[name] for part in values]) for name in values[0]}
+        means = {name: float(column.mean()) for name, column in columns.items()}
+        means["chroma"] = means["chroma"] / max(means.pop("true_chroma"), 1e-6)
+        return means, np.concatenate(pictures)[:PICTURES]
+
+
+def _make_answer(state: State, encoding: str):
+    model, loss = state.model, state.loss
+
+    @tf.function
+    def answer(batch: dict) -> tuple[dict, tf.Tensor]:
+        inputs, targets = batches_input.to_network(batch, encoding)
+        outputs = model({name: inputs[name] for name in model.input}, training=False)
+        coloured, truth = losses.predicted_rgb(targets, outputs), losses.true_rgb(targets)
+        values = loss(targets, outputs) | {
+            "psnr": -10.0 * _log10(ops.maximum(ops.mean(ops.square(coloured - truth), axis=(1, 2, 3)), 1e-10)),
+            "chroma": _chroma(outputs["ab"]),
+            "true_chroma": _chroma(targets["ab"]),
+        }
+        grey = losses.true_rgb(targets | {"ab": ops.zeros_like(targets["ab"])})
+        row = ops.concatenate([grey, coloured, truth], axis=2)
+        return values, ops.cast(ops.round(255.0 * row), "uint8")
+
+    return lambda batch: keras.tree.map_structure(np.asarray, answer(batch))
+
+
+def _log10(values):
+    return ops.log(values) / np.log(10.0).astype(np.float32)
+
+
+def _chroma(ab):
+    """Mean distance from grey, float32 [B], in units of a*, b*."""
+    return ops.mean(128.0 * ops.norm(ops.cast(ab, "float32"), axis=-1), axis=(1, 2))

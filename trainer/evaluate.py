@@ -70,8 +70,8 @@ class Example:
 def main(arguments: list[str]) -> None:
     if arguments:
         raise TintmillError(f"wanted flags only, got {arguments}")
-    from trainer.input import check_dataset
     from trainer.settings import check_same_embedder, load_settings
+    from trainer.shards import check_dataset
 
     dataset = open_dataset(FLAGS.data)
     dataset.check_split(FLAGS.split)
@@ -97,16 +97,17 @@ def predictions(model, dataset: Dataset, split: str, batch: int) -> Iterator[Exa
     from tqdm import tqdm
 
     from trainer import input as records_input
+    from trainer import shards
 
-    index = records_input.index_records(dataset, split)
-    batches = records_input.read_batches(dataset, index, np.arange(len(index)), batch)
+    index = shards.index_records(dataset, split)
+    batches = shards.read_batches(dataset, index, np.arange(len(index)), batch)
     for data, parsed in tqdm(batches, total=-(-len(index) // batch), unit=" batches"):
         inputs, targets = records_input.to_network(parsed, dataset.settings["encoding"])
         wanted = {name: inputs[name] for name in model.input}  # not every network wants the embedding
         predicted = np.asarray(model(wanted, training=False)["ab"], np.float32) * 128.0
         lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0
         truth = np.concatenate([lightness, np.asarray(targets["ab"]) * 128.0], axis=-1)
-        for name, *arrays in zip(records_input.parse_ids(data), truth, predicted, strict=True):
+        for name, *arrays in zip(shards.parse_ids(data), truth, predicted, strict=True):
             yield Example(name, *arrays)
 
 

@@ -5,74 +5,15 @@ other without a gap, so every batch is full and every record is seen exactly onc
 before anything is read, so starting at step 10,000 costs what starting at 0 costs, and nothing needs to be saved.
 """
 
-import dataclasses
 import functools
-import os
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import numpy as np
 
 from model.colorizer import network_lightness
-from pipeline import files, lab
+from pipeline import lab
 from pipeline.dataset import Dataset
-from pipeline.errors import TintmillError
-from pipeline.record import FOOTER, frame_places, masked_crc
-from pipeline.verify import shard_file_defects
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordIndex:
-    """Where the records of a split are: record i is `length[i]` bytes at `offset[i]` of `paths[shard[i]]`."""
-
-    paths: tuple[str, ...]
-    shard: np.ndarray
-    offset: np.ndarray
-    length: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.shard)
-
-
-def check_dataset(dataset: Dataset) -> None:
-    """Compares every shard's size and sha256 with the manifest.
-
-    A shard cut at a record boundary is silent in every reader, and so is a swapped or an emptied one.
-
-    Raises:
-      TintmillError: naming the first shard that differs.
-    """
-    if files.is_remote(dataset.folder):
-        raise TintmillError(f"--data={dataset.folder}: wanted a local folder; copy the dataset to this machine first")
-    for entry in dataset.shards():
-        path = dataset.path(entry["file"])
-        try:
-            defects = list(shard_file_defects(entry, files.read(path)))
-        except OSError:
-            defects = [f"{entry['file']}: missing or unreadable"]
-        if defects:
-            raise TintmillError(f"{dataset.folder} is damaged: {defects[0]}; `tintmill verify` lists all of it")
-
-
-def index_records(dataset: Dataset, split: str) -> RecordIndex:
-    """Finds the records of a split by their framing; the content is not read."""
-    dataset.check_split(split)
-    paths, shard, offset, length = [], [], [], []
-    for entry in dataset.shards(split):
-        paths.append(dataset.path(entry["file"]))
-        with open(paths[-1], "rb") as f:
-            for start, size in _places(f, entry):
-                shard.append(len(paths) - 1)
-                offset.append(start)
-                length.append(size)
-    return RecordIndex(tuple(paths), np.array(shard, np.int32), np.array(offset, np.int64), np.array(length, np.int64))
-
-
-def _places(file: BinaryIO, entry: dict) -> Iterator[tuple[int, int]]:
-    try:
-        yield from frame_places(file, entry["bytes"])
-    except ValueError as error:
-        raise TintmillError(f"{entry['file']}: {error}; `tintmill verify` lists all of it") from error
+from trainer import memory, shards
 
 
 @functools.lru_cache(maxsize=2)
@@ -87,29 +28,6 @@ def step_records(records: int, seed: int, step: int, batch: int) -> np.ndarray:
     epochs = positions // records
     parts = [epoch_order(records, seed, int(e))[positions[epochs == e] % records] for e in np.unique(epochs)]
     return np.concatenate(parts)
-
-
-class RecordReader:
-    """Reads records by number, checksums checked; keeps the shards open."""
-
-    def __init__(self, index: RecordIndex):
-        self._index = index
-        self._files = [os.open(path, os.O_RDONLY) for path in index.paths]
-
-    def __call__(self, record: int) -> bytes:
-        """Raises ValueError where the record fails its checksum: the disk changed under the run."""
-        index = self._index
-        size = int(index.length[record])
-        data = os.pread(self._files[index.shard[record]], size + FOOTER, int(index.offset[record]))
-        if masked_crc(data[:size]) != data[size:]:
-            raise ValueError(
-                f"{index.paths[index.shard[record]]}: the record at byte {index.offset[record]} is damaged"
-            )
-        return data[:size]
-
-    def close(self) -> None:
-        for descriptor in self._files:
-            os.close(descriptor)
 
 
 def batches(
@@ -127,60 +45,32 @@ def batches(
     from pipeline.quiet import import_tensorflow
 
     tf = import_tensorflow()
-    index = index_records(dataset, split)
-    size = batch // parts
+    memory.keep_freed()
+    index = shards.index_records(dataset, split)
+    signature = {name: tf.TensorSpec(shape, dtype) for name, (shape, dtype) in _layout(dataset, batch // parts, labels)}
 
-    def read() -> Iterator:
-        reader = RecordReader(index)
+    def read() -> Iterator[dict]:
+        reader = shards.RecordReader(index)
         try:
             for step in range(start, end):
-                records = step_records(len(index), seed, step, batch)
-                for piece in np.split(records, parts):
-                    yield piece, [reader(record) for record in piece]
+                for numbers in np.split(step_records(len(index), seed, step, batch), parts):
+                    data = map(reader, numbers.tolist())
+                    yield {"record": numbers} | shards.parse_batch(dataset, data, len(numbers), labels)
         finally:
             reader.close()
 
-    signature = (tf.TensorSpec([size], tf.int64), tf.TensorSpec([size], tf.string))
-    stream = tf.data.Dataset.from_generator(read, output_signature=signature)
-    parse = functools.partial(parse_batch, dataset, labels=labels)
-    return stream.map(lambda records, data: {"record": records, **parse(data)}).prefetch(4)
+    return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(4)
 
 
-def read_batches(
-    dataset: Dataset, index: RecordIndex, numbers: np.ndarray, batch: int, labels: bool = False
-) -> Iterator[tuple[list[bytes], dict]]:
-    """Records by number, in batches of which the last may be short: serialised, and as `parse_batch` returns them."""
-    reader = RecordReader(index)
-    try:
-        for start in range(0, len(numbers), batch):
-            data = [reader(number) for number in numbers[start : start + batch]]
-            yield data, parse_batch(dataset, data, labels)
-    finally:
-        reader.close()
-
-
-def parse_batch(dataset: Dataset, data, labels: bool = False) -> dict:
-    """Serialised records, string [b], as tensors: lab [b, S, S, 3], embedding [b, E], with `labels` also label [b]."""
-    import tensorflow as tf
-
-    encoding, side = dataset.settings["encoding"], dataset.settings["size"]
-    features = {"lab": tf.io.FixedLenFeature([], tf.string)}
+def _layout(dataset: Dataset, batch: int, labels: bool) -> Iterator[tuple[str, tuple]]:
+    """(name, (shape, dtype)) of what a batch holds."""
+    side = dataset.settings["size"]
+    yield "record", ([batch], np.int64)
+    yield "lab", ([batch, side, side, 3], np.int16 if dataset.settings["encoding"] == "lab16" else np.uint8)
     if dataset.embedder:
-        features["embedding"] = tf.io.FixedLenFeature([], tf.string)
+        yield "embedding", ([batch, dataset.embedder["dimension"]], np.float16)
     if labels:
-        features["label"] = tf.io.FixedLenFeature([], tf.int64)
-    raw = tf.io.parse_example(data, features)
-    if encoding == "lab8_png":
-        packed = tf.map_fn(tf.io.decode_png, raw["lab"], fn_output_signature=tf.uint8)
-    else:
-        packed = tf.io.decode_raw(raw["lab"], tf.int16 if encoding == "lab16" else tf.uint8)
-    parsed = {"lab": tf.reshape(packed, [-1, side, side, 3])}
-    if dataset.embedder:
-        embedding = tf.io.decode_raw(raw["embedding"], tf.float16)
-        parsed["embedding"] = tf.reshape(embedding, [-1, dataset.embedder["dimension"]])
-    if labels:
-        parsed["label"] = raw["label"]
-    return parsed
+        yield "label", ([batch], np.int64)
 
 
 def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
@@ -200,20 +90,3 @@ def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
     if "label" in batch:
         targets["label"] = batch["label"]
     return inputs, targets
-
-
-def record_ids(dataset: Dataset, split: str, records: np.ndarray) -> list[str]:
-    """The ids of records given by number."""
-    reader = RecordReader(index_records(dataset, split))
-    try:
-        return parse_ids([reader(record) for record in records])
-    finally:
-        reader.close()
-
-
-def parse_ids(data: list[bytes]) -> list[str]:
-    """The ids of serialised records."""
-    import tensorflow as tf
-
-    ids = tf.io.parse_example(data, {"id": tf.io.FixedLenFeature([], tf.string)})["id"]
-    return [text.decode() for text in ids.numpy()]

@@ -31,7 +31,7 @@ class Log:
             self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second")) + "\n")
         self._ids, self._id_file = None, None
         if settings.log_ids:
-            from trainer.input import record_ids
+            from trainer.shards import record_ids
 
             self._ids = record_ids(dataset, settings.split, np.arange(self._records))
             path = os.path.join(run, "ids.jsonl")

@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> None:
     dataset = open_dataset(FLAGS.data)
     dataset.check_split(FLAGS.split)
     settings = settings_from_flags(dataset)
-    from trainer.input import check_dataset
+    from trainer.shards import check_dataset
 
     check_dataset(dataset)
     begin_run(FLAGS.run, settings, dataset, FLAGS.flags_into_string())
@@ -192,7 +192,7 @@ def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, 
     finite = np.all([np.isfinite(values) for values in losses.values()], axis=0)
     if np.all(finite):
         return
-    from trainer.input import record_ids
+    from trainer.shards import record_ids
 
     bad = int(np.argmin(finite))
     said = ", ".join(f"{name} is {values[bad]}" for name, values in losses.items() if not np.isfinite(values[bad]))

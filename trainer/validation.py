@@ -7,6 +7,7 @@ from keras import ops
 from model import losses
 from pipeline.dataset import Dataset
 from trainer import input as batches_input
+from trainer import shards
 from trainer.settings import TrainSettings
 from trainer.step import State, tf
 
@@ -23,10 +24,10 @@ class Validation:
 
     def __init__(self, state: State, settings: TrainSettings, dataset: Dataset):
         split, labels = settings.validation_split, settings.class_weight > 0
-        index = batches_input.index_records(dataset, split)
+        index = shards.index_records(dataset, split)
         order = batches_input.epoch_order(len(index), _SAMPLE_SEED, 0)
         sample = np.sort(order[: settings.validation_records])
-        self._batches = [batch for _, batch in batches_input.read_batches(dataset, index, sample, BATCH, labels)]
+        self._batches = [batch for _, batch in shards.read_batches(dataset, index, sample, BATCH, labels)]
         self._answer = _make_answer(state, dataset.settings["encoding"])
 
     def __call__(self) -> tuple[dict[str, float], np.ndarray]:

@@ -1,27 +1,69 @@
-"""Reading: records a CPU-second of the host, from shards in the page cache to uint8 batches, shuffled exactly."""
+"""Reading: records a CPU-second of the host, from shards in the page cache to shuffled batches of 32.
 
+Beside TFDS, whose shuffling is by shards and a buffer, and a plain read of the same bytes. Each reads in a process of
+its own, in turns: what one does with memory (`trainer.memory`) would help the others.
+"""
+
+import statistics
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from pipeline import files
 from pipeline.dataset import open_dataset
-from tests.bench.common import cpu_seconds, prepare
+from tests.bench.common import REPEATS, cpu_seconds, prepare
 
 BATCH, STEPS = 32, 60
 
 
 def main() -> None:
+    if len(sys.argv) == 3:
+        name, folder = sys.argv[1:]
+        print(measure(WORKS[name], open_dataset(folder)))
+        return
     with tempfile.TemporaryDirectory() as folder:
         flags = ("--embedder=mobilenet_v2", "--embedder_weights=random", "--workers=1", "--max_reject_fraction=0.2")
         data = open_dataset(str(prepare(Path(folder), *flags)))
         entry = data.shards()[0]
-        print(f"{'bytes a record, 1000-vector':<34}{entry['bytes'] / entry['records']:12,.0f}")
-        plain = 1 / cpu_seconds(lambda: sum(len(files.read(data.path(e["file"]))) for e in data.shards()))
-        read = 1 / cpu_seconds(lambda: read_batches(data))
-        print(f"{'input: shuffled batches':<34}{read:12,.0f} records a CPU-s")
-        print(
-            f"{'the same bytes, read plainly':<34}{plain / (entry['bytes'] / entry['records']):12,.0f} records a CPU-s"
-        )
+        print(f"{'bytes a record, 1000-vector':<44}{entry['bytes'] / entry['records']:12,.0f}")
+        costs = {name: [] for name in WORKS}
+        for _ in range(REPEATS):
+            for name in WORKS:
+                line = [sys.executable, "-m", "tests.bench.read", name, data.folder]
+                costs[name].append(float(subprocess.run(line, check=True, capture_output=True).stdout))
+        medians = {name: statistics.median(found) for name, found in costs.items()}
+        least = medians["TFDS, buffer of 100, uint8"]
+        for name, cost in medians.items():
+            print(f"{name:<44}{1 / cost:12,.0f} records a CPU-s, {least / cost:6.2f} times TFDS uint8")
+
+
+def measure(work, data) -> float:
+    """CPU-seconds a record, the first pass apart: it compiles, and fills the caches."""
+    work(data)
+    return cpu_seconds(lambda: work(data), 3)
+
+
+def read_tfds(data, floats: bool = False) -> int:
+    """As its guide says: shuffled files, a buffer, batches, prefetch; `floats`: Lab scaled on the host."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    stream = tfds.builder_from_directory(data.folder).as_dataset(split="train", shuffle_files=True)
+    stream = stream.repeat().shuffle(100).batch(BATCH)
+    if floats:
+        stream = stream.map(lambda one: one | {"lab": tf.cast(one["lab"], tf.float32) / 255.0})
+    return sum(int(batch["lab"].shape[0]) for batch in stream.take(STEPS).prefetch(tf.data.AUTOTUNE))
+
+
+def read_plainly(data) -> int:
+    """Whole shards as bytes, as many records as the others read."""
+    entries, records = data.shards("train"), 0
+    while records < STEPS * BATCH:
+        for entry in entries:
+            files.read(data.path(entry["file"]))
+            records += entry["records"]
+    return records
 
 
 def read_batches(data) -> int:
@@ -29,6 +71,21 @@ def read_batches(data) -> int:
 
     return sum(int(batch["lab"].shape[0]) for batch in batches(data, "train", 0, BATCH, 0, STEPS))
 
+
+def read_tfds_keeping_memory(data) -> int:
+    from trainer.memory import keep_freed
+
+    keep_freed()
+    return read_tfds(data)
+
+
+WORKS = {
+    "input: exact shuffle, uint8": read_batches,
+    "TFDS, buffer of 100, uint8": read_tfds,
+    "TFDS, uint8, with our setting of malloc": read_tfds_keeping_memory,
+    "TFDS, buffer of 100, float32": lambda data: read_tfds(data, floats=True),
+    "the same bytes, read plainly": read_plainly,
+}
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.dataset import open_dataset
 from tests import helpers, training
-from trainer import input as trainer_input
+from trainer import shards
 
 pytestmark = pytest.mark.faults
 
@@ -107,7 +107,7 @@ def test_no_step_and_no_picture_is_missing_after_kills(killed, dataset):
     assert set(range(1, STEPS + 1)) - set(batches(run)) == set()
     opened = open_dataset(str(dataset))
     records = opened.splits["train"]
-    everything = set(trainer_input.record_ids(opened, "train", range(records)))
+    everything = set(shards.record_ids(opened, "train", range(records)))
     for epoch in epochs_of(run, records)[:-1]:
         assert everything - set(epoch) == set()
 

@@ -173,15 +173,16 @@ def embedder(grey_dataset):
 def recorded_inputs(dataset) -> dict[str, dict]:
     """The network's inputs that training makes of every record, by id."""
     from trainer import input as trainer_input
+    from trainer import shards
 
     inputs = {}
     for split in dataset.splits:
-        index = trainer_input.index_records(dataset, split)
-        reader = trainer_input.RecordReader(index)
+        index = shards.index_records(dataset, split)
+        reader = shards.RecordReader(index)
         data = [reader(i) for i in range(len(index))]
         reader.close()
-        batch, _ = trainer_input.to_network(trainer_input.parse_batch(dataset, data), dataset.settings["encoding"])
-        for number, name in enumerate(trainer_input.parse_ids(data)):
+        batch, _ = trainer_input.to_network(shards.parse_batch(dataset, data, len(data)), dataset.settings["encoding"])
+        for number, name in enumerate(shards.parse_ids(data)):
             inputs[name] = {key: np.asarray(value)[number] for key, value in batch.items()}
     return inputs
 

@@ -14,8 +14,7 @@ from model import artefact
 from pipeline import fidelity, lab
 from pipeline.dataset import open_dataset
 from tests import helpers, training
-from trainer import evaluate, report
-from trainer import input as trainer_input
+from trainer import evaluate, report, shards
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +41,13 @@ def evaluated(toy, dataset) -> dict:
 def records(dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """(Lab float32 [S, S, 3], embedding float32 [E]) of every record of val, by id."""
     opened = open_dataset(str(dataset))
-    index = trainer_input.index_records(opened, "val")
-    reader = trainer_input.RecordReader(index)
+    index = shards.index_records(opened, "val")
+    reader = shards.RecordReader(index)
     data = [reader(i) for i in range(len(index))]
     reader.close()
-    parsed = {name: value.numpy() for name, value in trainer_input.parse_batch(opened, data).items()}
+    parsed = shards.parse_batch(opened, data, len(data))
     pairs = zip(lab.unpack(parsed["lab"], "lab8"), parsed["embedding"].astype(np.float32), strict=True)
-    return dict(zip(trainer_input.parse_ids(data), pairs, strict=True))
+    return dict(zip(shards.parse_ids(data), pairs, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +120,7 @@ def test_each_picture_meets_another_ones_colours():
     assert list(evaluate.with_another(iter("abc"))) == [("b", "a"), ("c", "b"), ("a", "c")]
 
 
-def test_metrics_say_what_they_were_measured_on(evaluated, dataset):
+def test_metrics_say_what_they_were_measured_on(evaluated, toy, dataset):
     manifest = helpers.manifest(dataset)
     assert evaluated["split"] == "val"
     assert evaluated["same_pictures_as_training"] is False

@@ -13,6 +13,7 @@ from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from tests import helpers
 from trainer import input as trainer_input
+from trainer import shards
 
 RECORDS, BATCH = 27, 6  # an epoch is four and a half batches
 EPOCHS = 8
@@ -108,8 +109,8 @@ def copied(plain_dataset, tmp_path) -> Path:
 
 
 def all_records(dataset: Dataset, split: str = "train") -> list[bytes]:
-    index = trainer_input.index_records(dataset, split)
-    reader = trainer_input.RecordReader(index)
+    index = shards.index_records(dataset, split)
+    reader = shards.RecordReader(index)
     try:
         return [reader(number) for number in range(len(index))]
     finally:
@@ -128,7 +129,7 @@ def to_lab(inputs: dict, targets: dict) -> np.ndarray:
 
 def trained_labs(dataset: Dataset, data: list[bytes]) -> np.ndarray:
     """Lab as training sees it, in CIELAB's units."""
-    return to_lab(*trainer_input.to_network(trainer_input.parse_batch(dataset, data), dataset.settings["encoding"]))
+    return to_lab(*trainer_input.to_network(shards.parse_batch(dataset, data, len(data)), dataset.settings["encoding"]))
 
 
 def test_the_index_finds_the_records_that_a_stranger_reads(opened):
@@ -153,7 +154,7 @@ def test_training_sees_the_lab_that_peek_shows(encoded, encoding):
 @pytest.mark.parametrize(("encoding", "tolerance"), [("lab8", (0.2, 0.51, 0.51)), ("lab8_png", (0.2, 0.51, 0.51))])
 def test_encodings_agree_within_their_rounding(encoded, encoding, tolerance):
     exact, rounded = encoded["lab16"], encoded[encoding]
-    ids = [trainer_input.record_ids(d, "train", np.arange(d.splits["train"])) for d in (exact, rounded)]
+    ids = [shards.record_ids(d, "train", np.arange(d.splits["train"])) for d in (exact, rounded)]
     assert ids[0] == ids[1]
     difference = np.abs(trained_labs(exact, all_records(exact)) - trained_labs(rounded, all_records(rounded)))
     assert (difference.max(axis=(0, 1, 2)) < np.array(tolerance)).all()
@@ -177,7 +178,7 @@ def test_the_embedding_of_a_record_reaches_the_network():
         values = {"lab": np.zeros((8, 8, 3), np.uint8).tobytes(), "embedding": row.tobytes()}
         lists = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[v])) for name, v in values.items()}
         data.append(tf.train.Example(features=tf.train.Features(feature=lists)).SerializeToString())
-    inputs, _ = trainer_input.to_network(trainer_input.parse_batch(dataset, data), "lab8")
+    inputs, _ = trainer_input.to_network(shards.parse_batch(dataset, data, len(data)), "lab8")
     np.testing.assert_array_equal(np.asarray(inputs["embedding"]), embeddings.astype(np.float32))
 
 
@@ -210,27 +211,27 @@ def test_replicas_share_the_batch_of_one_device(opened, parts):
 
 def test_a_batch_holds_the_records_it_names(opened):
     data = all_records(opened)
-    labs = trainer_input.parse_batch(opened, data)["lab"].numpy()
+    labs = shards.parse_batch(opened, data, len(data))["lab"]
     for step, batch in enumerate(as_arrays(trainer_input.batches(opened, "train", 7, BATCH, 0, 5))):
         np.testing.assert_array_equal(batch["record"], trainer_input.step_records(len(data), 7, step, BATCH))
         np.testing.assert_array_equal(batch["lab"], labs[batch["record"]])
 
 
 def test_record_ids_are_those_of_the_records(opened):
-    ids = trainer_input.record_ids(opened, "train", np.arange(opened.splits["train"]))
+    ids = shards.record_ids(opened, "train", np.arange(opened.splits["train"]))
     assert len(set(ids)) == len(ids)
-    assert trainer_input.record_ids(opened, "train", np.array([5, 0, 5])) == [ids[5], ids[0], ids[5]]
+    assert shards.record_ids(opened, "train", np.array([5, 0, 5])) == [ids[5], ids[0], ids[5]]
 
 
 @pytest.mark.parametrize("where", ["first byte", "middle", "last byte", "checksum"])
 def test_a_flipped_byte_stops_the_reader(copied, where):
     """The disk changes under a run: the record is named by file and byte, none of its content is used."""
     dataset = open_dataset(str(copied))
-    index = trainer_input.index_records(dataset, "train")
+    index = shards.index_records(dataset, "train")
     offset, length = int(index.offset[1]), int(index.length[1])
     at = offset + {"first byte": 0, "middle": length // 2, "last byte": length - 1, "checksum": length + 2}[where]
     flip(Path(index.paths[index.shard[1]]), at)
-    reader = trainer_input.RecordReader(index)
+    reader = shards.RecordReader(index)
     assert reader(0)
     assert reader(2)
     with pytest.raises(ValueError, match=rf"{Path(index.paths[0]).name}: the record at byte {offset} is damaged"):
@@ -239,11 +240,11 @@ def test_a_flipped_byte_stops_the_reader(copied, where):
 
 
 def test_a_record_that_is_cut_off_stops_the_reader(copied):
-    index = trainer_input.index_records(open_dataset(str(copied)), "train")
+    index = shards.index_records(open_dataset(str(copied)), "train")
     path = Path(index.paths[0])
     with open(path, "r+b") as f:
         f.truncate(int(index.offset[1]) + 10)
-    reader = trainer_input.RecordReader(index)
+    reader = shards.RecordReader(index)
     with pytest.raises(ValueError, match="is damaged"):
         reader(1)
     reader.close()
@@ -301,14 +302,14 @@ DAMAGES = [cut_at_a_record_boundary, flip_a_byte, remove, swap, empty]
 
 
 def test_a_whole_dataset_is_accepted(copied):
-    trainer_input.check_dataset(open_dataset(str(copied)))
+    shards.check_dataset(open_dataset(str(copied)))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_dataset_is_refused_by_the_name_of_its_file(copied, damage):
     path = damage(copied)
     with pytest.raises(TintmillError, match=rf"is damaged: {path.name}: .*`tintmill verify`"):
-        trainer_input.check_dataset(open_dataset(str(copied)))
+        shards.check_dataset(open_dataset(str(copied)))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -321,4 +322,4 @@ def test_training_does_not_start_on_a_damaged_dataset(copied, tmp_path, damage):
 
 def test_a_remote_dataset_is_refused_with_the_remedy():
     with pytest.raises(TintmillError, match="wanted a local folder; copy"):
-        trainer_input.check_dataset(Dataset("gs://bucket/toy/1.0.0", {}))
+        shards.check_dataset(Dataset("gs://bucket/toy/1.0.0", {}))

@@ -13,7 +13,7 @@ from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from tests import training
 from trainer import input as trainer_input
-from trainer import report, step
+from trainer import report, shards, step
 from trainer.settings import TrainSettings
 
 # Every part that has state or data of its own: bins with the dataset's prior, labels, a critic with its optimizer.
@@ -104,7 +104,7 @@ def test_labels_are_read_where_the_loss_wants_them(plain_dataset):
     dataset = open_dataset(str(plain_dataset))
     names = dataset.manifest["class_names"]
     batch = next(iter(trainer_input.batches(dataset, "train", 0, 9, 0, 1, labels=True)))
-    ids = trainer_input.record_ids(dataset, "train", batch["record"].numpy())
+    ids = shards.record_ids(dataset, "train", batch["record"].numpy())
     assert [names[label] for label in batch["label"].numpy()] == [name.split("/")[0] for name in ids]
     _, targets = trainer_input.to_network(batch, dataset.settings["encoding"])
     assert set(targets) == {"ab", "l", "label"}

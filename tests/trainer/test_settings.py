@@ -65,9 +65,12 @@ def test_a_run_begins_with_its_settings_flags_and_dataset(tmp_path):
     assert (run / "checkpoints").is_dir()
 
 
+BASE = TrainSettings(validation_split="val")
+
+
 def begun(run, embedder: dict | None = None) -> str:
-    """A run of default settings that has its first checkpoint."""
-    begin_run(str(run), TrainSettings(), dataset_of(embedder=embedder), "before")
+    """A run of default settings, validated, that has its first checkpoint."""
+    begin_run(str(run), BASE, dataset_of(embedder=embedder), "before")
     (run / "checkpoints" / "step-0000000100.npz").write_bytes(b"")
     return str(run)
 
@@ -78,7 +81,7 @@ CHANGES = {"steps": 5000, "replicas": 2, "log_every": 5, "checkpoint_every": 50,
 def test_how_far_and_how_often_may_change(tmp_path):
     assert set(CHANGES) == set(settings.RESUMABLE)
     run = begun(tmp_path / "run")
-    begin_run(run, TrainSettings(**CHANGES), dataset_of(), "")
+    begin_run(run, dataclasses.replace(BASE, **CHANGES), dataset_of(), "")
     assert settings.load_settings(run)["steps"] == 5000
 
 
@@ -102,6 +105,12 @@ OTHERS = {
     "seed": 1,
     "precision": "bfloat16",
     "deterministic": False,
+    "validation_split": "",
+    "validate_every": 100,
+    "validation_records": 7,
+    "best_by": "psnr",
+    "keep": "best",
+    "patience": 3,
 }
 
 
@@ -121,9 +130,9 @@ def test_a_schedule_that_ends_with_the_run_fixes_its_steps(tmp_path):
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_computation_is_refused_by_name_and_values(tmp_path, name):
     run = begun(tmp_path / "run")
-    wanted = rf"begun with other settings: {name} {getattr(TrainSettings(), name)!r} -> {OTHERS[name]!r}; give"
+    wanted = rf"begun with other settings: {name} {getattr(BASE, name)!r} -> {OTHERS[name]!r}; give"
     with pytest.raises(TintmillError, match=wanted):
-        begin_run(run, TrainSettings(**{name: OTHERS[name]}), dataset_of(), "after")
+        begin_run(run, dataclasses.replace(BASE, **{name: OTHERS[name]}), dataset_of(), "after")
     assert (tmp_path / "run" / "flags.txt").read_text() == "before"
 
 
@@ -146,7 +155,7 @@ def test_a_finished_run_without_checkpoints_is_no_place_for_another(tmp_path):
 def test_another_dataset_is_refused(tmp_path):
     run = begun(tmp_path / "run")
     with pytest.raises(TintmillError, match="was begun on dataset toy aaaaaaaaaaaa, --data is toy bbbbbbbbbbbb"):
-        begin_run(run, TrainSettings(), dataset_of("b" * 64), "")
+        begin_run(run, BASE, dataset_of("b" * 64), "")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +170,7 @@ def test_another_dataset_is_refused(tmp_path):
 def test_a_dataset_of_another_embedder_is_refused_by_what_differs(tmp_path, other, message):
     run = begun(tmp_path / "run", EMBEDDER)
     with pytest.raises(TintmillError, match=message):
-        begin_run(run, TrainSettings(), dataset_of("b" * 64, other), "")
+        begin_run(run, BASE, dataset_of("b" * 64, other), "")
 
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path):

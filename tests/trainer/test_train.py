@@ -15,7 +15,7 @@ from model import artefact
 from pipeline.dataset import open_dataset
 from tests import helpers, training
 from trainer import input as trainer_input
-from trainer import settings
+from trainer import settings, shards
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_metrics_have_a_row_every_so_many_steps(toy_run):
 
 def test_the_logged_ids_are_the_batches_of_the_seed(toy_run, plain_dataset):
     opened = open_dataset(str(plain_dataset))
-    names = trainer_input.record_ids(opened, "train", np.arange(27))
+    names = shards.record_ids(opened, "train", np.arange(27))
     wanted = [
         (step + 1, [names[i] for i in trainer_input.step_records(27, settings.TrainSettings().seed, step, 6)])
         for step in range(20)
@@ -201,9 +201,7 @@ def test_a_loss_that_is_no_number_stops_with_step_batch_and_last_checkpoint(plai
     helpers.assert_one_line_error(done, "the loss is", "at step", *wanted)
     line = helpers.last_line(done.stderr)
     step = int(line.split("at step ")[1].split(";")[0])
-    ids = trainer_input.record_ids(
-        open_dataset(str(plain_dataset)), "train", trainer_input.step_records(27, 0, step - 1, 6)
-    )
+    ids = shards.record_ids(open_dataset(str(plain_dataset)), "train", trainer_input.step_records(27, 0, step - 1, 6))
     assert str(ids) in line
     named = line.split("checkpoint is of step ")[1].split(";")[0]
     saved = training.checkpoint_steps(run)

@@ -1,0 +1,154 @@
+"""The records of a split, by number: where they are, read with their checksums checked, and parsed into arrays."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from pipeline import files
+from pipeline.dataset import Dataset
+from pipeline.errors import TintmillError
+from pipeline.record import FOOTER, frame_places, masked_crc, stored_pixels
+from pipeline.verify import shard_file_defects
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordIndex:
+    """Where the records of a split are: record i is `length[i]` bytes at `offset[i]` of `paths[shard[i]]`."""
+
+    paths: tuple[str, ...]
+    shard: np.ndarray
+    offset: np.ndarray
+    length: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Compares every shard's size and sha256 with the manifest.
+
+    A shard cut at a record boundary is silent in every reader, and so is a swapped or an emptied one.
+
+    Raises:
+      TintmillError: naming the first shard that differs.
+    """
+    if files.is_remote(dataset.folder):
+        raise TintmillError(f"--data={dataset.folder}: wanted a local folder; copy the dataset to this machine first")
+    for entry in dataset.shards():
+        path = dataset.path(entry["file"])
+        try:
+            defects = list(shard_file_defects(entry, files.read(path)))
+        except OSError:
+            defects = [f"{entry['file']}: missing or unreadable"]
+        if defects:
+            raise TintmillError(f"{dataset.folder} is damaged: {defects[0]}; `tintmill verify` lists all of it")
+
+
+def index_records(dataset: Dataset, split: str) -> RecordIndex:
+    """Finds the records of a split by their framing; the content is not read."""
+    dataset.check_split(split)
+    paths, shard, offset, length = [], [], [], []
+    for entry in dataset.shards(split):
+        paths.append(dataset.path(entry["file"]))
+        with open(paths[-1], "rb") as f:
+            for start, size in _places(f, entry):
+                shard.append(len(paths) - 1)
+                offset.append(start)
+                length.append(size)
+    return RecordIndex(tuple(paths), np.array(shard, np.int32), np.array(offset, np.int64), np.array(length, np.int64))
+
+
+def _places(file: BinaryIO, entry: dict) -> Iterator[tuple[int, int]]:
+    try:
+        yield from frame_places(file, entry["bytes"])
+    except ValueError as error:
+        raise TintmillError(f"{entry['file']}: {error}; `tintmill verify` lists all of it") from error
+
+
+class RecordReader:
+    """Reads records by number, checksums checked; keeps the shards open."""
+
+    def __init__(self, index: RecordIndex):
+        self._index = index
+        self._files = [os.open(path, os.O_RDONLY) for path in index.paths]
+
+    def __call__(self, record: int) -> bytes:
+        """Raises ValueError where the record fails its checksum: the disk changed under the run."""
+        index = self._index
+        file, size, offset = self._files[index.shard[record]], int(index.length[record]), int(index.offset[record])
+        data = os.pread(file, size, offset)  # apart from its checksum: cutting that off would copy the record
+        if masked_crc(data) != os.pread(file, FOOTER, offset + size):
+            raise ValueError(f"{index.paths[index.shard[record]]}: the record at byte {offset} is damaged")
+        return data
+
+    def close(self) -> None:
+        for descriptor in self._files:
+            os.close(descriptor)
+
+
+def read_batches(
+    dataset: Dataset, index: RecordIndex, numbers: np.ndarray, batch: int, labels: bool = False
+) -> Iterator[tuple[list[bytes], dict]]:
+    """Records by number, in batches of which the last may be short: serialised, and as `parse_batch` returns them."""
+    reader = RecordReader(index)
+    try:
+        for start in range(0, len(numbers), batch):
+            data = [reader(number) for number in numbers[start : start + batch]]
+            yield data, parse_batch(dataset, data, len(data), labels)
+    finally:
+        reader.close()
+
+
+def parse_batch(dataset: Dataset, data: Iterable[bytes], size: int, labels: bool = False) -> dict[str, np.ndarray]:
+    """`size` serialised records as arrays.
+
+    One by one, by protobuf and NumPy: memory that is used again at once costs less than half of memory that the system
+    must clear first, and `tf.io.parse_example` with `tf.io.decode_raw` copies a record five times.
+
+    Returns:
+      lab uint8 or int16 [b, S, S, 3]; embedding float16 [b, E] where the dataset has it; with `labels` label int64 [b].
+    """
+    from tensorflow.train import Example
+
+    encoding, side = dataset.settings["encoding"], dataset.settings["size"]
+    parsed = {"lab": aligned_empty((size, side, side, 3), np.int16 if encoding == "lab16" else np.uint8)}
+    if dataset.embedder:
+        parsed["embedding"] = aligned_empty((size, dataset.embedder["dimension"]), np.float16)
+    if labels:
+        parsed["label"] = aligned_empty((size,), np.int64)
+    for i, one in zip(range(size), data, strict=True):
+        features = Example.FromString(one).features.feature
+        parsed["lab"][i] = stored_pixels(features["lab"].bytes_list.value[0], encoding, side)
+        if dataset.embedder:
+            parsed["embedding"][i] = np.frombuffer(features["embedding"].bytes_list.value[0], np.float16)
+        if labels:
+            parsed["label"][i] = features["label"].int64_list.value[0]
+    return parsed
+
+
+def aligned_empty(shape: tuple[int, ...], dtype) -> np.ndarray:
+    """As `np.empty`, at an address that TensorFlow takes over without copying: a multiple of 64."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def record_ids(dataset: Dataset, split: str, records: np.ndarray) -> list[str]:
+    """The ids of records given by number."""
+    reader = RecordReader(index_records(dataset, split))
+    try:
+        return parse_ids([reader(record) for record in records])
+    finally:
+        reader.close()
+
+
+def parse_ids(data: list[bytes]) -> list[str]:
+    """The ids of serialised records."""
+    from tensorflow.train import Example
+
+    return [Example.FromString(one).features.feature["id"].bytes_list.value[0].decode() for one in data]

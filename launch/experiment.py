@@ -38,6 +38,7 @@ flags.DEFINE_string("embedder_weights", "", "Of the real embedder: imagenet or a
 flags.DEFINE_string("encoder_weights", "", "Of tint's encoder: imagenet, random or a file.", flag_values=FLAGS)
 flags.DEFINE_string("vgg_weights", "", "Of vgg's encoder: imagenet, random or a file.", flag_values=FLAGS)
 flags.DEFINE_multi_string("prepare", [], "One more flag for prepare, as --prepare=--fit=pad.", flag_values=FLAGS)
+flags.DEFINE_multi_string("train", [], "One more flag for train, as --train=--validate_every=10.", flag_values=FLAGS)
 flags.DEFINE_list("only", [], "Only these runs of the experiment.", flag_values=FLAGS)
 __doc__ += "\n" + "\n".join(f"  {name:<16}{experiment.about}" for name, experiment in EXPERIMENTS.items())
 
@@ -147,7 +148,7 @@ def train_flags(run: Run) -> list[str]:
     weights = {"tint": FLAGS.encoder_weights, "vgg": FLAGS.vgg_weights}.get(network)
     kept += [f"--encoder_weights={weights}"] if weights else []
     kept += _given("global_size") if network == "iizuka" else []
-    return [*kept, *_given("steps", "global_batch")]
+    return [*kept, *_given("steps", "global_batch"), *FLAGS.train]
 
 
 def train_and_score(work: Work, experiment: Experiment, folders: dict[str, str]) -> list[Score]:
@@ -223,7 +224,9 @@ def over_seeds(rows: list[dict], column: str) -> str:
 def scale(experiment: Experiment, scores: list[Score]) -> list[str]:
     """What was run, and what of it is smaller than the experiment."""
     first = scores[0].metrics
-    smaller = " ".join(_given("size", "limit", "steps", "global_batch", "global_size", "embedder") + FLAGS.prepare)
+    smaller = " ".join(
+        _given("size", "limit", "steps", "global_batch", "global_size", "embedder") + FLAGS.prepare + FLAGS.train
+    )
     embedder = first["embedder"]
     return [
         f"- {first['rows'][0]['pictures']} pictures of `{experiment.split}` at {first['dataset']['size']}x"

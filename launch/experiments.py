@@ -63,7 +63,11 @@ def _losses() -> Experiment:
     data = (Data("logits", (*_LOGITS, *_HELD_OUT)),)
     train = ("--network=tint", "--steps=20000", "--global_batch=32", *_COSINE)
     runs = []
-    for loss, weight in (("mse", 0.01), ("huber", 0.05), ("bins", 0.5)):  # of colourfulness; the losses differ in scale
+    for loss, weight in (
+        ("mse", 0.01),
+        ("huber", 0.05),
+        ("bins", 0.05),
+    ):  # of colourfulness; the losses differ in scale
         temperatures = (0.2, 0.38, 1.0) if loss == "bins" else ()
         runs.append(Run(f"tint, {loss}", "logits", (f"--loss={loss}", *train), temperatures))
         colourful = (f"--loss={loss}", f"--colourfulness_weight={weight}", *train)

@@ -49,7 +49,7 @@ class TrainSettings(LossSettings):
     keep_checkpoints: int = 2
     log_ids: bool = False
     validation_split: str = ""
-    validate_every: int = 500
+    validate_every: int = 100
     validation_records: int = 128
     best_by: str = "loss"
     keep: str = "last"

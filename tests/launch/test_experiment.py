@@ -81,12 +81,13 @@ def test_a_table_says_what_was_scaled_down(flags):
 def test_smaller_steps_take_the_place_of_epochs(flags):
     run = Run("a", "one", ("--network=tint", "--epochs=50", "--global_batch=100"))
     assert "--epochs=50" in experiment.train_flags(run)
-    flags.steps, flags.encoder_weights, flags.vgg_weights = 5, "tint.h5", "vgg.h5"
+    flags.steps, flags.encoder_weights, flags.vgg_weights, flags.train = 5, "tint.h5", "vgg.h5", ["--log_every=5"]
     assert experiment.train_flags(run) == [
         "--network=tint",
         "--global_batch=100",
         "--encoder_weights=tint.h5",
         "--steps=5",
+        "--log_every=5",
     ]
 
 

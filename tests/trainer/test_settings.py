@@ -106,7 +106,7 @@ OTHERS = {
     "precision": "bfloat16",
     "deterministic": False,
     "validation_split": "",
-    "validate_every": 100,
+    "validate_every": 50,
     "validation_records": 7,
     "best_by": "psnr",
     "keep": "best",

@@ -37,7 +37,7 @@ def test_validation_changes_nothing_of_the_training(validated, plain_dataset, ru
 
 
 def test_val_is_validated_on_by_default_and_at_the_end(plain_dataset, runs):
-    run = training.trained(plain_dataset, runs / "default", "toy_dropout", "--steps=5", "--validate_every=500")
+    run = training.trained(plain_dataset, runs / "default", "toy_dropout", "--steps=5", "--validate_every=100")
     assert [row["step"] for row in validations(run)] == [5]
 
 

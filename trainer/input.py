@@ -13,7 +13,8 @@ import numpy as np
 from model.colorizer import network_lightness
 from pipeline import lab
 from pipeline.dataset import Dataset
-from trainer import memory, shards
+from trainer import augment, memory, shards
+from trainer.settings import TrainSettings
 
 
 @functools.lru_cache(maxsize=2)
@@ -30,47 +31,58 @@ def step_records(records: int, seed: int, step: int, batch: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def batches(
-    dataset: Dataset, split: str, seed: int, batch: int, start: int, end: int, parts: int = 1, labels: bool = False
-):
+def batches(dataset: Dataset, settings: TrainSettings, start: int, end: int, parts: int = 1):
     """The batches of steps `start` to `end` - 1, each in `parts` equal pieces in a row (one for each replica).
 
-    Args:
-      labels: whether the loss wants the pictures' classes.
     Returns:
-      tf.data.Dataset of {"record": int64 [b], "lab": uint8 or int16 [b, S, S, 3], "embedding": float16 [b, E]} and
-      where wanted "label": int64 [b]; b = batch / parts. Scaling is left to the device: the host hands over what the
-      record holds.
+      tf.data.Dataset of {"record": int64 [b], "lab": uint8 or int16 [b, S, S, 3], "embedding": float16 [b, E]}, with
+      a loss of classes "label": int64 [b], with augmentation "mirrored": bool [b] and "light": float32 [b, 2];
+      b = global_batch / parts. Scaling is left to the device: the host hands over what the record holds.
     """
     from pipeline.quiet import import_tensorflow
 
     tf = import_tensorflow()
     memory.keep_freed()
-    index = shards.index_records(dataset, split)
-    signature = {name: tf.TensorSpec(shape, dtype) for name, (shape, dtype) in _layout(dataset, batch // parts, labels)}
+    index = shards.index_records(dataset, settings.split)
+    layout = _layout(dataset, settings, settings.global_batch // parts)
+    signature = {name: tf.TensorSpec(shape, dtype) for name, (shape, dtype) in layout}
 
     def read() -> Iterator[dict]:
         reader = shards.RecordReader(index)
         try:
             for step in range(start, end):
-                for numbers in np.split(step_records(len(index), seed, step, batch), parts):
-                    data = map(reader, numbers.tolist())
-                    yield {"record": numbers} | shards.parse_batch(dataset, data, len(numbers), labels)
+                yield from _read_step(dataset, settings, reader, len(index), step, parts)
         finally:
             reader.close()
 
     return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(4)
 
 
-def _layout(dataset: Dataset, batch: int, labels: bool) -> Iterator[tuple[str, tuple]]:
+def _read_step(
+    dataset: Dataset, settings: TrainSettings, reader, records: int, step: int, parts: int
+) -> Iterator[dict]:
+    numbers = np.split(step_records(records, settings.seed, step, settings.global_batch), parts)
+    draws = [None] * parts
+    if settings.augmented:
+        draws = augment.draw(settings, dataset.settings["size"], step).split(parts)
+    for piece, drawn in zip(numbers, draws, strict=True):
+        data = map(reader, piece.tolist())
+        labels = settings.class_weight > 0
+        yield {"record": piece} | shards.parse_batch(dataset, data, len(piece), labels, drawn)
+
+
+def _layout(dataset: Dataset, settings: TrainSettings, batch: int) -> Iterator[tuple[str, tuple]]:
     """(name, (shape, dtype)) of what a batch holds."""
-    side = dataset.settings["size"]
+    side = settings.crop or dataset.settings["size"]
     yield "record", ([batch], np.int64)
     yield "lab", ([batch, side, side, 3], np.int16 if dataset.settings["encoding"] == "lab16" else np.uint8)
     if dataset.embedder:
         yield "embedding", ([batch, dataset.embedder["dimension"]], np.float16)
-    if labels:
+    if settings.class_weight:
         yield "label", ([batch], np.int64)
+    if settings.augmented:
+        yield "mirrored", ([batch], np.bool_)
+        yield "light", ([batch, 2], np.float32)
 
 
 def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
@@ -83,6 +95,8 @@ def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
     from keras import ops
 
     values = lab.unpack(batch["lab"], encoding, ops)
+    if "mirrored" in batch:
+        values = augment.change(values, batch["mirrored"], batch["light"])
     inputs = {"l": network_lightness(values[..., :1])}
     if "embedding" in batch:
         inputs["embedding"] = ops.cast(batch["embedding"], "float32")

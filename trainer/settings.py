@@ -40,6 +40,9 @@ class TrainSettings(LossSettings):
     learning_rate: float = 1e-3
     schedule: str = "constant"
     warmup_steps: int = 0
+    mirror: bool = False
+    crop: int = 0
+    lightness_jitter: float = 0.0
     seed: int = 0
     precision: str = "float32"
     deterministic: bool = True
@@ -56,6 +59,10 @@ class TrainSettings(LossSettings):
     patience: int = 0
 
     @property
+    def augmented(self) -> bool:
+        return bool(self.mirror or self.crop or self.lightness_jitter)
+
+    @property
     def validated(self) -> bool:
         return bool(self.validation_split and self.validate_every)
 
@@ -69,6 +76,9 @@ class TrainSettings(LossSettings):
         _check(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "a positive number")
         _check(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
         _check(0 <= self.warmup_steps < self.steps, "warmup_steps", self.warmup_steps, f"0 to --steps={self.steps} - 1")
+        _check(self.crop >= 0, "crop", self.crop, "0 (off) or a side in pixels")
+        jitter = self.lightness_jitter
+        _check(0 <= jitter < 1, "lightness_jitter", jitter, "0 (off) to below 1")
         _check(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         wanted = f"a multiple of --log_every={self.log_every}"
         _check(self.checkpoint_every % self.log_every == 0, "checkpoint_every", self.checkpoint_every, wanted)

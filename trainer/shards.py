@@ -13,6 +13,7 @@ from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
 from pipeline.record import FOOTER, frame_places, masked_crc, stored_pixels
 from pipeline.verify import shard_file_defects
+from trainer.augment import Draws
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,28 +104,37 @@ def read_batches(
         reader.close()
 
 
-def parse_batch(dataset: Dataset, data: Iterable[bytes], size: int, labels: bool = False) -> dict[str, np.ndarray]:
-    """`size` serialised records as arrays.
+def parse_batch(
+    dataset: Dataset, data: Iterable[bytes], size: int, labels: bool = False, draws: Draws | None = None
+) -> dict[str, np.ndarray]:
+    """`size` serialised records as arrays; with `draws` cut, and with the embedding of what will be mirrored.
 
     One by one, by protobuf and NumPy: memory that is used again at once costs less than half of memory that the system
     must clear first, and `tf.io.parse_example` with `tf.io.decode_raw` copies a record five times.
 
     Returns:
-      lab uint8 or int16 [b, S, S, 3]; embedding float16 [b, E] where the dataset has it; with `labels` label int64 [b].
+      lab uint8 or int16 [b, S, S, 3]; embedding float16 [b, E] where the dataset has it; with `labels` label int64
+      [b]; with `draws` mirrored bool [b] and light float32 [b, 2], which `augment.change` applies.
     """
     from tensorflow.train import Example
 
-    encoding, side = dataset.settings["encoding"], dataset.settings["size"]
-    parsed = {"lab": aligned_empty((size, side, side, 3), np.int16 if encoding == "lab16" else np.uint8)}
+    encoding, whole = dataset.settings["encoding"], dataset.settings["size"]
+    side = draws.side if draws else whole
+    corners, mirrored = (draws.corner, draws.mirrored) if draws else (np.zeros((size, 2), int), np.zeros(size, bool))
+    parsed = {"mirrored": mirrored, "light": draws.light} if draws else {}
+    parsed |= {"lab": aligned_empty((size, side, side, 3), np.int16 if encoding == "lab16" else np.uint8)}
     if dataset.embedder:
         parsed["embedding"] = aligned_empty((size, dataset.embedder["dimension"]), np.float16)
     if labels:
         parsed["label"] = aligned_empty((size,), np.int64)
     for i, one in zip(range(size), data, strict=True):
         features = Example.FromString(one).features.feature
-        parsed["lab"][i] = stored_pixels(features["lab"].bytes_list.value[0], encoding, side)
+        row, column = corners[i]
+        pixels = stored_pixels(features["lab"].bytes_list.value[0], encoding, whole)
+        parsed["lab"][i] = pixels[row : row + side, column : column + side]
         if dataset.embedder:
-            parsed["embedding"][i] = np.frombuffer(features["embedding"].bytes_list.value[0], np.float16)
+            name = "embedding_mirror" if mirrored[i] and dataset.settings["embed_mirror"] else "embedding"
+            parsed["embedding"][i] = np.frombuffer(features[name].bytes_list.value[0], np.float16)
         if labels:
             parsed["label"][i] = features["label"].int64_list.value[0]
     return parsed

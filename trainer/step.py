@@ -15,6 +15,7 @@ from model.network_spec import NetworkSpec
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
+from trainer import augment
 from trainer import input as batches_input
 from trainer.settings import TrainSettings, check_batch
 
@@ -87,6 +88,7 @@ def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, datase
     with strategy.scope():
         model = networks.build(settings.network, network_spec(settings, dataset))
         losses.check_outputs(settings, settings.network, model.output)
+        augment.check(settings, dataset, "embedding" in model.input, networks.find(settings.network).FIXED_SIZE)
         network = _learner(model, settings)
         # The first moment is short because the critic's task changes with every step of the network (pix2pix).
         critic = None
@@ -152,16 +154,7 @@ def make_iterator(state: State, settings: TrainSettings, dataset: Dataset, start
     replicas = state.strategy.num_replicas_in_sync
 
     def per_replica(context):
-        return batches_input.batches(
-            dataset,
-            settings.split,
-            settings.seed,
-            settings.global_batch,
-            start,
-            settings.steps,
-            replicas,
-            labels=settings.class_weight > 0,
-        )
+        return batches_input.batches(dataset, settings, start, settings.steps, replicas)
 
     return iter(state.strategy.distribute_datasets_from_function(per_replica))
 

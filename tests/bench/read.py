@@ -68,8 +68,10 @@ def read_plainly(data) -> int:
 
 def read_batches(data) -> int:
     from trainer.input import batches
+    from trainer.settings import TrainSettings
 
-    return sum(int(batch["lab"].shape[0]) for batch in batches(data, "train", 0, BATCH, 0, STEPS))
+    settings = TrainSettings(global_batch=BATCH, steps=STEPS)
+    return sum(int(batch["lab"].shape[0]) for batch in batches(data, settings, 0, STEPS))
 
 
 def read_tfds_keeping_memory(data) -> int:

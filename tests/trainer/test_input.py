@@ -14,10 +14,12 @@ from pipeline.errors import TintmillError
 from tests import helpers
 from trainer import input as trainer_input
 from trainer import shards
+from trainer.settings import TrainSettings
 
 RECORDS, BATCH = 27, 6  # an epoch is four and a half batches
 EPOCHS = 8
 STEPS = RECORDS * EPOCHS // BATCH
+SETTINGS = TrainSettings(seed=7, global_batch=BATCH)
 
 
 def positions(seed: int = 3, records: int = RECORDS, batch: int = BATCH, steps: int = STEPS) -> np.ndarray:
@@ -196,14 +198,14 @@ def assert_equal_batches(found: list[dict], wanted: list[dict]) -> None:
 
 @pytest.mark.parametrize("start", [1, 4, 5, 11])
 def test_starting_at_a_step_equals_skipping_to_it(opened, start):
-    whole = as_arrays(trainer_input.batches(opened, "train", 7, BATCH, 0, 12))
-    assert_equal_batches(as_arrays(trainer_input.batches(opened, "train", 7, BATCH, start, 12)), whole[start:])
+    whole = as_arrays(trainer_input.batches(opened, SETTINGS, 0, 12))
+    assert_equal_batches(as_arrays(trainer_input.batches(opened, SETTINGS, start, 12)), whole[start:])
 
 
 @pytest.mark.parametrize("parts", [2, 3])
 def test_replicas_share_the_batch_of_one_device(opened, parts):
-    whole = as_arrays(trainer_input.batches(opened, "train", 7, BATCH, 0, 6))
-    pieces = as_arrays(trainer_input.batches(opened, "train", 7, BATCH, 0, 6, parts))
+    whole = as_arrays(trainer_input.batches(opened, SETTINGS, 0, 6))
+    pieces = as_arrays(trainer_input.batches(opened, SETTINGS, 0, 6, parts))
     joined = [pieces[i : i + parts] for i in range(0, len(pieces), parts)]
     joined = [{name: np.concatenate([piece[name] for piece in group]) for name in group[0]} for group in joined]
     assert_equal_batches(joined, whole)
@@ -212,7 +214,7 @@ def test_replicas_share_the_batch_of_one_device(opened, parts):
 def test_a_batch_holds_the_records_it_names(opened):
     data = all_records(opened)
     labs = shards.parse_batch(opened, data, len(data))["lab"]
-    for step, batch in enumerate(as_arrays(trainer_input.batches(opened, "train", 7, BATCH, 0, 5))):
+    for step, batch in enumerate(as_arrays(trainer_input.batches(opened, SETTINGS, 0, 5))):
         np.testing.assert_array_equal(batch["record"], trainer_input.step_records(len(data), 7, step, BATCH))
         np.testing.assert_array_equal(batch["lab"], labs[batch["record"]])
 

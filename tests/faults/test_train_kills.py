@@ -2,12 +2,17 @@
 
 import collections
 import contextlib
+import os
+import random
 import resource
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 from pipeline.dataset import open_dataset
@@ -17,14 +22,6 @@ from trainer import shards
 pytestmark = pytest.mark.faults
 
 STEPS = 60
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A folder of runs, deleted at the end: checkpoints are large."""
-    folder = tmp_path_factory.mktemp("killed")
-    yield folder
-    shutil.rmtree(folder)
 
 
 def arguments(data, run, replicas: int = 1) -> tuple:
@@ -144,6 +141,35 @@ def test_random_state_survives_a_kill(plain_dataset, runs):
     training.trained(plain_dataset, run, *more)
     training.assert_same_checkpoint(run, wanted)
     assert training.metrics(run) == training.metrics(wanted)
+
+
+def test_kills_at_random_moments_change_nothing(plain_dataset, runs):
+    """With dropout, augmentation, validation and the best network kept; TINTMILL_KILLS sets how many."""
+    kills = int(os.environ.get("TINTMILL_KILLS", "10"))
+    more = "toy_dropout", f"--steps={200 * kills}", "--mirror", "--lightness_jitter=0.1"
+    more += "--validation_split=val", "--validate_every=5", "--keep=best"
+    wanted, run = training.trained(plain_dataset, runs / "random_wanted", *more), runs / "random_killed"
+    moments = random.Random(0)
+    for _ in range(kills):
+        saved = (training.checkpoint_steps(run) or [0])[-1]
+        target, delay = saved + moments.randrange(1, 150), moments.random() / 10
+
+        def comes(target=target, delay=delay) -> bool:
+            if training.logged_step(run) < target:
+                return False
+            time.sleep(delay)
+            return True
+
+        kill_when(comes, training.start(plain_dataset, run, *more))
+    training.trained(plain_dataset, run, *more)
+    training.assert_same_checkpoint(run, wanted)
+    assert training.metrics(run) == training.metrics(wanted)
+    assert training.logged_ids(run) == training.logged_ids(wanted)
+    assert (run / "validation.csv").read_text() == (wanted / "validation.csv").read_text()
+    assert [path.name for path in (run / "best").iterdir()] == [path.name for path in (wanted / "best").iterdir()]
+    first, second = (keras.saving.load_model(path / "model.keras", compile=False) for path in (run, wanted))
+    for one, other in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
 def test_two_quick_sigterms_do_not_damage_a_run(dataset, runs):

@@ -51,7 +51,7 @@ COLUMNS = {
     "colourfulness": ("colourfulness", ".1f"),
     "colourfulness_gap": ("its gap", ".1f"),
     "parameters": ("parameters", ",.0f"),
-    "multiply_adds": ("multiply-adds", ",.0f"),
+    "multiply_adds_m": ("multiply-adds, M", ",.0f"),
     "step_ms": ("step, ms", ",.0f"),
 }
 
@@ -88,7 +88,7 @@ class Score:
     @property
     def values(self) -> dict:
         """What `COLUMNS` asks for."""
-        costs = {name: self.metrics[name] for name in ("parameters", "multiply_adds")}
+        costs = {"parameters": self.metrics["parameters"], "multiply_adds_m": self.metrics["multiply_adds"] / 1e6}
         return self.metrics["rows"][0] | costs | {"step_ms": self.step_ms}
 
 

@@ -32,7 +32,7 @@ def row(**values) -> dict:
 
 def score(label: str, test: str = "one", **values) -> experiment.Score:
     metrics = {"rows": [row(**values), row(row="grey", psnr=20.0)], "steps": 5, "embedder": None, "protocol": "as said"}
-    metrics |= {"dataset": {"name": test, "size": 64}, "parameters": 1234, "multiply_adds": 5678}
+    metrics |= {"dataset": {"name": test, "size": 64}, "parameters": 1234, "multiply_adds": 5678e6}
     return experiment.Score(label, metrics, step_ms=9.0)
 
 

@@ -30,7 +30,7 @@ def draw(run: str) -> str | None:
     if validation:
         _plot(axes[0, 1], "psnr", validation=validation)
         _plot(axes[0, 2], "chroma", validation=validation)
-        axes[0, 2].set(ylabel="chroma, as a share of the truth's")
+        axes[0, 2].set(ylabel="chroma over the truth's")
     figure.tight_layout()
     image = io.BytesIO()
     figure.savefig(image, format="svg", bbox_inches="tight")

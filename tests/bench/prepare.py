@@ -26,7 +26,7 @@ def main() -> None:
         measure_stages(plain, references)
         measure_shard(plain, references)
         measure_command(len(references))
-        measure_embedding(dataclasses.replace(plain.settings, embedder=EMBEDDER), folder, references[:64])
+        measure_embedding(dataclasses.replace(plain.settings, embedder=EMBEDDER), folder, references)
 
 
 def make_plan(settings: Settings, folder: str) -> Plan:

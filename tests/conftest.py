@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     yield folder
     shutil.rmtree(folder)
+
+
+def pytest_configure(config):
+    """Tests started in the background of a script inherit that SIGINT is ignored, and so would what they interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -83,12 +83,6 @@ class TrainSettings(LossSettings):
         wanted = f"a multiple of --log_every={self.log_every}"
         _check(self.checkpoint_every % self.log_every == 0, "checkpoint_every", self.checkpoint_every, wanted)
         _check(self.validate_every >= 0, "validate_every", self.validate_every, "0 (never) or more")
-        _check(
-            self.validate_every % self.log_every == 0 or not self.validated,
-            "validate_every",
-            self.validate_every,
-            wanted,
-        )
         _check(self.validation_records >= 1, "validation_records", self.validation_records, "at least 1")
         _check(self.best_by in BEST_BY, "best_by", self.best_by, f"one of {', '.join(BEST_BY)}")
         _check(self.patience >= 0, "patience", self.patience, "0 (off) or a number of validations")

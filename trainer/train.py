@@ -138,7 +138,7 @@ def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int
         with _writing(run):
             log.write(at, losses, records, time.perf_counter() - began)
         at += count
-        if validate and (at % settings.validate_every == 0 or at == settings.steps):
+        if validate and (_passed(settings.validate_every, at - count, at) or at == settings.steps):
             with _writing(run):
                 log.write_validation(at, *validate())
                 best.keep(run, state.model, log.validations, settings)
@@ -146,6 +146,11 @@ def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int
         if at % settings.checkpoint_every == 0 or ends:
             saved = _save(run, at, state, settings, saved)
     return at
+
+
+def _passed(every: int, before: int, at: int) -> bool:
+    """Whether a multiple of `every` lies after `before` and not after `at`."""
+    return at // every > before // every
 
 
 def _save_result(run: str, settings: TrainSettings, model, validations: list[dict]) -> None:

@@ -25,6 +25,6 @@ print(counts[-1] - counts[40])
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
 def test_what_is_freed_is_used_again():
-    """Without the setting all pages of 40 batches are new (31,600 where this was written), with it next to none (40)."""
+    """Without the setting all pages of 40 batches are new (31,600 of them, measured); with it next to none (40)."""
     pages = 40 * (3 << 20) // 4096
     assert int(helpers.run_python(_READ)) < pages / 10

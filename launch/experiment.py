@@ -8,7 +8,6 @@ smaller, and the table says so. Run again, it does what is missing.
 """
 
 import concurrent.futures
-import csv
 import dataclasses
 import json
 import os
@@ -21,6 +20,8 @@ from launch.experiments import EXPERIMENTS, Data, Experiment, Run
 from launch.subcommand import tintmill
 from pipeline import command, files
 from pipeline.errors import TintmillError
+from trainer import curves
+from trainer.settings import load_settings
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("input", None, "Where the pictures are, as for prepare.", flag_values=FLAGS, required=True)
@@ -190,9 +191,8 @@ def file_name(label: str) -> str:
 
 def step_milliseconds(run: str) -> float:
     """The median over a run's log, input included."""
-    with open(os.path.join(run, "metrics.csv")) as lines:
-        rates = [float(row["pictures_per_second"]) for row in csv.DictReader(lines)]
-    return 1e3 * json.loads(files.read(os.path.join(run, "settings.json")))["global_batch"] / float(np.median(rates))
+    rates = [row["pictures_per_second"] for row in curves.read_rows(os.path.join(run, "metrics.csv"))]
+    return 1e3 * load_settings(run)["global_batch"] / float(np.median(rates))
 
 
 def format_table(name: str, experiment: Experiment, scores: list[Score]) -> str:

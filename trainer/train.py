@@ -158,7 +158,7 @@ def _save_result(run: str, settings: TrainSettings, model, validations: list[dic
         best.take(run, validations, settings)
     else:
         artefact.save_model(run, model)
-    if validations and best.out_of_patience(validations, settings):
+    if best.out_of_patience(validations, settings):
         print(
             f"stopped early: no better {settings.best_by} in {settings.patience} validations, best at step "
             f"{best.best_step(validations, settings)}",

@@ -11,7 +11,7 @@ from trainer import shards
 from trainer.settings import TrainSettings
 from trainer.step import State, tf
 
-PICTURES = 8  # shown in TensorBoard
+PICTURES = 8  # of the first batch, shown in TensorBoard
 BATCH = 16
 _SAMPLE_SEED = 0  # not the run's: all runs on a dataset are judged by the same pictures
 
@@ -42,7 +42,7 @@ class Validation:
         columns = {name: np.concatenate([part[name] for part in values]) for name in values[0]}
         means = {name: float(column.mean()) for name, column in columns.items()}
         means["chroma"] = means["chroma"] / max(means.pop("true_chroma"), 1e-6)
-        return means, np.concatenate(pictures)[:PICTURES]
+        return means, pictures[0]
 
 
 def _make_answer(state: State, encoding: str):
@@ -54,19 +54,16 @@ def _make_answer(state: State, encoding: str):
         outputs = model({name: inputs[name] for name in model.input}, training=False)
         coloured, truth = losses.predicted_rgb(targets, outputs), losses.true_rgb(targets)
         values = loss(targets, outputs) | {
-            "psnr": -10.0 * _log10(ops.maximum(ops.mean(ops.square(coloured - truth), axis=(1, 2, 3)), 1e-10)),
+            "psnr": -10.0 * ops.log10(ops.maximum(ops.mean(ops.square(coloured - truth), axis=(1, 2, 3)), 1e-10)),
             "chroma": _chroma(outputs["ab"]),
             "true_chroma": _chroma(targets["ab"]),
         }
-        grey = losses.true_rgb(targets | {"ab": ops.zeros_like(targets["ab"])})
-        row = ops.concatenate([grey, coloured, truth], axis=2)
+        shown = {name: part[:PICTURES] for name, part in targets.items()}
+        grey = losses.true_rgb(shown | {"ab": ops.zeros_like(shown["ab"])})
+        row = ops.concatenate([grey, coloured[:PICTURES], truth[:PICTURES]], axis=2)
         return values, ops.cast(ops.round(255.0 * row), "uint8")
 
     return lambda batch: keras.tree.map_structure(np.asarray, answer(batch))
-
-
-def _log10(values):
-    return ops.log(values) / np.log(10.0).astype(np.float32)
 
 
 def _chroma(ab):

@@ -7,14 +7,12 @@ and exits with 0, Ctrl-C saves and exits with 130; a second one stops at once.
 """
 
 import contextlib
-import math
 import os
 import re
 import sys
 import time
 
 import numpy as np
-from absl import flags
 
 from model import artefact
 from model.network_spec import WITH_ENCODER
@@ -23,52 +21,9 @@ from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
 from trainer import best, checkpoint
-from trainer.settings import BEST_BY, KEEP, PRECISIONS, SCHEDULES, TrainSettings, begin_run
+from trainer.settings import TrainSettings, begin_run
 from trainer.stop import StopSignal
-
-FLAGS = flags.FlagValues()
-_D = TrainSettings()
-_VALIDATION = "val"
-
-flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, required=True)
-flags.DEFINE_string("run", None, "Run directory, new or to be resumed.", flag_values=FLAGS, required=True)
-flags.DEFINE_string("network", _D.network, "Network; `tintmill networks` lists them.", flag_values=FLAGS)
-flags.DEFINE_string("encoder_weights", _D.encoder_weights, "imagenet, random or a file.", flag_values=FLAGS)
-flags.DEFINE_integer("global_size", _D.global_size, "iizuka: side of its global copy.", flag_values=FLAGS)
-flags.DEFINE_string("loss", _D.loss, "mse, l1, huber or bins.", flag_values=FLAGS)
-flags.DEFINE_float("rebalance", _D.rebalance, "Of --loss=bins: how evenly bins count; 1: all alike.", flag_values=FLAGS)
-flags.DEFINE_float("class_weight", _D.class_weight, "Weight of the class's cross entropy.", flag_values=FLAGS)
-flags.DEFINE_float("colourfulness_weight", _D.colourfulness_weight, "Weight of 1 - M3/100.", flag_values=FLAGS)
-flags.DEFINE_float("perceptual_weight", _D.perceptual_weight, "Weight of the perceptual loss.", flag_values=FLAGS)
-flags.DEFINE_string("perceptual_network", _D.perceptual_network, "vgg16 or mobilenet_v2.", flag_values=FLAGS)
-flags.DEFINE_string("perceptual_weights", _D.perceptual_weights, "imagenet, random or a file.", flag_values=FLAGS)
-flags.DEFINE_float("adversarial_weight", _D.adversarial_weight, "Weight of a PatchGAN's verdict.", flag_values=FLAGS)
-flags.DEFINE_string("split", _D.split, "Split to train on.", flag_values=FLAGS)
-flags.DEFINE_integer("global_batch", _D.global_batch, "Pictures a step, over all replicas.", flag_values=FLAGS)
-flags.DEFINE_integer("steps", _D.steps, "Train until this step.", flag_values=FLAGS)
-flags.DEFINE_float("epochs", 0, "Train for so many epochs, instead of --steps.", flag_values=FLAGS)
-flags.DEFINE_float("learning_rate", _D.learning_rate, "Adam's learning rate, at its highest.", flag_values=FLAGS)
-flags.DEFINE_enum("schedule", _D.schedule, SCHEDULES, "Of the learning rate; cosine ends near 0.", flag_values=FLAGS)
-flags.DEFINE_integer("warmup_steps", _D.warmup_steps, "Steps of rising learning rate.", flag_values=FLAGS)
-flags.DEFINE_boolean("mirror", _D.mirror, "Mirror every other picture, drawn by lot.", flag_values=FLAGS)
-flags.DEFINE_integer("crop", _D.crop, "Side of a random square cut from each picture; 0: none.", flag_values=FLAGS)
-flags.DEFINE_float("lightness_jitter", _D.lightness_jitter, "L* by up to this share, at random.", flag_values=FLAGS)
-flags.DEFINE_integer("seed", _D.seed, "Seed of weights and data order.", flag_values=FLAGS)
-flags.DEFINE_enum("precision", _D.precision, PRECISIONS, "Computation; variables stay float32.", flag_values=FLAGS)
-flags.DEFINE_boolean("deterministic", _D.deterministic, "Bit-exact; off is faster on GPUs.", flag_values=FLAGS)
-flags.DEFINE_integer("replicas", _D.replicas, "Devices; 0: all GPUs, else one CPU.", flag_values=FLAGS)
-flags.DEFINE_integer("log_every", _D.log_every, "Steps a compiled call and a row of metrics.csv.", flag_values=FLAGS)
-flags.DEFINE_integer("checkpoint_every", _D.checkpoint_every, "Steps between checkpoints.", flag_values=FLAGS)
-flags.DEFINE_integer("keep_checkpoints", _D.keep_checkpoints, "How many checkpoints stay.", flag_values=FLAGS)
-flags.DEFINE_string("validation_split", None, "By default val, where the dataset has it.", flag_values=FLAGS)
-flags.DEFINE_integer("validate_every", _D.validate_every, "Steps between validations; 0: never.", flag_values=FLAGS)
-flags.DEFINE_integer("validation_records", _D.validation_records, "A fixed sample of so many.", flag_values=FLAGS)
-flags.DEFINE_enum("best_by", _D.best_by, BEST_BY, "What the best validation is best by.", flag_values=FLAGS)
-flags.DEFINE_enum("keep", _D.keep, KEEP, "Which network becomes model.keras.", flag_values=FLAGS)
-flags.DEFINE_integer(
-    "patience", _D.patience, "Stop after so many validations without a better one; 0: never.", flag_values=FLAGS
-)
-flags.DEFINE_boolean("log_ids", _D.log_ids, "Write each step's picture ids to ids.jsonl.", flag_values=FLAGS)
+from trainer.train_flags import FLAGS, settings_from_flags
 
 
 def main(arguments: list[str]) -> None:
@@ -82,17 +37,6 @@ def main(arguments: list[str]) -> None:
     check_dataset(dataset)
     begin_run(FLAGS.run, settings, dataset, FLAGS.flags_into_string())
     train(FLAGS.run, settings, dataset)
-
-
-def settings_from_flags(dataset: Dataset) -> TrainSettings:
-    values = {name: FLAGS[name].value for name in TrainSettings.__dataclass_fields__}
-    if FLAGS.epochs:
-        values["steps"] = math.ceil(FLAGS.epochs * dataset.splits[FLAGS.split] / FLAGS.global_batch)
-    if FLAGS.validation_split is None:
-        values["validation_split"] = _VALIDATION if _VALIDATION in dataset.splits else ""
-    elif FLAGS.validation_split:
-        dataset.check_split(FLAGS.validation_split)
-    return TrainSettings(**values)
 
 
 def train(run: str, settings: TrainSettings, dataset: Dataset) -> None:

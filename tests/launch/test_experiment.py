@@ -12,7 +12,7 @@ from model import networks
 from pipeline.errors import TintmillError
 from pipeline.prepare import FLAGS as PREPARE
 from tests.helpers import tintmill
-from trainer.train import FLAGS as TRAIN
+from trainer.train_flags import FLAGS as TRAIN
 
 
 @pytest.fixture

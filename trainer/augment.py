@@ -28,10 +28,9 @@ class Draws:
     mirrored: np.ndarray
     light: np.ndarray
 
-    def split(self, parts: int) -> list["Draws"]:
-        """Equal parts in a row."""
-        columns = zip(*(np.split(values, parts) for values in (self.corner, self.mirrored, self.light)), strict=True)
-        return [Draws(self.side, *column) for column in columns]
+    def part(self, which: slice) -> "Draws":
+        """Those of some pictures of the batch."""
+        return Draws(self.side, self.corner[which], self.mirrored[which], self.light[which])
 
 
 def draw(settings: TrainSettings, size: int, step: int) -> Draws:

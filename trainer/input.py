@@ -31,58 +31,55 @@ def step_records(records: int, seed: int, step: int, batch: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def batches(dataset: Dataset, settings: TrainSettings, start: int, end: int, parts: int = 1):
+def batches(dataset: Dataset, settings: TrainSettings, start: int, end: int, parts: int = 1) -> Iterator[dict]:
     """The batches of steps `start` to `end` - 1, each in `parts` equal pieces in a row (one for each replica).
 
-    Returns:
-      tf.data.Dataset of {"record": int64 [b], "lab": uint8 or int16 [b, S, S, 3], "embedding": float16 [b, E]}, with
-      a loss of classes "label": int64 [b], with augmentation "mirrored": bool [b] and "light": float32 [b, 2];
-      b = global_batch / parts. Scaling is left to the device: the host hands over what the record holds.
+    Yields:
+      {"record": int64 [b], "lab": uint8 or int16 [b, S, S, 3], "embedding": float16 [b, E]}, with a loss of classes
+      "label": int64 [b], with augmentation "mirrored": bool [b] and "light": float32 [b, 2]; b = global_batch / parts.
+      Scaling is left to the device: the host hands over what the record holds.
     """
-    from pipeline.quiet import import_tensorflow
-
-    tf = import_tensorflow()
-    memory.keep_freed()
-    index = shards.index_records(dataset, settings.split)
-    layout = _layout(dataset, settings, settings.global_batch // parts)
-    signature = {name: tf.TensorSpec(shape, dtype) for name, (shape, dtype) in layout}
-
-    def read() -> Iterator[dict]:
-        reader = shards.RecordReader(index)
-        try:
-            for step in range(start, end):
-                yield from _read_step(dataset, settings, reader, len(index), step, parts)
-        finally:
-            reader.close()
-
-    return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(4)
+    source = Source(dataset, settings)
+    try:
+        for step in range(start, end):
+            for part in range(parts):
+                arrays = source.allocate(settings.global_batch // parts)
+                source.fill(arrays, step, part)
+                yield arrays
+    finally:
+        source.close()
 
 
-def _read_step(
-    dataset: Dataset, settings: TrainSettings, reader, records: int, step: int, parts: int
-) -> Iterator[dict]:
-    numbers = np.split(step_records(records, settings.seed, step, settings.global_batch), parts)
-    draws = [None] * parts
-    if settings.augmented:
-        draws = augment.draw(settings, dataset.settings["size"], step).split(parts)
-    for piece, drawn in zip(numbers, draws, strict=True):
-        data = map(reader, piece.tolist())
-        labels = settings.class_weight > 0
-        yield {"record": piece} | shards.parse_batch(dataset, data, len(piece), labels, drawn)
+class Source:
+    """The split that a run trains on, read step by step into arrays."""
 
+    def __init__(self, dataset: Dataset, settings: TrainSettings):
+        memory.keep_freed()
+        self._dataset, self._settings = dataset, settings
+        index = shards.index_records(dataset, settings.split)
+        self._records, self._reader = len(index), shards.RecordReader(index)
 
-def _layout(dataset: Dataset, settings: TrainSettings, batch: int) -> Iterator[tuple[str, tuple]]:
-    """(name, (shape, dtype)) of what a batch holds."""
-    side = settings.crop or dataset.settings["size"]
-    yield "record", ([batch], np.int64)
-    yield "lab", ([batch, side, side, 3], np.int16 if dataset.settings["encoding"] == "lab16" else np.uint8)
-    if dataset.embedder:
-        yield "embedding", ([batch, dataset.embedder["dimension"]], np.float16)
-    if settings.class_weight:
-        yield "label", ([batch], np.int64)
-    if settings.augmented:
-        yield "mirrored", ([batch], np.bool_)
-        yield "light", ([batch, 2], np.float32)
+    def allocate(self, *shape: int) -> dict[str, np.ndarray]:
+        """Arrays for a batch of shape[-1] pictures, as `batches` yields it, or for several of them."""
+        side, classes = self._settings.crop or self._dataset.settings["size"], self._settings.class_weight > 0
+        fields = {"record": ((), np.int64)}
+        fields |= shards.fields_of(self._dataset, side, classes, self._settings.augmented)
+        return {name: shards.aligned_empty((*shape, *rest), dtype) for name, (rest, dtype) in fields.items()}
+
+    def fill(self, arrays: dict[str, np.ndarray], step: int, part: int) -> None:
+        """Reads part number `part` of the batch of `step`; how many parts there are, the arrays' size says.
+
+        Raises:
+          TintmillError: a record fails its checksum: the disk changed under the run.
+        """
+        settings, size = self._settings, len(arrays["record"])
+        mine = slice(part * size, (part + 1) * size)
+        arrays["record"][:] = step_records(self._records, settings.seed, step, settings.global_batch)[mine]
+        draws = augment.draw(settings, self._dataset.settings["size"], step).part(mine) if settings.augmented else None
+        shards.parse_into(arrays, self._dataset, map(self._reader, arrays["record"].tolist()), draws)
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:

@@ -28,7 +28,7 @@ class Log:
         self._records = dataset.splits[settings.split]
         self._csv = _continue_log(os.path.join(run, "metrics.csv"), start, _csv_step)
         if self._csv.tell() == 0:
-            self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second")) + "\n")
+            self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second", "waiting")) + "\n")
         self._ids, self._id_file = None, None
         if settings.log_ids:
             from trainer.shards import record_ids
@@ -46,12 +46,17 @@ class Log:
         pace = 0.1 if sys.stderr.isatty() else 30.0  # seconds between lines: a log file wants few
         self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1, mininterval=pace)
 
-    def write(self, step: int, losses: dict[str, np.ndarray], records: np.ndarray, seconds: float) -> None:
-        """Logs the steps `step`.. of one call: the mean of their losses, and their records."""
+    def write(
+        self, step: int, losses: dict[str, np.ndarray], records: np.ndarray, seconds: float, waited: float
+    ) -> None:
+        """Logs the steps `step`.. of one call: the mean of their losses, and their records.
+
+        `waited`: how many of the call's seconds it waited for input.
+        """
         last, means = step + len(records), {name: float(np.mean(losses[name])) for name in self._parts}
-        rate = records.size / seconds
+        rate, waiting = records.size / seconds, waited / seconds
         epoch = last * self._settings.global_batch / self._records
-        row = [last, f"{epoch:.4f}", *map(repr, means.values()), f"{rate:.1f}"]
+        row = [last, f"{epoch:.4f}", *map(repr, means.values()), f"{rate:.1f}", f"{waiting:.4f}"]
         csv.writer(self._csv, lineterminator="\n").writerow(row)
         self._csv.flush()
         if self._id_file:
@@ -63,7 +68,10 @@ class Log:
             for name, mean in means.items():
                 tf.summary.scalar(name, mean)
             tf.summary.scalar("pictures_per_second", rate)
-        self._bar.set_postfix_str(f"loss {means['loss']:.5f}, {rate:.1f} pictures/s", refresh=False)
+            tf.summary.scalar("waiting", waiting)
+        self._bar.set_postfix_str(
+            f"loss {means['loss']:.5f}, {rate:.1f} pictures/s, {waiting:.0%} waiting", refresh=False
+        )
         self._bar.update(len(records))
 
     def write_validation(self, step: int, scores: dict[str, float], pictures: np.ndarray) -> None:

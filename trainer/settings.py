@@ -21,7 +21,7 @@ PRECISIONS = ("float32", "bfloat16")
 BEST_BY = ("loss", "psnr")
 KEEP = ("last", "best")
 # What may differ when a run is resumed: how far, how often, and on what it goes on; not what it computes.
-RESUMABLE = ("steps", "replicas", "log_every", "checkpoint_every", "keep_checkpoints", "log_ids")
+RESUMABLE = ("steps", "replicas", "readers", "log_every", "checkpoint_every", "keep_checkpoints", "log_ids")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +47,7 @@ class TrainSettings(LossSettings):
     precision: str = "float32"
     deterministic: bool = True
     replicas: int = 0
+    readers: int = 0
     log_every: int = 10
     checkpoint_every: int = 100
     keep_checkpoints: int = 2
@@ -71,6 +72,7 @@ class TrainSettings(LossSettings):
         for name in ("global_batch", "steps", "log_every", "checkpoint_every", "keep_checkpoints"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _check(self.replicas >= 0, "replicas", self.replicas, "0 (all GPUs, else one CPU) or more")
+        _check(self.readers >= 0, "readers", self.readers, "0 (one a core, 8 at most) or a number of threads")
         _check(self.global_size > 0 and self.global_size % 32 == 0, "global_size", self.global_size, "a multiple of 32")
         _check(self.seed >= 0, "seed", self.seed, "0 or more")
         _check(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "a positive number")

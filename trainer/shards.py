@@ -78,12 +78,13 @@ class RecordReader:
         self._files = [os.open(path, os.O_RDONLY) for path in index.paths]
 
     def __call__(self, record: int) -> bytes:
-        """Raises ValueError where the record fails its checksum: the disk changed under the run."""
+        """Raises TintmillError where the record fails its checksum: the disk changed since it was opened."""
         index = self._index
         file, size, offset = self._files[index.shard[record]], int(index.length[record]), int(index.offset[record])
         data = os.pread(file, size, offset)  # apart from its checksum: cutting that off would copy the record
         if masked_crc(data) != os.pread(file, FOOTER, offset + size):
-            raise ValueError(f"{index.paths[index.shard[record]]}: the record at byte {offset} is damaged")
+            path = index.paths[index.shard[record]]
+            raise TintmillError(f"{path}: the record at byte {offset} is damaged; `tintmill verify` lists all of it")
         return data
 
     def close(self) -> None:
@@ -99,45 +100,62 @@ def read_batches(
     try:
         for start in range(0, len(numbers), batch):
             data = [reader(number) for number in numbers[start : start + batch]]
-            yield data, parse_batch(dataset, data, len(data), labels)
+            yield data, parse_batch(dataset, data, labels)
     finally:
         reader.close()
 
 
-def parse_batch(
-    dataset: Dataset, data: Iterable[bytes], size: int, labels: bool = False, draws: Draws | None = None
-) -> dict[str, np.ndarray]:
-    """`size` serialised records as arrays; with `draws` cut, and with the embedding of what will be mirrored.
+def parse_batch(dataset: Dataset, data: list[bytes], labels: bool = False, draws: Draws | None = None) -> dict:
+    """Serialised records as new arrays; see `parse_into`."""
+    side = draws.side if draws else dataset.settings["size"]
+    fields = fields_of(dataset, side, labels, draws is not None)
+    parsed = {name: aligned_empty((len(data), *shape), dtype) for name, (shape, dtype) in fields.items()}
+    parse_into(parsed, dataset, data, draws)
+    return parsed
+
+
+def fields_of(dataset: Dataset, side: int, labels: bool, augmented: bool) -> dict[str, tuple[tuple[int, ...], type]]:
+    """What is handed over of a picture, {name: (shape, dtype)}.
+
+    lab uint8 or int16 [side, side, 3]; embedding float16 [E] where the dataset has it; label int64 where asked for;
+    with augmentation mirrored bool and light float32 [2], which `augment.change` applies.
+    """
+    fields = {"lab": ((side, side, 3), np.int16 if dataset.settings["encoding"] == "lab16" else np.uint8)}
+    if dataset.embedder:
+        fields["embedding"] = ((dataset.embedder["dimension"],), np.float16)
+    if labels:
+        fields["label"] = ((), np.int64)
+    if augmented:
+        fields |= {"mirrored": ((), np.bool_), "light": ((2,), np.float32)}
+    return fields
+
+
+def parse_into(
+    into: dict[str, np.ndarray], dataset: Dataset, data: Iterable[bytes], draws: Draws | None = None
+) -> None:
+    """Fills the arrays [b, ...] of `fields_of` from b serialised records; with `draws` cut, and with the embedding of
+    what will be mirrored.
 
     One by one, by protobuf and NumPy: memory that is used again at once costs less than half of memory that the system
     must clear first, and `tf.io.parse_example` with `tf.io.decode_raw` copies a record five times.
-
-    Returns:
-      lab uint8 or int16 [b, S, S, 3]; embedding float16 [b, E] where the dataset has it; with `labels` label int64
-      [b]; with `draws` mirrored bool [b] and light float32 [b, 2], which `augment.change` applies.
     """
     from tensorflow.train import Example
 
     encoding, whole = dataset.settings["encoding"], dataset.settings["size"]
-    side = draws.side if draws else whole
+    size, side = into["lab"].shape[:2]
     corners, mirrored = (draws.corner, draws.mirrored) if draws else (np.zeros((size, 2), int), np.zeros(size, bool))
-    parsed = {"mirrored": mirrored, "light": draws.light} if draws else {}
-    parsed |= {"lab": aligned_empty((size, side, side, 3), np.int16 if encoding == "lab16" else np.uint8)}
-    if dataset.embedder:
-        parsed["embedding"] = aligned_empty((size, dataset.embedder["dimension"]), np.float16)
-    if labels:
-        parsed["label"] = aligned_empty((size,), np.int64)
+    if draws:
+        into["mirrored"][:], into["light"][:] = draws.mirrored, draws.light
     for i, one in zip(range(size), data, strict=True):
         features = Example.FromString(one).features.feature
         row, column = corners[i]
         pixels = stored_pixels(features["lab"].bytes_list.value[0], encoding, whole)
-        parsed["lab"][i] = pixels[row : row + side, column : column + side]
-        if dataset.embedder:
+        into["lab"][i] = pixels[row : row + side, column : column + side]
+        if "embedding" in into:
             name = "embedding_mirror" if mirrored[i] and dataset.settings["embed_mirror"] else "embedding"
-            parsed["embedding"][i] = np.frombuffer(features[name].bytes_list.value[0], np.float16)
-        if labels:
-            parsed["label"][i] = features["label"].int64_list.value[0]
-    return parsed
+            into["embedding"][i] = np.frombuffer(features[name].bytes_list.value[0], np.float16)
+        if "label" in into:
+            into["label"][i] = features["label"].int64_list.value[0]
 
 
 def aligned_empty(shape: tuple[int, ...], dtype) -> np.ndarray:

@@ -60,24 +60,37 @@ class State:
         return [*self.network.variables, *(self.critic.variables if self.critic else [])]
 
 
-def make_strategy(replicas: int) -> tf.distribute.Strategy:
-    """MirroredStrategy over `replicas` devices; 0 means all visible GPUs, or one CPU where there is none.
+def make_strategy(replicas: int, workers: int = 1) -> tf.distribute.Strategy:
+    """The strategy of `replicas` devices in each of `workers` processes; 0 replicas mean all GPUs, or one CPU.
 
-    Without GPUs, several replicas are virtual CPUs: for tests, not for speed. Must be called before TensorFlow runs.
+    MirroredStrategy for one process; MultiWorkerMirroredStrategy, which waits for the others, for several. Without
+    GPUs, several replicas are virtual CPUs: for tests, not for speed. Must be called before TensorFlow runs.
 
     Raises:
-      TintmillError: more replicas wanted than there are GPUs.
+      TintmillError: more replicas wanted than there are GPUs, or several on the CPU of one of several workers.
     """
+    names = _choose_devices(replicas)
+    if workers == 1:
+        return tf.distribute.MirroredStrategy(names)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    if len(strategy.extended.worker_devices) != len(names):
+        raise TintmillError(f"--replicas={replicas}: of several workers without GPUs each has one replica; give 1")
+    return strategy
+
+
+def _choose_devices(replicas: int) -> list[str]:
+    """Hides the GPUs that are not wanted, or cuts the CPU into virtual ones; returns the devices' names."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         count = replicas or len(gpus)
         if count > len(gpus):
             raise TintmillError(f"--replicas={replicas}: this machine has {len(gpus)} GPUs")
-        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(count)])
+        tf.config.set_visible_devices(gpus[:count], "GPU")
+        return [f"GPU:{i}" for i in range(count)]
     count = replicas or 1
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
-    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
+    return [f"CPU:{i}" for i in range(count)]
 
 
 def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, dataset: Dataset) -> State:
@@ -149,37 +162,36 @@ def _count_classes(settings: TrainSettings, dataset: Dataset) -> int:
     return count
 
 
-def make_iterator(state: State, settings: TrainSettings, dataset: Dataset, start: int):
-    """Batches from step `start` on, dealt to the replicas in order."""
-    replicas = state.strategy.num_replicas_in_sync
-
-    def per_replica(context):
-        return batches_input.batches(dataset, settings, start, settings.steps, replicas)
-
-    return iter(state.strategy.distribute_datasets_from_function(per_replica))
-
-
 def make_steps(state: State, settings: TrainSettings, encoding: str):
-    """A compiled function (iterator, n) -> (losses, records int64 [n, global_batch]).
+    """A compiled function (batches, n) -> (losses, records int64 [n, global_batch]).
 
-    It trains n steps. `losses`: of each step, float32 [n], by the names of `part_names`; "loss" is what the network
-    minimises. `records` is what each step really saw, in order.
+    It trains n steps, on the first n of `batches` (see `ReadAhead`). `losses`: of each step, float32 [n], by the names
+    of `part_names`; "loss" is what the network minimises. `records` is what each step really saw, in order.
     """
     strategy, names = state.strategy, part_names(settings)
     replica_step = _make_replica_step(state, settings, encoding)
 
     @tf.function
-    def steps(iterator, count):
+    def steps(batches, count):
         totals = {name: tf.TensorArray(tf.float32, size=count) for name in names}
         records = tf.TensorArray(tf.int64, size=count, element_shape=[settings.global_batch])
         for i in tf.range(count):
-            parts, seen = strategy.run(replica_step, args=(next(iterator),))
+            parts, seen = strategy.run(replica_step, args=(batches, i))
             parts = strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
             totals = {name: totals[name].write(i, parts[name]) for name in names}
-            records = records.write(i, tf.concat(strategy.experimental_local_results(seen), axis=0))
+            records = records.write(i, strategy.gather(seen, axis=0))
         return {name: totals[name].stack() for name in names}, records.stack()
 
     return steps
+
+
+def any_worker(strategy: tf.distribute.Strategy, wishes: list[bool]) -> list[bool]:
+    """Which of the wishes a worker has at least; all workers must ask, and all get the same answer."""
+    if not strategy.extended._in_multi_worker_mode():
+        return wishes
+    mine = tf.constant(wishes, tf.float32)
+    values = strategy.experimental_distribute_values_from_function(lambda _: mine)
+    return [bool(value) for value in strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None).numpy() > 0]
 
 
 def part_names(settings: TrainSettings) -> tuple[str, ...]:
@@ -194,7 +206,8 @@ def _make_replica_step(state: State, settings: TrainSettings, encoding: str):
         # Summed over replicas this is the mean over the global batch, whatever the number of replicas.
         return tf.reduce_sum(values) / settings.global_batch
 
-    def replica_step(batch):
+    def replica_step(batches, i):
+        batch = {name: values[i] for name, values in batches.items()}
         inputs, targets = batches_input.to_network(batch, encoding)
         with tf.GradientTape(persistent=critic is not None) as tape:
             # A dataset may hold more than a network takes: not every network wants the embedding.

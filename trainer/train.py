@@ -8,7 +8,6 @@ and exits with 0, Ctrl-C saves and exits with 130; a second one stops at once.
 
 import contextlib
 import os
-import re
 import sys
 import time
 
@@ -20,7 +19,7 @@ from pipeline import command
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
-from trainer import best, checkpoint
+from trainer import best, checkpoint, cluster
 from trainer.settings import TrainSettings, begin_run
 from trainer.stop import StopSignal
 from trainer.train_flags import FLAGS, settings_from_flags
@@ -35,12 +34,16 @@ def main(arguments: list[str]) -> None:
     from trainer.shards import check_dataset
 
     check_dataset(dataset)
-    begin_run(FLAGS.run, settings, dataset, FLAGS.flags_into_string())
-    train(FLAGS.run, settings, dataset)
+    members = cluster.from_environment()
+    if members.chief:
+        begin_run(FLAGS.run, settings, dataset, FLAGS.flags_into_string())
+    train(FLAGS.run, settings, dataset, members)
 
 
-def train(run: str, settings: TrainSettings, dataset: Dataset) -> None:
+def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.Cluster = cluster.ALONE) -> None:
     """Trains from the newest checkpoint, or from the start, to `settings.steps`; leaves model.keras.
+
+    Of several processes all compute and the chief writes; all of them read the checkpoints in `run`.
 
     Raises:
       TintmillError: the loss is no longer finite, or the disk is full.
@@ -51,50 +54,79 @@ def train(run: str, settings: TrainSettings, dataset: Dataset) -> None:
 
     if settings.deterministic:
         step.tf.config.experimental.enable_op_determinism()
-    state = step.make_state(step.make_strategy(settings.replicas), settings, dataset)
+    state = step.make_state(step.make_strategy(settings.replicas, members.workers), settings, dataset)
     start = checkpoint.restore(os.path.join(run, "checkpoints"), state.variables)
     _say_start(settings, dataset, state, start)
-    with StopSignal() as stop, Log(run, settings, dataset, start) as log:
-        at = _loop(run, settings, dataset, state, start, log, stop)
-    if stop.received and at < settings.steps:
+    with StopSignal() as stop, Log(run, settings, dataset, start) if members.chief else contextlib.nullcontext() as log:
+        at, stopped = _loop(run, settings, dataset, state, start, log, stop, members.rank)
+    if stopped and at < settings.steps:
         print(f"stopped at step {at} of {settings.steps}, saved; run the same command again to go on", file=sys.stderr)
         stop.finish()
-    with _writing(run):
-        _save_result(run, settings, state.model, log.validations)
-    print(run)
+    if members.chief:
+        with _writing(run):
+            _save_result(run, settings, state.model, log.validations)
+        print(run)
+    step.any_worker(state.strategy, [True])  # the others wait until all is written
 
 
-def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log, stop: StopSignal) -> int:
-    """Trains, logs, validates, saves, in this order, call by call; returns the step it came to."""
+def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log, stop, rank) -> tuple[int, bool]:
+    """Trains, logs, validates, saves, in this order, call by call.
+
+    Returns:
+      The step it came to, and whether one of the workers was told to stop.
+    """
     from trainer import step
+    from trainer.read_ahead import ReadAhead
+
+    train_steps = step.make_steps(state, settings, dataset.settings["encoding"])
+    note = _make_note(run, settings, dataset, state, start, log) if log else None
+    at, saved = start, start
+    stopped, ends = _agree(state, settings, at, stop, log)
+    with ReadAhead(state.strategy, settings, dataset, start, rank) as ahead:
+        calls = iter(ahead)
+        while not ends:
+            began = time.perf_counter()
+            steps, batches = next(calls)
+            losses, records = _train_call(train_steps, batches, step.tf.constant(len(steps)))
+            _check_finite(run, settings, dataset, at, losses, records)
+            at = steps.stop
+            if log:
+                note(steps, losses, records, time.perf_counter() - began, ahead.waited)
+            stopped, ends = _agree(state, settings, at, stop, log)
+            if log and (at % settings.checkpoint_every == 0 or ends):
+                saved = _save(run, at, state, settings, saved)
+    return at, stopped
+
+
+def _agree(state, settings: TrainSettings, at: int, stop: StopSignal, log) -> tuple[bool, bool]:
+    """(whether a worker was told to stop, whether training ends here), the same on all workers."""
+    from trainer import step
+
+    patience = bool(log) and best.out_of_patience(log.validations, settings)
+    stopped, patience = step.any_worker(state.strategy, [bool(stop.received), patience])
+    return stopped, stopped or patience or at >= settings.steps
+
+
+def _make_note(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log):
+    """What the chief does after each call: it logs, and validates where that is due."""
     from trainer.validation import Validation
 
-    encoding = dataset.settings["encoding"]
-    steps, iterator = step.make_steps(state, settings, encoding), step.make_iterator(state, settings, dataset, start)
     validate = Validation(state, settings, dataset) if settings.validated else None
     best.remove_later(run, start)
-    at, saved = start, start
-    while at < settings.steps and not stop.received and not best.out_of_patience(log.validations, settings):
-        count = min(settings.log_every - at % settings.log_every, settings.steps - at)
-        began = time.perf_counter()
-        losses, records = _train_steps(steps, iterator, step.tf.constant(count))
-        _check_finite(run, settings, dataset, at, losses, records)
+
+    def note(steps: range, losses: dict, records: np.ndarray, seconds: float, waited: float) -> None:
         with _writing(run):
-            log.write(at, losses, records, time.perf_counter() - began)
-        at += count
-        if validate and (_passed(settings.validate_every, at - count, at) or at == settings.steps):
-            with _writing(run):
-                log.write_validation(at, *validate())
+            log.write(steps.start, losses, records, seconds, waited)
+            if validate and (_passed(settings.validate_every, steps) or steps.stop == settings.steps):
+                log.write_validation(steps.stop, *validate())
                 best.keep(run, state.model, log.validations, settings)
-        ends = at == settings.steps or stop.received or best.out_of_patience(log.validations, settings)
-        if at % settings.checkpoint_every == 0 or ends:
-            saved = _save(run, at, state, settings, saved)
-    return at
+
+    return note
 
 
-def _passed(every: int, before: int, at: int) -> bool:
-    """Whether a multiple of `every` lies after `before` and not after `at`."""
-    return at // every > before // every
+def _passed(every: int, steps: range) -> bool:
+    """Whether one of the steps ends at a multiple of `every`."""
+    return steps.stop // every > steps.start // every
 
 
 def _save_result(run: str, settings: TrainSettings, model, validations: list[dict]) -> None:
@@ -110,18 +142,9 @@ def _save_result(run: str, settings: TrainSettings, model, validations: list[dic
         )
 
 
-def _train_steps(steps, iterator, count) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    import tensorflow as tf
-
-    try:
-        losses, records = steps(iterator, count)
-        return {name: values.numpy() for name, values in losses.items()}, records.numpy()
-    except tf.errors.OpError as error:
-        # What the reader raised arrives as text inside TensorFlow's own error.
-        damaged = re.search(r"ValueError: (.* is damaged)", str(error))
-        if not damaged:
-            raise
-        raise TintmillError(f"{damaged[1]} since training began; `tintmill verify` lists all of it") from error
+def _train_call(train_steps, batches: dict, count) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    losses, records = train_steps(batches, count)
+    return {name: values.numpy() for name, values in losses.items()}, records.numpy()
 
 
 @contextlib.contextmanager

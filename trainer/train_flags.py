@@ -38,6 +38,7 @@ flags.DEFINE_integer("seed", _D.seed, "Seed of weights and data order.", flag_va
 flags.DEFINE_enum("precision", _D.precision, PRECISIONS, "Computation; variables stay float32.", flag_values=FLAGS)
 flags.DEFINE_boolean("deterministic", _D.deterministic, "Bit-exact; off is faster on GPUs.", flag_values=FLAGS)
 flags.DEFINE_integer("replicas", _D.replicas, "Devices; 0: all GPUs, else one CPU.", flag_values=FLAGS)
+flags.DEFINE_integer("readers", _D.readers, "Threads that read ahead; 0: one a core, 8 at most.", flag_values=FLAGS)
 flags.DEFINE_integer("log_every", _D.log_every, "Steps a compiled call and a row of metrics.csv.", flag_values=FLAGS)
 flags.DEFINE_integer("checkpoint_every", _D.checkpoint_every, "Steps between checkpoints.", flag_values=FLAGS)
 flags.DEFINE_integer("keep_checkpoints", _D.keep_checkpoints, "How many checkpoints stay.", flag_values=FLAGS)

@@ -181,7 +181,7 @@ def recorded_inputs(dataset) -> dict[str, dict]:
         reader = shards.RecordReader(index)
         data = [reader(i) for i in range(len(index))]
         reader.close()
-        batch, _ = trainer_input.to_network(shards.parse_batch(dataset, data, len(data)), dataset.settings["encoding"])
+        batch, _ = trainer_input.to_network(shards.parse_batch(dataset, data), dataset.settings["encoding"])
         for number, name in enumerate(shards.parse_ids(data)):
             inputs[name] = {key: np.asarray(value)[number] for key, value in batch.items()}
     return inputs

@@ -8,6 +8,7 @@ from model import networks
 from pipeline.dataset import Dataset, open_dataset
 from trainer import input as batches_input
 from trainer import step
+from trainer.read_ahead import ReadAhead
 from trainer.settings import TrainSettings
 
 BATCH = 4
@@ -43,8 +44,9 @@ def try_case(dataset: Dataset, strategy, settings: TrainSettings) -> dict:
     state = step.make_state(strategy, settings, dataset)
     alone = None if settings.network in NORMALISED else loss_alone(state, settings, dataset)
     before = [np.array(weights) for weights in state.model.trainable_weights]
-    iterator = step.make_iterator(state, settings, dataset, 0)
-    parts, _ = step.make_steps(state, settings, dataset.settings["encoding"])(iterator, step.tf.constant(1))
+    with ReadAhead(strategy, settings, dataset, 0) as ahead:
+        _, batches = next(iter(ahead))
+        parts, _ = step.make_steps(state, settings, dataset.settings["encoding"])(batches, step.tf.constant(1))
     pairs = zip(before, state.model.trainable_weights, strict=True)
     moved = sum(bool((old != np.array(new)).any()) for old, new in pairs)
     return {name: float(values[0]) for name, values in parts.items()} | {

@@ -47,7 +47,7 @@ def stored(opened) -> dict[str, np.ndarray]:
     index = shards.index_records(opened, "train")
     ((data, parsed),) = shards.read_batches(opened, index, np.arange(len(index)), len(index))
     mirrored = augment.Draws(SIZE, np.zeros((len(data), 2), int), np.ones(len(data), bool), np.ones((len(data), 2)))
-    other = shards.parse_batch(opened, data, len(data), draws=mirrored)["embedding"]
+    other = shards.parse_batch(opened, data, draws=mirrored)["embedding"]
     assert np.abs(parsed["embedding"] - other).max() > 0.01
     return {"lab": lab_of(parsed), "embedding": parsed["embedding"], "mirror": other}
 

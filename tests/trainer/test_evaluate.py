@@ -45,7 +45,7 @@ def records(dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     reader = shards.RecordReader(index)
     data = [reader(i) for i in range(len(index))]
     reader.close()
-    parsed = shards.parse_batch(opened, data, len(data))
+    parsed = shards.parse_batch(opened, data)
     pairs = zip(lab.unpack(parsed["lab"], "lab8"), parsed["embedding"].astype(np.float32), strict=True)
     return dict(zip(shards.parse_ids(data), pairs, strict=True))
 

@@ -131,7 +131,7 @@ def to_lab(inputs: dict, targets: dict) -> np.ndarray:
 
 def trained_labs(dataset: Dataset, data: list[bytes]) -> np.ndarray:
     """Lab as training sees it, in CIELAB's units."""
-    return to_lab(*trainer_input.to_network(shards.parse_batch(dataset, data, len(data)), dataset.settings["encoding"]))
+    return to_lab(*trainer_input.to_network(shards.parse_batch(dataset, data), dataset.settings["encoding"]))
 
 
 def test_the_index_finds_the_records_that_a_stranger_reads(opened):
@@ -180,7 +180,7 @@ def test_the_embedding_of_a_record_reaches_the_network():
         values = {"lab": np.zeros((8, 8, 3), np.uint8).tobytes(), "embedding": row.tobytes()}
         lists = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[v])) for name, v in values.items()}
         data.append(tf.train.Example(features=tf.train.Features(feature=lists)).SerializeToString())
-    inputs, _ = trainer_input.to_network(shards.parse_batch(dataset, data, len(data)), "lab8")
+    inputs, _ = trainer_input.to_network(shards.parse_batch(dataset, data), "lab8")
     np.testing.assert_array_equal(np.asarray(inputs["embedding"]), embeddings.astype(np.float32))
 
 
@@ -213,7 +213,7 @@ def test_replicas_share_the_batch_of_one_device(opened, parts):
 
 def test_a_batch_holds_the_records_it_names(opened):
     data = all_records(opened)
-    labs = shards.parse_batch(opened, data, len(data))["lab"]
+    labs = shards.parse_batch(opened, data)["lab"]
     for step, batch in enumerate(as_arrays(trainer_input.batches(opened, SETTINGS, 0, 5))):
         np.testing.assert_array_equal(batch["record"], trainer_input.step_records(len(data), 7, step, BATCH))
         np.testing.assert_array_equal(batch["lab"], labs[batch["record"]])
@@ -236,7 +236,7 @@ def test_a_flipped_byte_stops_the_reader(copied, where):
     reader = shards.RecordReader(index)
     assert reader(0)
     assert reader(2)
-    with pytest.raises(ValueError, match=rf"{Path(index.paths[0]).name}: the record at byte {offset} is damaged"):
+    with pytest.raises(TintmillError, match=rf"{Path(index.paths[0]).name}: the record at byte {offset} is damaged"):
         reader(1)
     reader.close()
 
@@ -247,7 +247,7 @@ def test_a_record_that_is_cut_off_stops_the_reader(copied):
     with open(path, "r+b") as f:
         f.truncate(int(index.offset[1]) + 10)
     reader = shards.RecordReader(index)
-    with pytest.raises(ValueError, match="is damaged"):
+    with pytest.raises(TintmillError, match="is damaged"):
         reader(1)
     reader.close()
 

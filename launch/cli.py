@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": ("trainer.evaluate", "score a run beside the trivial answers"),
     "colorize": ("model.colorize", "colour pictures with a run"),
     "report": ("trainer.report", "a run as one HTML page"),
+    "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),
     "experiment": ("launch.experiment", "prepare, train, evaluate, report: a known experiment"),
     "demo": ("launch.demo", "all of it on a handful of photographs"),
 }

@@ -38,9 +38,18 @@ flags.DEFINE_string("embedder", "", "Instead of the experiment's embedder.", fla
 flags.DEFINE_string("embedder_weights", "", "Of the real embedder: imagenet or a file.", flag_values=FLAGS)
 flags.DEFINE_string("encoder_weights", "", "Of tint's encoder: imagenet, random or a file.", flag_values=FLAGS)
 flags.DEFINE_string("vgg_weights", "", "Of vgg's encoder: imagenet, random or a file.", flag_values=FLAGS)
-flags.DEFINE_multi_string("prepare", [], "One more flag for prepare, as --prepare=--fit=pad.", flag_values=FLAGS)
-flags.DEFINE_multi_string("train", [], "One more flag for train, as --train=--validate_every=10.", flag_values=FLAGS)
-flags.DEFINE_list("only", [], "Only these runs of the experiment.", flag_values=FLAGS)
+flags.DEFINE_multi_string("prepare", [], "One more flag for prepare, as --prepare=--fit=pad", flag_values=FLAGS)
+flags.DEFINE_multi_string("train", [], "One more flag for train, as --train=--validate_every=10", flag_values=FLAGS)
+flags.DEFINE_list("only", [], "Only these runs of the experiment, separated by commas.", flag_values=FLAGS)
+
+# The headings of the help; each flag is below one of them.
+TOPICS = {
+    "Input and output": ("input", "output", "pictures"),
+    "Which runs": ("only", "seeds", "jobs"),
+    "Another size": ("size", "limit", "steps", "global_batch", "global_size"),
+    "Weights": ("embedder", "embedder_weights", "encoder_weights", "vgg_weights"),
+    "More flags for the commands": ("prepare", "train"),
+}
 __doc__ += "\n" + "\n".join(f"  {name:<16}{experiment.about}" for name, experiment in EXPERIMENTS.items())
 
 COLUMNS = {
@@ -248,7 +257,7 @@ def _given(*names: str) -> list[str]:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("experiment", FLAGS, main, argv, __doc__)
+    return command.run("experiment", FLAGS, main, argv, __doc__, topics=TOPICS)
 
 
 if __name__ == "__main__":

@@ -12,23 +12,33 @@ from collections.abc import Callable
 from absl import flags
 
 from pipeline.errors import TintmillError
+from pipeline.flag_help import Topics, format_help
 
 
 class Terminated(BaseException):
     """SIGTERM arrived. No Exception: nothing on the way may swallow it."""
 
 
-def run(name: str, values: flags.FlagValues, main: Callable, argv: list[str], doc: str, unknown: str = "refuse") -> int:
+def run(
+    name: str,
+    values: flags.FlagValues,
+    main: Callable,
+    argv: list[str],
+    doc: str,
+    unknown: str = "refuse",
+    topics: Topics | None = None,
+) -> int:
     """Parses `argv` (without the program's name), runs `main`, returns the exit code.
 
     Args:
       values: the command's own flags. Each command has its own `FlagValues`: --output may be two commands' flag.
       main: called with the arguments that are no flags.
       unknown: `refuse` unknown flags, or `pass` them to `main` among its arguments.
+      topics: headings of the help and the names of the flags below each; None for few flags, listed as absl does.
     """
     quiet_libraries()
     if "--help" in argv or "-h" in argv:
-        print(f"{doc.strip()}\n\nFlags of `tintmill {name}`, also read from --flagfile=FILE:\n{values.get_help()}")
+        print(format_help(name, values, doc, topics))
         return 0
     try:
         rest = values([name, *argv], known_only=unknown == "pass")[1:]

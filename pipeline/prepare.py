@@ -74,7 +74,7 @@ flags.DEFINE_string("synsets", "", "imagenet: list of the synsets to take; its o
 flags.DEFINE_string("celeba_label", "", "celeba: the attribute that becomes the label, as Smiling.", flag_values=FLAGS)
 flags.DEFINE_boolean("celeba_attributes", True, "celeba: store the attributes.", flag_values=FLAGS)
 flags.DEFINE_string("tfds_name", "", "tfds: the dataset, as tf_flowers or NAME/CONFIG:VERSION.", flag_values=FLAGS)
-flags.DEFINE_list("classes", [], "Take only these classes.", flag_values=FLAGS)
+flags.DEFINE_list("classes", [], "Take only these classes, separated by commas.", flag_values=FLAGS)
 flags.DEFINE_boolean("drop_grey", _D.drop_grey, "Leave out pictures without colour.", flag_values=FLAGS)
 flags.DEFINE_boolean("drop_uniform", _D.drop_uniform, "Leave out pictures of one flat colour.", flag_values=FLAGS)
 flags.DEFINE_boolean("drop_letterbox", _D.drop_letterbox, "Leave out pictures with bars.", flag_values=FLAGS)
@@ -98,6 +98,33 @@ flags.register_multi_flags_validator(
     "wanted either --input=PICTURES or --reuse_lab=DATASET",
     flag_values=FLAGS,
 )
+
+# The headings of the help; each flag is below one of them.
+TOPICS = {
+    "Input": ("source", "input", "reuse_lab"),
+    "Dataset": ("output", "name", "version", "splits", "shard_examples"),
+    "Records": ("size", "fit", "encoding", "reduced_decode"),
+    "Embedding": ("embedder", "embedder_layer", "embedder_weights", "embed_mirror"),
+    "A part of the input": ("limit", "limit_per_class", "limit_per_split", "classes"),
+    "What is left out": (
+        "drop_grey",
+        "drop_uniform",
+        "drop_letterbox",
+        "drop_duplicates",
+        "min_side",
+        "max_pixels",
+        "max_reject_fraction",
+    ),
+    "Of some sources": (
+        "celeba_label",
+        "celeba_attributes",
+        "labels",
+        "label_names",
+        "synsets",
+        "tfds_name",
+    ),
+    "Where it runs": ("workers", "runner"),
+}
 
 
 def main(beam_flags: list[str]) -> None:
@@ -300,7 +327,7 @@ def _last_line(error: Exception) -> str:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("prepare", FLAGS, main, argv, __doc__, unknown="pass")
+    return command.run("prepare", FLAGS, main, argv, __doc__, unknown="pass", topics=TOPICS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """Dataset directory -> run directory: input, step, checkpoint, train, evaluate, report.
 
-Doors: the commands `train`, `evaluate`, `report`; `input.batches` and `step.make_steps` for programs of one's own.
+Doors: the commands `train`, `evaluate`, `report`, `runs`; `input.batches` and `step.make_steps` for programs of
+one's own.
 """

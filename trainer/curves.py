@@ -5,13 +5,25 @@ import csv
 import io
 import os
 
+from pipeline.errors import TintmillError
+
 
 def read_rows(path: str) -> list[dict]:
-    """The rows of a CSV file as numbers; none where there is no such file."""
+    """The rows of a CSV file as numbers; none where there is no such file.
+
+    A last row without an end does not count: it is being written, or was when its run was killed.
+
+    Raises:
+      TintmillError: a row is not of numbers, one a column.
+    """
     if not os.path.exists(path):
         return []
-    with open(path) as f:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(f)]
+    try:
+        with open(path) as f:
+            rows = csv.DictReader([line for line in f if line.endswith("\n")])
+        return [{key: float(value) for key, value in row.items()} for row in rows]
+    except (TypeError, ValueError) as error:
+        raise TintmillError(f"{path} is damaged ({error}); delete the row that is not of numbers") from error
 
 
 def draw(run: str) -> str | None:

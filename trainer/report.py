@@ -98,14 +98,9 @@ def make_notes(settings: dict, manifest: dict, evaluations: list[dict]) -> list[
 
 def load_evaluations(run: str) -> list[dict]:
     """Every evaluated split: its metrics and its example pictures as data URLs."""
-    root = os.path.join(run, "evaluation")
     found = []
-    for split in sorted(os.listdir(root)) if os.path.isdir(root) else []:
-        folder = os.path.join(root, split)
-        path = os.path.join(folder, "metrics.json")
-        if not os.path.exists(path):  # written last: this evaluation was interrupted
-            continue
-        metrics = json.loads(files.read(path))
+    for split, metrics in read_metrics(run).items():
+        folder = os.path.join(run, "evaluation", split)
         numbers = sorted(name.split("_")[0] for name in os.listdir(folder) if name.endswith("_truth.png"))
         pictures = [
             {kind: _data_url(os.path.join(folder, f"{number}_{kind}.png")) for kind in ("grey", "coloured", "truth")}
@@ -113,6 +108,24 @@ def load_evaluations(run: str) -> list[dict]:
             for number in numbers
         ]
         found.append({"metrics": metrics, "pictures": pictures})
+    return found
+
+
+def read_metrics(run: str) -> dict[str, dict]:
+    """The metrics.json of every evaluated split, by split.
+
+    Raises:
+      TintmillError: one is damaged.
+    """
+    root, found = os.path.join(run, "evaluation"), {}
+    for split in sorted(os.listdir(root)) if os.path.isdir(root) else []:
+        path = os.path.join(root, split, "metrics.json")
+        if not os.path.exists(path):  # written last: this evaluation was interrupted
+            continue
+        try:
+            found[split] = json.loads(files.read(path))
+        except ValueError as error:
+            raise TintmillError(f"{path} is damaged ({error}); evaluate again on --split={split}") from error
     return found
 
 

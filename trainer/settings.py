@@ -134,7 +134,7 @@ def load_settings(run: str) -> dict:
     except FileNotFoundError as error:
         raise TintmillError(f"--run={run}: no settings.json in it; wanted a directory of `tintmill train`") from error
     except ValueError as error:
-        raise TintmillError(f"{run}/settings.json is damaged ({error}); give another --run") from error
+        raise TintmillError(f"{run}/settings.json is damaged ({error}); train again into another --run") from error
 
 
 def check_same_embedder(run: str, dataset: Dataset) -> None:

@@ -22,7 +22,7 @@ from pipeline.quiet import import_tensorflow
 from trainer import best, checkpoint, cluster
 from trainer.settings import TrainSettings, begin_run
 from trainer.stop import StopSignal
-from trainer.train_flags import FLAGS, settings_from_flags
+from trainer.train_flags import FLAGS, TOPICS, settings_from_flags
 
 
 def main(arguments: list[str]) -> None:
@@ -192,7 +192,7 @@ def _say_start(settings: TrainSettings, dataset: Dataset, state, start: int) -> 
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("train", FLAGS, main, argv, __doc__)
+    return command.run("train", FLAGS, main, argv, __doc__, topics=TOPICS)
 
 
 if __name__ == "__main__":

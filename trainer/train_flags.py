@@ -52,6 +52,51 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_boolean("log_ids", _D.log_ids, "Write each step's picture ids to ids.jsonl.", flag_values=FLAGS)
 
+# The headings of `tintmill train --help`; each flag is below one of them.
+TOPICS = {
+    "Required": ("data", "run"),
+    "Data and augmentation": ("split", "mirror", "crop", "lightness_jitter"),
+    "Network": ("network", "encoder_weights", "global_size"),
+    "Loss": (
+        "loss",
+        "rebalance",
+        "class_weight",
+        "colourfulness_weight",
+        "perceptual_weight",
+        "perceptual_network",
+        "perceptual_weights",
+        "adversarial_weight",
+    ),
+    "Steps and optimisation": (
+        "steps",
+        "epochs",
+        "global_batch",
+        "learning_rate",
+        "schedule",
+        "warmup_steps",
+        "seed",
+    ),
+    "Validation": (
+        "validation_split",
+        "validate_every",
+        "validation_records",
+        "best_by",
+        "keep",
+        "patience",
+    ),
+    "Checkpoints and logs": (
+        "checkpoint_every",
+        "keep_checkpoints",
+        "log_every",
+        "log_ids",
+    ),
+    "Devices": (
+        "replicas",
+        "precision",
+        "deterministic",
+    ),
+}
+
 
 def settings_from_flags(dataset: Dataset) -> TrainSettings:
     values = {name: FLAGS[name].value for name in TrainSettings.__dataclass_fields__}

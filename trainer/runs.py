@@ -1,0 +1,268 @@
+"""Lists run directories side by side: how far they are, in what they differ, what they came to.
+
+    tintmill runs RUNS
+    tintmill runs RUNS --sort=-test.psnr
+
+A run is a directory, at any depth below RUNS, that holds settings.json and dataset.json; links to folders are not
+followed. Its line has the settings in which the listed runs differ, its best validation by its own --best_by, and its
+scores where it was evaluated. What is the same in all is said once, below. Too wide for the terminal, the table is
+continued in a second one below it; into a file or a pipe it goes as it is.
+"""
+
+import dataclasses
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from absl import flags
+
+from model import artefact
+from pipeline import command
+from pipeline.errors import TintmillError
+from trainer import best, report
+from trainer.curves import read_rows
+from trainer.settings import TrainSettings, load_settings
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string("sort", "name", "Column to sort by; with a - before it, highest first.", flag_values=FLAGS)
+
+# Of a validation and of an evaluation, with their formats; best.psnr is the column of one, test.psnr of the other.
+VALIDATED = {"step": ".0f", "loss": ".5f", "psnr": ".2f"}
+EVALUATED = {"psnr": ".2f", "ciede2000": ".2f", "auc_rebalanced": ".2f"}
+_FORMATS = VALIDATED | EVALUATED
+_DEFAULTS = dataclasses.asdict(TrainSettings())
+_LINE = 120  # characters, where there is no terminal
+# What reading JSON raises that is whole and yet no settings, manifest or metrics.
+_DAMAGES = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run directory.
+
+    Attributes:
+      settings: those of settings.json, and the dataset as "data"; not "steps", which is in `progress`.
+      progress: "step" reached of "steps", and "state".
+      results: by column: best.step, best.loss, best.psnr, test.psnr, ...; those it has.
+    """
+
+    name: str
+    settings: dict
+    progress: dict
+    results: dict
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments:
+        raise TintmillError("wanted folders that hold runs: tintmill runs DIR...")
+    found, left_out = find(arguments)
+    runs, damaged = read(found)
+    for reason in (*left_out, *damaged):
+        print(f"left out: {reason}", file=sys.stderr)
+    if not runs:
+        raise TintmillError(f"no runs below {', '.join(arguments)}; wanted folders of `tintmill train`")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(format_table(sort(make_rows(runs), FLAGS.sort), width))
+    for note in make_notes(runs):
+        print("\n" + textwrap.fill(note, width or _LINE, break_long_words=False, break_on_hyphens=False))
+
+
+def find(roots: list[str]) -> tuple[dict[str, str], list[str]]:
+    """The run directories below `roots`, and why others that look like one are none.
+
+    Returns:
+      {path: name}; the name is the path relative to its root, where there are several roots the path itself.
+    Raises:
+      TintmillError: a root is no folder.
+    """
+    found, left_out, seen = {}, [], set()
+    for root in roots:
+        if not os.path.isdir(root):
+            raise TintmillError(f"{root}: no such folder; wanted one that holds runs")
+        for folder, missing in _walk(root, left_out):
+            if os.path.realpath(folder) in seen:  # one root may lie in another
+                continue
+            seen.add(os.path.realpath(folder))
+            if missing:
+                left_out.append(f"{folder}: no {missing} in it; a run that never began, or lost it")
+            else:
+                alone = len(roots) == 1 and folder != root
+                found[folder] = os.path.relpath(folder, root) if alone else folder
+    return found, left_out
+
+
+def _walk(root: str, unreadable: list[str]) -> Iterator[tuple[str, str]]:
+    """(folder, the one of its two files that it lacks or "") of each run below `root`."""
+
+    def note(error: OSError) -> None:
+        unreadable.append(f"{error.filename}: {error.strerror}")
+
+    for folder, folders, names in os.walk(root, onerror=note):
+        missing = [name for name in ("settings.json", artefact.DATASET) if name not in names]
+        # Others have a settings.json too; only a run has checkpoints beside it.
+        if not missing or (len(missing) == 1 and "checkpoints" in folders):
+            yield folder, "".join(missing)
+
+
+def read(found: dict[str, str]) -> tuple[list[Run], list[str]]:
+    """The runs of `find`, sorted by name, and why others could not be read."""
+    runs, damaged = [], []
+    for folder, name in sorted(found.items(), key=lambda item: item[1]):
+        try:
+            runs.append(read_run(folder, name))
+        except TintmillError as error:
+            damaged.append(str(error))
+        except _DAMAGES as error:
+            damaged.append(f"{folder} is damaged ({type(error).__name__}: {error}); train again")
+    return runs, damaged
+
+
+def read_run(folder: str, name: str) -> Run:
+    """One run directory, of this version or an older one.
+
+    Raises:
+      TintmillError, or one of `_DAMAGES`: it is damaged.
+    """
+    settings, manifest = load_settings(folder), artefact.load_dataset(folder)
+    made = manifest["settings"]
+    data = f"{made['name']}/{made['version']}:{manifest['fingerprint'][:8]}"
+    # Of what older versions allowed, only what is asked for here need still be allowed.
+    asked = ("best_by", "validation_split", "validate_every", "patience")
+    known = TrainSettings(**{key: settings[key] for key in asked if key in settings})
+    validations = read_rows(os.path.join(folder, "validation.csv"))
+    return Run(
+        name,
+        {"data": data} | {key: value for key, value in settings.items() if key != "steps"},
+        _progress(folder, settings["steps"], best.out_of_patience(validations, known)),
+        _best(validations, known) | _scores(folder),
+    )
+
+
+def _progress(folder: str, steps: int, ended_early: bool) -> dict:
+    logged = read_rows(os.path.join(folder, "metrics.csv"))
+    step = int(logged[-1]["step"]) if logged else 0
+    # A finished run may be gone on with to more steps; its model.keras is then an old one.
+    finished = os.path.exists(os.path.join(folder, artefact.MODEL)) and (step >= steps or ended_early)
+    early = " early" if step < steps else ""
+    return {"step": step, "steps": steps, "state": f"finished{early}" if finished else "not finished"}
+
+
+def _best(validations: list[dict], settings: TrainSettings) -> dict:
+    step = best.best_step(validations, settings)
+    rows = [row for row in validations if row["step"] == step]
+    return {f"best.{key}": row[key] for row in rows for key in VALIDATED}
+
+
+def _scores(folder: str) -> dict:
+    """Of the run's own row, the first; an older metrics.json may lack some."""
+    rows = {split: metrics["rows"][0] for split, metrics in report.read_metrics(folder).items()}
+    return {f"{split}.{key}": row[key] for split, row in rows.items() for key in EVALUATED if row.get(key) is not None}
+
+
+def make_rows(runs: list[Run]) -> list[dict]:
+    """The table's rows, by column; in all of them the same columns, None where a run has no value."""
+    settings = differing(runs)
+    results = dict.fromkeys(key for run in runs for key in run.results)
+    return [
+        {"name": run.name}
+        | run.progress
+        | {key: run.settings.get(key) for key in settings}
+        | {key: run.results.get(key) for key in results}
+        for run in runs
+    ]
+
+
+def differing(runs: list[Run]) -> list[str]:
+    """The settings that are not the same in all runs; one that an older run lacks counts as its default."""
+    values = {key: [run.settings.get(key, _DEFAULTS.get(key)) for run in runs] for key in _keys(runs)}
+    return [key for key, found in values.items() if any(value != found[0] for value in found)]
+
+
+def make_notes(runs: list[Run]) -> list[str]:
+    """What all runs have in common, and which settings some of them do not have."""
+    shown, same = set(differing(runs)), {}
+    for run in runs:
+        same |= {key: value for key, value in run.settings.items() if key not in shown}
+    title = "Same in all" if len(runs) > 1 else "Settings"
+    notes = [f"{title}: " + ", ".join(f"{key}={_show(key, value)}" for key, value in same.items())]
+    lacking: dict[tuple, list[str]] = {}
+    for run in runs:
+        keys = tuple(key for key in _keys(runs) if key not in run.settings)
+        lacking.setdefault(keys, []).append(run.name)
+    notes += [
+        f"Of an older version, without {', '.join(keys)}, taken as the defaults: {', '.join(names)}"
+        for keys, names in lacking.items()
+        if keys
+    ]
+    return notes
+
+
+def _keys(runs: Iterable[Run]) -> list[str]:
+    return list(dict.fromkeys(key for run in runs for key in run.settings))
+
+
+def sort(rows: list[dict], by: str) -> list[dict]:
+    """The rows by a column, by "-COLUMN" highest first; those without a value last.
+
+    Raises:
+      TintmillError: no such column.
+    """
+    column = by.removeprefix("-")
+    if column not in rows[0]:
+        raise TintmillError(f"--sort={by}: wanted one of {', '.join(rows[0])}, or with a - before it")
+    known, empty = [], []
+    for row in rows:
+        value = row[column]
+        (empty if value is None or value != value else known).append(row)  # NaN is unlike itself
+    return sorted(known, key=lambda row: _order(row[column]), reverse=by != column) + empty
+
+
+def _order(value) -> tuple:
+    """Numbers in their order, then all else as text."""
+    return (0, value, "") if isinstance(value, int | float) else (1, 0, str(value))
+
+
+def format_table(rows: list[dict], width: int | None) -> str:
+    """The rows as text: in lines of at most `width` characters, by as many tables as that takes, names in each.
+
+    A name and one column are put into a line whatever its width; None is any width.
+    """
+    columns = {column: _format_column(column, [row[column] for row in rows]) for column in rows[0]}
+    names = columns.pop("name")
+    tables, line = [], []
+    for cells in columns.values():
+        if line and width and sum(len(column[0]) + 2 for column in (names, *line, cells)) - 2 > width:
+            tables.append([names, *line])
+            line = []
+        line.append(cells)
+    tables.append([names, *line])
+    return "\n\n".join("\n".join("  ".join(cells).rstrip() for cells in zip(*table, strict=True)) for table in tables)
+
+
+def _format_column(column: str, values: list) -> list[str]:
+    """The column's cells of equal width, its name first; numbers to the right."""
+    cells = [column, *(_show(column, value) for value in values)]
+    widest = max(map(len, cells))
+    numbers = all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
+    return [cell.rjust(widest) if numbers else cell.ljust(widest) for cell in cells]
+
+
+def _show(column: str, value) -> str:
+    if value is None:
+        return "-"
+    group, _, name = column.rpartition(".")
+    if group:
+        return format(value, _FORMATS[name])
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "''" if value == "" else str(value)
+
+
+def run_command(argv: list[str]) -> int:
+    return command.run("runs", FLAGS, main, argv, __doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(sys.argv[1:]))

@@ -28,7 +28,7 @@ class Draws:
     mirrored: np.ndarray
     light: np.ndarray
 
-    def part(self, which: slice) -> "Draws":
+    def part(self, which: np.ndarray) -> "Draws":
         """Those of some pictures of the batch."""
         return Draws(self.side, self.corner[which], self.mirrored[which], self.light[which])
 

@@ -50,6 +50,15 @@ def batches(dataset: Dataset, settings: TrainSettings, start: int, end: int, par
         source.close()
 
 
+def rows_of(part: int, parts: int, settings: TrainSettings) -> np.ndarray:
+    """Which rows of the batch part number `part` has.
+
+    They are of every piece of `--accumulate` alike: replicas normalise a piece together, and its pictures are then the
+    same however many replicas share it.
+    """
+    return np.arange(settings.global_batch).reshape(settings.accumulate, parts, -1)[:, part].ravel()
+
+
 class Source:
     """The split that a run trains on, read step by step into arrays."""
 
@@ -72,11 +81,11 @@ class Source:
         Raises:
           TintmillError: a record fails its checksum: the disk changed under the run.
         """
-        settings, size = self._settings, len(arrays["record"])
-        mine = slice(part * size, (part + 1) * size)
-        arrays["record"][:] = step_records(self._records, settings.seed, step, settings.global_batch)[mine]
-        draws = augment.draw(settings, self._dataset.settings["size"], step).part(mine) if settings.augmented else None
-        shards.parse_into(arrays, self._dataset, map(self._reader, arrays["record"].tolist()), draws)
+        settings, records = self._settings, arrays["record"]
+        which = rows_of(part, settings.global_batch // len(records), settings)
+        records[:] = step_records(self._records, settings.seed, step, settings.global_batch)[which]
+        draws = augment.draw(settings, self._dataset.settings["size"], step).part(which) if settings.augmented else None
+        shards.parse_into(arrays, self._dataset, map(self._reader, records.tolist()), draws)
 
     def close(self) -> None:
         self._reader.close()

@@ -9,32 +9,21 @@ import functools
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 from model import discriminator, losses, networks
 from model.network_spec import NetworkSpec
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
-from trainer import augment
+from trainer import augment, optimizer
 from trainer import input as batches_input
+from trainer.optimizer import Learner
 from trainer.settings import TrainSettings, check_batch
 
 tf = import_tensorflow()
 
-
-@dataclasses.dataclass
-class Learner:
-    """A model and the optimizer of its weights."""
-
-    model: keras.Model
-    optimizer: keras.optimizers.Optimizer
-
-    @property
-    def variables(self) -> list:
-        return [*self.model.variables, *self.optimizer.variables]
-
-    def learn(self, gradients: list) -> None:
-        self.optimizer.apply(gradients, self.model.trainable_variables)
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 @dataclasses.dataclass
@@ -95,43 +84,32 @@ def _choose_devices(replicas: int) -> list[str]:
 
 def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, dataset: Dataset) -> State:
     """Builds network, critic, optimizers and loss; the weights follow from the seed alone."""
-    check_batch(settings.global_batch, strategy.num_replicas_in_sync)
+    check_batch(settings.global_batch, strategy.num_replicas_in_sync, settings.accumulate)
     keras.utils.set_random_seed(settings.seed)
-    keras.mixed_precision.set_dtype_policy("float32" if settings.precision == "float32" else "mixed_bfloat16")
+    keras.mixed_precision.set_dtype_policy(_POLICIES[settings.precision])
     with strategy.scope():
         model = networks.build(settings.network, network_spec(settings, dataset))
         losses.check_outputs(settings, settings.network, model.output)
         augment.check(settings, dataset, "embedding" in model.input, networks.find(settings.network).FIXED_SIZE)
-        network = _learner(model, settings)
+        network = optimizer.make_learner(model, settings, settings.ema)
         # The first moment is short because the critic's task changes with every step of the network (pix2pix).
         critic = None
         if settings.adversarial_weight:
-            critic = _learner(discriminator.patchgan(), settings, beta_1=0.5, name="critic_adam")
+            critic = optimizer.make_learner(discriminator.patchgan(), settings, beta_1=0.5, name="critic_adam")
         # Last: `random` weights of a perceptual network set the seed anew.
         loss = losses.build(settings, functools.partial(dataset.ab_histogram, settings.split))
+    if settings.jit_compile:
+        _check_compilable(settings, [learner.model for learner in (network, critic) if learner])
     return State(strategy, network, critic, loss)
 
 
-def _learner(model: keras.Model, settings: TrainSettings, **options) -> Learner:
-    optimizer = keras.optimizers.Adam(learning_rate(settings), **options)
-    optimizer.build(model.trainable_variables)
-    return Learner(model, optimizer)
-
-
-def learning_rate(settings: TrainSettings):
-    """The rate, or its schedule by step: a linear warm-up, then constant, or a half cosine down to 2 % at the end."""
-    if settings.schedule == "cosine":
-        return keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if settings.warmup_steps else settings.learning_rate,
-            warmup_target=settings.learning_rate if settings.warmup_steps else None,
-            warmup_steps=settings.warmup_steps,
-            decay_steps=settings.steps - settings.warmup_steps,
-            alpha=0.02,
-        )
-    if settings.warmup_steps:
-        schedules = keras.optimizers.schedules
-        return schedules.PolynomialDecay(0.0, settings.warmup_steps, end_learning_rate=settings.learning_rate)
-    return settings.learning_rate
+def _check_compilable(settings: TrainSettings, models: list[keras.Model]) -> None:
+    for layer in (layer for model in models for layer in model._flatten_layers()):
+        if getattr(layer, "synchronized", False) and layer.trainable:
+            raise TintmillError(
+                f"--jit_compile: --network={settings.network} or its critic normalises over all replicas (layer "
+                f"{layer.name}), which XLA cannot compile; train without --jit_compile, or another network"
+            )
 
 
 def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
@@ -169,6 +147,9 @@ def make_steps(state: State, settings: TrainSettings, encoding: str):
     of `part_names`; "loss" is what the network minimises. `records` is what each step really saw, in order.
     """
     strategy, names = state.strategy, part_names(settings)
+    replicas = strategy.num_replicas_in_sync
+    rows = np.concatenate([batches_input.rows_of(part, replicas, settings) for part in range(replicas)])
+    places = np.argsort(rows)  # where each row of the batch is among what the replicas saw
     replica_step = _make_replica_step(state, settings, encoding)
 
     @tf.function
@@ -177,9 +158,10 @@ def make_steps(state: State, settings: TrainSettings, encoding: str):
         records = tf.TensorArray(tf.int64, size=count, element_shape=[settings.global_batch])
         for i in tf.range(count):
             parts, seen = strategy.run(replica_step, args=(batches, i))
-            parts = strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
+            # One by one: of several workers with one replica each, a dict cannot be reduced.
+            parts = {name: strategy.reduce(tf.distribute.ReduceOp.SUM, parts[name], axis=None) for name in names}
             totals = {name: totals[name].write(i, parts[name]) for name in names}
-            records = records.write(i, strategy.gather(seen, axis=0))
+            records = records.write(i, tf.gather(strategy.gather(seen, axis=0), places))
         return {name: totals[name].stack() for name in names}, records.stack()
 
     return steps
@@ -200,14 +182,32 @@ def part_names(settings: TrainSettings) -> tuple[str, ...]:
 
 
 def _make_replica_step(state: State, settings: TrainSettings, encoding: str):
-    model, critic = state.model, state.critic
-
-    def mean(values):
-        # Summed over replicas this is the mean over the global batch, whatever the number of replicas.
-        return tf.reduce_sum(values) / settings.global_batch
+    """A function (batches, i) -> (parts of the loss, records) that trains on batch i, on one replica."""
+    differentiate = _make_differentiate(state, settings, encoding)
+    if settings.jit_compile:
+        differentiate = tf.function(differentiate, jit_compile=True)
 
     def replica_step(batches, i):
         batch = {name: values[i] for name, values in batches.items()}
+        parts, gradients, critic_gradients = _add_pieces(differentiate, batch, settings.accumulate)
+        if state.critic:
+            # Both learn from the same forward pass, before either has moved: no order in which one has the last word.
+            state.critic.learn(critic_gradients)
+        state.network.learn(gradients)
+        return parts, batch["record"]
+
+    return replica_step
+
+
+def _make_differentiate(state: State, settings: TrainSettings, encoding: str):
+    """A function batch -> (parts of the loss, gradients of the network's weights, of the critic's or [])."""
+    model, critic = state.model, state.critic
+
+    def mean(values):
+        # Summed over pieces and replicas this is the mean over the global batch, whatever their number.
+        return tf.reduce_sum(values) / settings.global_batch
+
+    def differentiate(batch):
         inputs, targets = batches_input.to_network(batch, encoding)
         with tf.GradientTape(persistent=critic is not None) as tape:
             # A dataset may hold more than a network takes: not every network wants the embedding.
@@ -217,11 +217,24 @@ def _make_replica_step(state: State, settings: TrainSettings, encoding: str):
                 parts["adversarial"], parts["critic"] = discriminator.judge(critic.model, targets, outputs)
                 parts["loss"] += settings.adversarial_weight * parts["adversarial"]
             parts = {name: mean(values) for name, values in parts.items()}
-        gradients = tape.gradient(parts["loss"], model.trainable_variables)
-        if critic:
-            # Both learn from the same forward pass, before either has moved: no order in which one has the last word.
-            critic.learn(tape.gradient(parts["critic"], critic.model.trainable_variables))
-        state.network.learn(gradients)
-        return parts, batch["record"]
+            loss = state.network.scale(parts["loss"])
+            critic_loss = critic.scale(parts["critic"]) if critic else None
+        gradients = tape.gradient(loss, model.trainable_variables)
+        return parts, gradients, tape.gradient(critic_loss, critic.model.trainable_variables) if critic else []
 
-    return replica_step
+    return differentiate
+
+
+def _add_pieces(differentiate, batch: dict, count: int):
+    """The sums of what `differentiate` finds in `count` pieces of a batch, one after the other: memory for one.
+
+    Unrolled: in a loop of TensorFlow's, replicas could not meet to normalise.
+    """
+    size, found = len(batch["record"]) // count, None
+    for i in range(count):
+        # Else the pieces would be computed side by side, and need as much memory as the whole.
+        with tf.control_dependencies(tf.nest.flatten(found) if found else []):
+            piece = {name: tf.identity(values[i * size : (i + 1) * size]) for name, values in batch.items()}
+        more = differentiate(piece)
+        found = tf.nest.map_structure(tf.add, found, more) if found else more
+    return found

@@ -63,7 +63,7 @@ def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.
         print(f"stopped at step {at} of {settings.steps}, saved; run the same command again to go on", file=sys.stderr)
         stop.finish()
     if members.chief:
-        with _writing(run):
+        with _writing(run), state.network.averaged():
             _save_result(run, settings, state.model, log.validations)
         print(run)
     step.any_worker(state.strategy, [True])  # the others wait until all is written
@@ -76,18 +76,22 @@ def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int
       The step it came to, and whether one of the workers was told to stop.
     """
     from trainer import step
+    from trainer.profile import Profile
     from trainer.read_ahead import ReadAhead
 
     train_steps = step.make_steps(state, settings, dataset.settings["encoding"])
     note = _make_note(run, settings, dataset, state, start, log) if log else None
+    profile = Profile(run, settings)
     at, saved = start, start
     stopped, ends = _agree(state, settings, at, stop, log)
-    with ReadAhead(state.strategy, settings, dataset, start, rank) as ahead:
+    with ReadAhead(state.strategy, settings, dataset, start, rank) as ahead, contextlib.closing(profile):
         calls = iter(ahead)
         while not ends:
             began = time.perf_counter()
             steps, batches = next(calls)
+            profile.before(steps)
             losses, records = _train_call(train_steps, batches, step.tf.constant(len(steps)))
+            profile.after()
             _check_finite(run, settings, dataset, at, losses, records)
             at = steps.stop
             if log:
@@ -118,8 +122,9 @@ def _make_note(run: str, settings: TrainSettings, dataset: Dataset, state, start
         with _writing(run):
             log.write(steps.start, losses, records, seconds, waited)
             if validate and (_passed(settings.validate_every, steps) or steps.stop == settings.steps):
-                log.write_validation(steps.stop, *validate())
-                best.keep(run, state.model, log.validations, settings)
+                with state.network.averaged():
+                    log.write_validation(steps.stop, *validate())
+                    best.keep(run, state.model, log.validations, settings)
 
     return note
 

@@ -5,7 +5,7 @@ import math
 from absl import flags
 
 from pipeline.dataset import Dataset
-from trainer.settings import BEST_BY, KEEP, PRECISIONS, SCHEDULES, TrainSettings
+from trainer.settings import BEST_BY, KEEP, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainSettings
 
 FLAGS = flags.FlagValues()
 _D = TrainSettings()
@@ -28,14 +28,20 @@ flags.DEFINE_string("split", _D.split, "Split to train on.", flag_values=FLAGS)
 flags.DEFINE_integer("global_batch", _D.global_batch, "Pictures a step, over all replicas.", flag_values=FLAGS)
 flags.DEFINE_integer("steps", _D.steps, "Train until this step.", flag_values=FLAGS)
 flags.DEFINE_float("epochs", 0, "Train for so many epochs, instead of --steps.", flag_values=FLAGS)
-flags.DEFINE_float("learning_rate", _D.learning_rate, "Adam's learning rate, at its highest.", flag_values=FLAGS)
+flags.DEFINE_integer("accumulate", _D.accumulate, "Pieces a replica computes its part in.", flag_values=FLAGS)
+flags.DEFINE_enum("optimizer", _D.optimizer, OPTIMIZERS, "What moves the weights.", flag_values=FLAGS)
+flags.DEFINE_float("learning_rate", _D.learning_rate, "At its highest.", flag_values=FLAGS)
 flags.DEFINE_enum("schedule", _D.schedule, SCHEDULES, "Of the learning rate; cosine ends near 0.", flag_values=FLAGS)
 flags.DEFINE_integer("warmup_steps", _D.warmup_steps, "Steps of rising learning rate.", flag_values=FLAGS)
+flags.DEFINE_float("weight_decay", _D.weight_decay, "Of adamw, a step times the rate.", flag_values=FLAGS)
+flags.DEFINE_float("clip_norm", _D.clip_norm, "Greatest norm of all gradients together; 0: any.", flag_values=FLAGS)
+flags.DEFINE_float("ema", _D.ema, "Momentum of a moving average of the weights; 0: none.", flag_values=FLAGS)
 flags.DEFINE_boolean("mirror", _D.mirror, "Mirror every other picture, drawn by lot.", flag_values=FLAGS)
 flags.DEFINE_integer("crop", _D.crop, "Side of a random square cut from each picture; 0: none.", flag_values=FLAGS)
 flags.DEFINE_float("lightness_jitter", _D.lightness_jitter, "L* by up to this share, at random.", flag_values=FLAGS)
 flags.DEFINE_integer("seed", _D.seed, "Seed of weights and data order.", flag_values=FLAGS)
 flags.DEFINE_enum("precision", _D.precision, PRECISIONS, "Computation; variables stay float32.", flag_values=FLAGS)
+flags.DEFINE_boolean("jit_compile", _D.jit_compile, "Compile the step by XLA.", flag_values=FLAGS)
 flags.DEFINE_boolean("deterministic", _D.deterministic, "Bit-exact; off is faster on GPUs.", flag_values=FLAGS)
 flags.DEFINE_integer("replicas", _D.replicas, "Devices; 0: all GPUs, else one CPU.", flag_values=FLAGS)
 flags.DEFINE_integer("readers", _D.readers, "Threads that read ahead; 0: one a core, 8 at most.", flag_values=FLAGS)
@@ -51,6 +57,8 @@ flags.DEFINE_integer(
     "patience", _D.patience, "Stop after so many validations without a better one; 0: never.", flag_values=FLAGS
 )
 flags.DEFINE_boolean("log_ids", _D.log_ids, "Write each step's picture ids to ids.jsonl.", flag_values=FLAGS)
+flags.DEFINE_integer("profile_step", _D.profile_step, "First step of a profile; 0: none.", flag_values=FLAGS)
+flags.DEFINE_integer("profile_calls", _D.profile_calls, "Calls of --log_every steps in it.", flag_values=FLAGS)
 
 # The headings of `tintmill train --help`; each flag is below one of them.
 TOPICS = {
@@ -71,9 +79,14 @@ TOPICS = {
         "steps",
         "epochs",
         "global_batch",
+        "accumulate",
+        "optimizer",
         "learning_rate",
         "schedule",
         "warmup_steps",
+        "weight_decay",
+        "clip_norm",
+        "ema",
         "seed",
     ),
     "Validation": (
@@ -89,10 +102,14 @@ TOPICS = {
         "keep_checkpoints",
         "log_every",
         "log_ids",
+        "profile_step",
+        "profile_calls",
     ),
     "Devices": (
         "replicas",
+        "readers",
         "precision",
+        "jit_compile",
         "deterministic",
     ),
 }

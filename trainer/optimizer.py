@@ -1,0 +1,95 @@
+"""What moves the weights: Adam or AdamW by a schedule, with clipping, a moving average and loss scaling."""
+
+import contextlib
+import dataclasses
+
+import keras
+
+from pipeline.quiet import import_tensorflow
+from trainer.settings import TrainSettings
+
+tf = import_tensorflow()
+
+
+class _OfReducedGradients:
+    """Takes gradients that are summed over all replicas already: only then is their norm that of the global batch.
+
+    Keras sums them itself, after clipping; the hook is its own, and private: a test of clipping on two replicas would
+    find that it is gone.
+    """
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
+
+
+class _Adam(_OfReducedGradients, keras.optimizers.Adam):
+    pass
+
+
+class _AdamW(_OfReducedGradients, keras.optimizers.AdamW):
+    pass
+
+
+@dataclasses.dataclass
+class Learner:
+    """A model and the optimizer of its weights."""
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+
+    @property
+    def variables(self) -> list:
+        return [*self.model.variables, *self.optimizer.variables]
+
+    def scale(self, loss):
+        """The loss to be differentiated: in float16 large enough that its gradients do not vanish."""
+        return self.optimizer.scale_loss(loss)
+
+    def learn(self, gradients: list) -> None:
+        """Moves the weights by the gradients of `scale`d losses, in every replica by the sum over all of them."""
+        summed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        self.optimizer.apply(summed, self.model.trainable_variables)
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """Within, the weights are their moving average, where the optimizer keeps one."""
+        weights = [tf.convert_to_tensor(weight) for weight in self.model.trainable_variables]
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+        try:
+            yield
+        finally:
+            for weight, value in zip(self.model.trainable_variables, weights, strict=True):
+                weight.assign(value)
+
+
+def make_learner(model: keras.Model, settings: TrainSettings, ema: float = 0.0, **options) -> Learner:
+    """The learner of a model; `options` are Keras' for Adam. Called in the strategy's scope."""
+    options |= {"global_clipnorm": settings.clip_norm or None}
+    if ema:
+        options |= {"use_ema": True, "ema_momentum": ema}
+    if settings.optimizer == "adamw":
+        optimizer = _AdamW(learning_rate(settings), weight_decay=settings.weight_decay, **options)
+        # As is usual: what scales or shifts a channel has no size that were too large.
+        optimizer.exclude_from_weight_decay(var_list=[w for w in model.trainable_variables if len(w.shape) < 2])
+    else:
+        optimizer = _Adam(learning_rate(settings), **options)
+    if settings.precision == "float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(model.trainable_variables)
+    return Learner(model, optimizer)
+
+
+def learning_rate(settings: TrainSettings):
+    """The rate, or its schedule by step: a linear warm-up, then constant, or a half cosine down to 2 % at the end."""
+    if settings.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if settings.warmup_steps else settings.learning_rate,
+            warmup_target=settings.learning_rate if settings.warmup_steps else None,
+            warmup_steps=settings.warmup_steps,
+            decay_steps=settings.steps - settings.warmup_steps,
+            alpha=0.02,
+        )
+    if settings.warmup_steps:
+        schedules = keras.optimizers.schedules
+        return schedules.PolynomialDecay(0.0, settings.warmup_steps, end_learning_rate=settings.learning_rate)
+    return settings.learning_rate

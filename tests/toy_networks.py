@@ -76,6 +76,11 @@ NETWORKS = {
     "toy_classes": _module(classifying, classifies=True),
 }
 
-if __name__ == "__main__":
+
+def main() -> int:
     networks.NETWORKS.update(NETWORKS)
-    sys.exit(cli.main())
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -62,6 +62,38 @@ def start(*arguments) -> subprocess.Popen:
         )
 
 
+def start_workers(count: int, *arguments, replicas: int = 1) -> list[subprocess.Popen]:
+    """Starts a training of `count` processes over loopback, of `replicas` virtual devices each; the first is chief.
+
+    What worker i prints goes to RUN.log0, RUN.log1, ...
+    """
+    cluster = {"worker": [f"localhost:{port}" for port in helpers.free_ports(count)]}
+    line = [sys.executable, "-m", "tests.virtual_workers", "train", *flags(*arguments), f"--replicas={replicas}"]
+    workers = []
+    for index in range(count):
+        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        with open(f"{arguments[1]}.log{index}", "a") as log:
+            workers.append(
+                subprocess.Popen(
+                    line,
+                    stdout=log,
+                    stderr=log,
+                    cwd=ROOT,
+                    env=os.environ | {"TF_CONFIG": config},
+                    start_new_session=True,
+                )
+            )
+    return workers
+
+
+def trained_by_workers(count: int, *arguments, replicas: int = 1) -> Path:
+    """Runs a training of several processes, which must succeed; returns its run directory."""
+    workers = start_workers(count, *arguments, replicas=replicas)
+    for index, worker in enumerate(workers):
+        assert worker.wait(helpers.TIMEOUT) == 0, Path(f"{arguments[1]}.log{index}").read_text()
+    return Path(arguments[1])
+
+
 def checkpoint_steps(run: Path) -> list[int]:
     return sorted(int(path.stem.split("-")[1]) for path in Path(run, "checkpoints").glob("step-*.npz"))
 

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import os
+import statistics
 
 from pipeline.errors import TintmillError
 
@@ -24,6 +25,24 @@ def read_rows(path: str) -> list[dict]:
         return [{key: float(value) for key, value in row.items()} for row in rows]
     except (TypeError, ValueError) as error:
         raise TintmillError(f"{path} is damaged ({error}); delete the row that is not of numbers") from error
+
+
+def speed(run: str, global_batch: int) -> dict[str, float] | None:
+    """How fast a run trained; None where nothing was logged.
+
+    Returns:
+      pictures_per_second: median of the rows. waiting: share of all their time that was spent waiting for input. The
+      first row is left out where there are more: its time went into compiling.
+    """
+    rows = read_rows(os.path.join(run, "metrics.csv"))
+    if not rows or "waiting" not in rows[0]:
+        return None
+    steps = [row["step"] - before for row, before in zip(rows, [0, *(row["step"] for row in rows)], strict=False)]
+    rows, steps = rows[1:] or rows, steps[1:] or steps
+    rates = [row["pictures_per_second"] for row in rows]
+    seconds = [count * global_batch / rate for count, rate in zip(steps, rates, strict=True)]
+    waited = sum(row["waiting"] * spent for row, spent in zip(rows, seconds, strict=True))
+    return {"pictures_per_second": statistics.median(rates), "waiting": waited / sum(seconds)}
 
 
 def draw(run: str) -> str | None:

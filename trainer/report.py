@@ -64,6 +64,7 @@ def render(run: str) -> str:
         manifest=manifest,
         notes=make_notes(settings, manifest, evaluations),
         curve=curves.draw(run),
+        speed=curves.speed(run, settings["global_batch"]),
         evaluations=evaluations,
         columns=COLUMNS,
     )

@@ -8,6 +8,7 @@ and exits with 0, Ctrl-C saves and exits with 130; a second one stops at once.
 
 import contextlib
 import os
+import re
 import sys
 import time
 
@@ -57,7 +58,11 @@ def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.
     state = step.make_state(step.make_strategy(settings.replicas, members.workers), settings, dataset)
     start = checkpoint.restore(os.path.join(run, "checkpoints"), state.variables)
     _say_start(settings, dataset, state, start)
-    with StopSignal() as stop, Log(run, settings, dataset, start) if members.chief else contextlib.nullcontext() as log:
+    with (
+        _others_present(),
+        StopSignal() as stop,
+        Log(run, settings, dataset, start) if members.chief else contextlib.nullcontext() as log,
+    ):
         at, stopped = _loop(run, settings, dataset, state, start, log, stop, members.rank)
     if stopped and at < settings.steps:
         print(f"stopped at step {at} of {settings.steps}, saved; run the same command again to go on", file=sys.stderr)
@@ -150,6 +155,22 @@ def _save_result(run: str, settings: TrainSettings, model, validations: list[dic
 def _train_call(train_steps, batches: dict, count) -> tuple[dict[str, np.ndarray], np.ndarray]:
     losses, records = train_steps(batches, count)
     return {name: values.numpy() for name, values in losses.items()}, records.numpy()
+
+
+@contextlib.contextmanager
+def _others_present():
+    from trainer.step import tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if "Collective ops is aborted" not in str(error):
+            raise
+        gone = "; ".join(sorted(set(re.findall(r"/job:\w+/(?:replica:\d+/)?task:\d+", str(error)))))
+        raise TintmillError(
+            f"a worker of this job ended before its time (TensorFlow names {gone}); start all of them again to go on "
+            "from the last checkpoint"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -6,9 +6,9 @@ from trainer.settings import TrainSettings
 
 
 def rates(**settings) -> list[float]:
-    from trainer import step
+    from trainer import optimizer
 
-    rate = step.learning_rate(TrainSettings(steps=100, learning_rate=1e-3, **settings))
+    rate = optimizer.learning_rate(TrainSettings(steps=100, learning_rate=1e-3, **settings))
     return [float(rate(at)) if callable(rate) else rate for at in (0, 5, 10, 55, 100)]
 
 

@@ -144,10 +144,13 @@ def test_random_state_survives_a_kill(plain_dataset, runs):
 
 
 def test_kills_at_random_moments_change_nothing(plain_dataset, runs):
-    """With dropout, augmentation, validation and the best network kept; TINTMILL_KILLS sets how many."""
+    """With dropout, augmentation, a moving average swapped in for each validation, and the best network kept.
+
+    TINTMILL_KILLS sets how many.
+    """
     kills = int(os.environ.get("TINTMILL_KILLS", "10"))
     more = "toy_dropout", f"--steps={200 * kills}", "--mirror", "--lightness_jitter=0.1"
-    more += "--validation_split=val", "--validate_every=5", "--keep=best"
+    more += "--validation_split=val", "--validate_every=5", "--keep=best", "--ema=0.9", "--clip_norm=0.1"
     wanted, run = training.trained(plain_dataset, runs / "random_wanted", *more), runs / "random_killed"
     moments = random.Random(0)
     for _ in range(kills):
@@ -170,6 +173,26 @@ def test_kills_at_random_moments_change_nothing(plain_dataset, runs):
     first, second = (keras.saving.load_model(path / "model.keras", compile=False) for path in (run, wanted))
     for one, other in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_a_killed_worker_ends_the_job_and_a_restart_goes_on(plain_dataset, runs):
+    """The others end with one line that names it; all started again, the run ends as if undisturbed, bit for bit."""
+    more = "toy_dropout", "--steps=60", "--ema=0.9", "--validation_split=val", "--validate_every=10"
+    wanted = training.trained_by_workers(2, plain_dataset, runs / "workers_wanted", *more)
+    run = runs / "workers_killed"
+    for killed, after in ((1, 15), (0, 35)):
+        workers = training.start_workers(2, plain_dataset, run, *more)
+        kill_when(lambda after=after: training.logged_step(run) >= after, workers[killed])
+        other = 1 - killed
+        log = Path(f"{run}.log{other}")
+        assert workers[other].wait(helpers.TIMEOUT) != 0
+        if killed:  # who loses the chief loses the service that would tell, and TensorFlow ends the process
+            assert "error: a worker of this job ended before its time" in helpers.last_line(log.read_text())
+    training.trained_by_workers(2, plain_dataset, run, *more)
+    training.assert_same_checkpoint(run, wanted)
+    assert training.metrics(run) == training.metrics(wanted)
+    assert training.logged_ids(run) == training.logged_ids(wanted)
+    assert (run / "validation.csv").read_text() == (wanted / "validation.csv").read_text()
 
 
 def test_two_quick_sigterms_do_not_damage_a_run(dataset, runs):

@@ -32,10 +32,11 @@ class _AdamW(_OfReducedGradients, keras.optimizers.AdamW):
 
 @dataclasses.dataclass
 class Learner:
-    """A model and the optimizer of its weights."""
+    """A model and the optimizer of its weights; `averages`: whether that keeps a moving average of them."""
 
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
+    averages: bool
 
     @property
     def variables(self) -> list:
@@ -53,6 +54,9 @@ class Learner:
     @contextlib.contextmanager
     def averaged(self):
         """Within, the weights are their moving average, where the optimizer keeps one."""
+        if not self.averages:
+            yield
+            return
         weights = [tf.convert_to_tensor(weight) for weight in self.model.trainable_variables]
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
         try:
@@ -76,7 +80,7 @@ def make_learner(model: keras.Model, settings: TrainSettings, ema: float = 0.0, 
     if settings.precision == "float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
-    return Learner(model, optimizer)
+    return Learner(model, optimizer, bool(ema))
 
 
 def learning_rate(settings: TrainSettings):

@@ -142,7 +142,8 @@ def begin_run(run: str, settings: TrainSettings, dataset: Dataset, flag_lines: s
     """
     path = os.path.join(run, "settings.json")
     if _has_results(run):
-        _check_same_settings(run, load_settings(run), settings)
+        free = [key for key in RESUMABLE if key != "steps" or settings.schedule == "constant"]  # a cosine has an end
+        _check_same_settings(run, load_settings(run), settings, free)
         _check_same_dataset(run, dataset)
     else:
         _make_run(run)
@@ -151,6 +152,16 @@ def begin_run(run: str, settings: TrainSettings, dataset: Dataset, flag_lines: s
         files.remove_leftovers(folder)  # of a kill in the middle of a write; a checkpoint's can be large
     files.write(os.path.join(run, "flags.txt"), flag_lines)
     files.write(path, json.dumps(dataclasses.asdict(settings), indent=1) + "\n")
+
+
+def join_run(run: str, settings: TrainSettings, dataset: Dataset) -> None:
+    """Checks that a run which another process of this job began is of these settings and this dataset.
+
+    Raises:
+      TintmillError: naming the settings that differ, or the other dataset.
+    """
+    _check_same_settings(run, load_settings(run), settings, free=["readers"])
+    _check_same_dataset(run, dataset)
 
 
 def load_settings(run: str) -> dict:
@@ -197,9 +208,8 @@ def _make_run(run: str) -> None:
         raise TintmillError(f"--run={run} holds {foreign[0]}, which no `tintmill train` began; give another --run")
 
 
-def _check_same_settings(run: str, old: dict, settings: TrainSettings) -> None:
+def _check_same_settings(run: str, old: dict, settings: TrainSettings, free: list[str]) -> None:
     new = dataclasses.asdict(settings)
-    free = [key for key in RESUMABLE if key != "steps" or settings.schedule == "constant"]  # a cosine ends with --steps
     keys = [key for key in new if key not in free and old.get(key) != new[key]]
     if keys:
         found = ", ".join(f"{key} {old.get(key)!r} -> {new[key]!r}" for key in keys)

@@ -21,7 +21,7 @@ from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
 from trainer import best, checkpoint, cluster
-from trainer.settings import TrainSettings, begin_run
+from trainer.settings import TrainSettings, begin_run, join_run
 from trainer.stop import StopSignal
 from trainer.train_flags import FLAGS, TOPICS, settings_from_flags
 
@@ -56,8 +56,10 @@ def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.
     if settings.deterministic:
         step.tf.config.experimental.enable_op_determinism()
     state = step.make_state(step.make_strategy(settings.replicas, members.workers), settings, dataset)
+    if not members.chief:
+        join_run(run, settings, dataset)  # by now all have met, and the chief has begun it
     start = checkpoint.restore(os.path.join(run, "checkpoints"), state.variables)
-    _say_start(settings, dataset, state, start)
+    _say_start(settings, dataset, state, start, members)
     with (
         _others_present(),
         StopSignal() as stop,
@@ -205,10 +207,12 @@ def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, 
     )
 
 
-def _say_start(settings: TrainSettings, dataset: Dataset, state, start: int) -> None:
+def _say_start(settings: TrainSettings, dataset: Dataset, state, start: int, members: cluster.Cluster) -> None:
     if settings.network in WITH_ENCODER and settings.encoder_weights == "random":
         print(f"NOTE: the encoder of {settings.network} has RANDOM weights", file=sys.stderr)
     devices = ", ".join(device.split("/device:")[-1] for device in state.strategy.extended.worker_devices)
+    if members.workers > 1:
+        devices += f" of worker {members.rank} of {members.workers}"
     begin = f"resumed at step {start}" if start else "from the start"
     print(
         f"{settings.network}, {state.model.count_params():,} parameters, on {devices}; "

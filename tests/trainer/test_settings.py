@@ -10,7 +10,7 @@ from model import artefact
 from pipeline.dataset import Dataset
 from pipeline.errors import TintmillError
 from trainer import settings
-from trainer.settings import TrainSettings, begin_run, check_batch
+from trainer.settings import TrainSettings, begin_run, check_batch, join_run
 
 EMBEDDER = {"name": "mobilenet_v2", "layer": "logits", "weights": "random", "weights_sha256": "0", "dimension": 3}
 EMBEDDER |= {"preprocessing": "none", "golden_vector": [1.0, 2.0, 3.0]}
@@ -24,10 +24,13 @@ def dataset_of(fingerprint: str = "a" * 64, embedder: dict | None = None) -> Dat
     ("name", "value"),
     [
         *((name, 0) for name in ("global_batch", "steps", "log_every", "checkpoint_every", "keep_checkpoints")),
-        ("replicas", -1),
+        *((name, 0) for name in ("accumulate", "validation_records", "profile_calls")),
+        *((name, -1) for name in ("replicas", "readers", "profile_step", "weight_decay", "clip_norm", "ema")),
+        ("ema", 1),
+        ("optimizer", "sgd"),
         ("seed", -1),
         *(("learning_rate", value) for value in (0, -1e-3, float("nan"), float("inf"))),
-        ("precision", "float16"),
+        ("precision", "float64"),
         ("schedule", "linear"),
         *(("warmup_steps", value) for value in (-1, 1000)),
         ("global_size", 100),  # not a multiple of 32
@@ -53,6 +56,12 @@ def test_a_batch_that_does_not_divide_is_refused_with_both_numbers(batch, replic
 
 def test_a_batch_that_divides_is_accepted():
     check_batch(12, 4)
+    check_batch(12, 2, accumulate=3)
+
+
+def test_a_batch_that_does_not_divide_into_pieces_is_refused():
+    with pytest.raises(TintmillError, match="by 2 replicas times --accumulate=4; give 8 or 16"):
+        check_batch(12, 2, accumulate=4)
 
 
 def test_a_run_begins_with_its_settings_flags_and_dataset(tmp_path):
@@ -75,7 +84,17 @@ def begun(run, embedder: dict | None = None) -> str:
     return str(run)
 
 
-CHANGES = {"steps": 5000, "replicas": 2, "log_every": 5, "checkpoint_every": 50, "keep_checkpoints": 9, "log_ids": True}
+CHANGES = {
+    "steps": 5000,
+    "replicas": 2,
+    "readers": 3,
+    "log_every": 5,
+    "checkpoint_every": 50,
+    "keep_checkpoints": 9,
+    "log_ids": True,
+    "profile_step": 100,
+    "profile_calls": 2,
+}
 
 
 def test_how_far_and_how_often_may_change(tmp_path):
@@ -99,11 +118,17 @@ OTHERS = {
     "adversarial_weight": 0.1,
     "split": "val",
     "global_batch": 33,
+    "accumulate": 2,
+    "optimizer": "adamw",
     "learning_rate": 2e-3,
     "schedule": "cosine",
     "warmup_steps": 5,
+    "weight_decay": 0.1,
+    "clip_norm": 1.0,
+    "ema": 0.99,
     "seed": 1,
     "precision": "bfloat16",
+    "jit_compile": True,
     "deterministic": False,
     "mirror": True,
     "crop": 32,
@@ -119,6 +144,16 @@ OTHERS = {
 
 def test_every_setting_is_one_that_may_change_or_one_that_may_not():
     assert set(OTHERS) | set(CHANGES) == set(TrainSettings.__dataclass_fields__)
+
+
+def test_the_processes_of_a_job_must_be_of_one_mind(tmp_path):
+    """Unlike a later start, which may go on with other steps or replicas."""
+    run = begun(tmp_path / "run")
+    join_run(run, dataclasses.replace(BASE, readers=3), dataset_of())
+    with pytest.raises(TintmillError, match="begun with other settings: steps 1000 -> 5000"):
+        join_run(run, dataclasses.replace(BASE, steps=5000), dataset_of())
+    with pytest.raises(TintmillError, match=r"begun on dataset toy a.* --data is toy b"):
+        join_run(run, BASE, dataset_of("b" * 64))
 
 
 def test_a_schedule_that_ends_with_the_run_fixes_its_steps(tmp_path):

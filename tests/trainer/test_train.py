@@ -58,6 +58,7 @@ def test_metrics_have_a_row_every_so_many_steps(toy_run):
     assert [int(row["step"]) for row in rows] == [5, 10, 15, 20]
     assert [row["epoch"] for row in rows] == [f"{step * 6 / 27:.4f}" for step in (5, 10, 15, 20)]
     assert all(0 < float(row["loss"]) < math.inf and float(row["pictures_per_second"]) > 0 for row in rows)
+    assert all(0 <= float(row["waiting"]) <= 1 for row in rows)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
 
 

@@ -68,7 +68,7 @@ class Learner:
 
 def make_learner(model: keras.Model, settings: TrainSettings, ema: float = 0.0, **options) -> Learner:
     """The learner of a model; `options` are Keras' for Adam. Called in the strategy's scope."""
-    options |= {"global_clipnorm": settings.clip_norm or None}
+    options = {"name": "adam", "global_clipnorm": settings.clip_norm or None} | options
     if ema:
         options |= {"use_ema": True, "ema_momentum": ema}
     if settings.optimizer == "adamw":

@@ -289,7 +289,7 @@ def test_a_run_below_a_regular_file_is_refused(plain_dataset, tmp_path):
 
 
 def test_a_wrong_flag_exits_with_two(plain_dataset, tmp_path):
-    done = training.refused(plain_dataset, tmp_path / "run", "toy_dropout", "--precision=float16")
+    done = training.refused(plain_dataset, tmp_path / "run", "toy_dropout", "--precision=float64")
     assert done.returncode == 2
     assert "--precision" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,7 +1,8 @@
 """Reading: records a CPU-second of the host, from shards in the page cache to shuffled batches of 32.
 
-Beside TFDS, whose shuffling is by shards and a buffer, and a plain read of the same bytes. Each reads in a process of
-its own, in turns: what one does with memory (`trainer.memory`) would help the others.
+Beside TFDS, whose shuffling is by shards and a buffer, the readers of other projects (`peers`), records of float32 in
+the manner of published pipelines (`float_records`), and a plain read of the same bytes. Each reads in a process of its
+own, in turns: what one does with memory (`trainer.memory`) would help the others.
 """
 
 import statistics
@@ -12,9 +13,11 @@ from pathlib import Path
 
 from pipeline import files
 from pipeline.dataset import open_dataset
+from tests.bench import float_records, peers
 from tests.bench.common import REPEATS, cpu_seconds, prepare
 
-BATCH, STEPS = 32, 60
+BATCH, STEPS = peers.BATCH, peers.STEPS
+COPIES = 16  # of each photograph: an epoch is then about one pass, in several shards, and larger than CPU caches
 
 
 def main() -> None:
@@ -24,13 +27,15 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         flags = ("--embedder=mobilenet_v2", "--embedder_weights=random", "--workers=1", "--max_reject_fraction=0.2")
-        data = open_dataset(str(prepare(Path(folder), *flags)))
+        data = open_dataset(str(prepare(Path(folder), *flags, copies=COPIES)))
         entry = data.shards()[0]
         print(f"{'bytes a record, 1000-vector':<44}{entry['bytes'] / entry['records']:12,.0f}")
-        costs = {name: [] for name in WORKS}
+        float_records.write(data)
+        lines = {name: [sys.executable, "-m", "tests.bench.read", name, data.folder] for name in WORKS}
+        lines |= peers.commands(data, Path(folder, "peers"))
+        costs = {name: [] for name in lines}
         for _ in range(REPEATS):
-            for name in WORKS:
-                line = [sys.executable, "-m", "tests.bench.read", name, data.folder]
+            for name, line in lines.items():
                 costs[name].append(float(subprocess.run(line, check=True, capture_output=True).stdout))
         medians = {name: statistics.median(found) for name, found in costs.items()}
         least = medians["TFDS, buffer of 100, uint8"]
@@ -86,6 +91,7 @@ WORKS = {
     "TFDS, buffer of 100, uint8": read_tfds,
     "TFDS, uint8, with our setting of malloc": read_tfds_keeping_memory,
     "TFDS, buffer of 100, float32": lambda data: read_tfds(data, floats=True),
+    "float32 Example records, parsed one by one": lambda data: float_records.read(data, BATCH, STEPS),
     "the same bytes, read plainly": read_plainly,
 }
 

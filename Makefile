@@ -2,8 +2,10 @@
 PYTHON ?= python3.11
 PHOTOS ?=
 BIN := .venv/bin
+UV := .venv/lock/bin/uv
+COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: demo test test-faults lint format bench lock clean
+.PHONY: demo test test-faults lint format bench bench-train bench-peers lock lock-bench clean
 
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
@@ -25,17 +27,31 @@ format: .venv/done
 bench: .venv/done ## the numbers of the README, with the machine they were measured on
 	$(BIN)/python -m tests.bench.run
 
-lock: .venv/done ## requirements.lock anew from the ranges of setup.py
-	$(BIN)/python -m venv .venv/lock
-	.venv/lock/bin/pip install --quiet uv
-	.venv/lock/bin/uv pip compile setup.py --extra demo --extra test --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+bench-train: .venv/done ## of these the training side alone: reading, the step
+	$(BIN)/python -m tests.bench.run read step
+
+bench-peers: .venv-bench/done ## for the benchmark of reading: readers of other projects, 6 GB in .venv-bench
+
+lock: $(UV) ## requirements.lock anew from the ranges of setup.py
+	$(COMPILE) setup.py --extra demo --extra test --output-file requirements.lock
+
+lock-bench: $(UV) ## requirements-bench.lock anew from the ranges of tests/bench/peers.in
+	$(COMPILE) tests/bench/peers.in --output-file requirements-bench.lock
 
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv .venv-bench demo build *.egg-info
 
 .venv/done: requirements.lock setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+.venv-bench/done: requirements-bench.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-bench.lock
+	touch $@
+
+$(UV): .venv/done
+	$(BIN)/python -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet uv

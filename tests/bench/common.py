@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 REPEATS = 5
@@ -22,13 +22,15 @@ def photographs() -> list[Path]:
     return [folder / name for name in ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")] * 12
 
 
-def cpu_seconds(work: Callable[[], int], repeats: int = REPEATS) -> float:
+def cpu_seconds(
+    work: Callable[[], int], repeats: int = REPEATS, clock: Callable[[], float] = time.process_time
+) -> float:
     """Median CPU-seconds an item; `work` does it all once and returns the number of items."""
     costs = []
     for _ in range(repeats):
-        began = time.process_time()
+        began = clock()
         items = work()
-        costs.append((time.process_time() - began) / items)
+        costs.append((clock() - began) / items)
     return statistics.median(costs)
 
 
@@ -37,11 +39,11 @@ def in_turns(*works: Callable[[], int]) -> list[tuple[float, ...]]:
     return [tuple(cpu_seconds(work, repeats=1) for work in works) for _ in range(REPEATS)]
 
 
-def prepare(output: Path, *flags: str) -> Path:
-    """A dataset of the photographs, by the command; returns its directory."""
+def prepare(output: Path, *flags: str, copies: int = 1) -> Path:
+    """A dataset of the photographs, each `copies` times, by the command; returns its directory."""
     pictures = output / "pictures"
     pictures.mkdir(parents=True)
-    for number, path in enumerate(photographs()):
+    for number, path in enumerate(photographs() * copies):
         (pictures / f"{number:04d}{path.suffix}").symlink_to(path)
     command = [
         sys.executable,
@@ -54,3 +56,16 @@ def prepare(output: Path, *flags: str) -> Path:
     ]
     subprocess.run([*command, "--splits=train:1", *flags], check=True, capture_output=True)
     return output / "bench" / "1.0.0"
+
+
+def examples(data) -> Iterable[dict]:
+    """The training records of a dataset as TFDS reads them, a dict of arrays each."""
+    from absl import logging
+
+    from pipeline.quiet import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow_datasets as tfds
+
+    logging.set_verbosity(logging.ERROR)  # it warns of its own deprecations
+    return tfds.as_numpy(tfds.builder_from_directory(data.folder).as_dataset(split="train"))

@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, each in a process of its own: `make bench`.
+"""All benchmarks, or those named, one after the other, each in a process of its own: `make bench`, `make bench-train`.
 
 Numbers are CPU-seconds (user + system, all threads) and ratios within one process, medians of REPEATS; wall time on a
 shared machine says little. Photographs: TINTMILL_TEST_DATA's ImageNet samples where set, else scikit-image's.
@@ -17,7 +17,7 @@ def main() -> None:
         cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.machine())
     print(f"machine: {os.cpu_count()} cores, {cpu}, Python {platform.python_version()}; no GPU used", flush=True)
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    for section in SECTIONS:
+    for section in sys.argv[1:] or SECTIONS:
         print(f"\n== {section}", flush=True)
         subprocess.run([sys.executable, "-m", f"tests.bench.{section}"], check=True, env=environment)
 

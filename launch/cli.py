@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from pipeline import command
+
 # command: (module with `run_command(argv) -> exit code`, what it does)
 COMMANDS = {
     "prepare": ("pipeline.prepare", "photographs -> dataset directory"),
@@ -22,7 +24,7 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("--help", "-h", "help"):
-        print(usage())
+        command.show(usage())
         return 0
     name, *rest = arguments
     if name not in COMMANDS:

@@ -38,7 +38,7 @@ def run(
     """
     quiet_libraries()
     if "--help" in argv or "-h" in argv:
-        print(format_help(name, values, doc, topics))
+        show(format_help(name, values, doc, topics))
         return 0
     try:
         rest = values([name, *argv], known_only=unknown == "pass")[1:]
@@ -59,6 +59,14 @@ def run(
     except Terminated:
         print(f"tintmill {name}: terminated; run the same command again to go on", file=sys.stderr)
         return 143
+
+
+def show(text: str) -> None:
+    """Prints what a reader may cut short (`| head`)."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own last flush would complain
 
 
 def quiet_libraries() -> None:

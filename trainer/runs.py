@@ -64,9 +64,9 @@ def main(arguments: list[str]) -> None:
     if not runs:
         raise TintmillError(f"no runs below {', '.join(arguments)}; wanted folders of `tintmill train`")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(format_table(sort(make_rows(runs), FLAGS.sort), width))
+    command.show(format_table(sort(make_rows(runs), FLAGS.sort), width))
     for note in make_notes(runs):
-        print("\n" + textwrap.fill(note, width or _LINE, break_long_words=False, break_on_hyphens=False))
+        command.show("\n" + textwrap.fill(note, width or _LINE, break_long_words=False, break_on_hyphens=False))
 
 
 def find(roots: list[str]) -> tuple[dict[str, str], list[str]]:

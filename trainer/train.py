@@ -4,6 +4,9 @@
 
 The same command resumes an interrupted run, bit for bit as if it had not been interrupted. SIGTERM (preemption) saves
 and exits with 0, Ctrl-C saves and exits with 130; a second one stops at once.
+
+It trains on all GPUs of the machine. On several machines start the same command on each, with --run and --data where
+all of them see it, and TensorFlow's TF_CONFIG in the environment, which names them all and which this one is.
 """
 
 import contextlib

@@ -55,3 +55,11 @@ def test_unknown_flags_are_refused_with_one_line(name):
 def test_every_command_is_also_a_module_for_job_files():
     for module, _ in cli.COMMANDS.values():
         assert callable(importlib.import_module(module).run_command)
+
+
+def test_help_that_is_cut_short_is_no_error():
+    """`tintmill train --help | head -1`."""
+    line = f"{sys.executable} -m launch.cli train --help | head -1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout == "Trains a network on a dataset directory.\n"
+    assert done.stderr == ""

@@ -68,6 +68,11 @@ class Source:
         index = shards.index_records(dataset, settings.split)
         self._records, self._reader = len(index), shards.RecordReader(index)
 
+    @property
+    def picture_bytes(self) -> int:
+        """What one picture of a batch takes."""
+        return sum(array.nbytes for array in self.allocate(1).values())
+
     def allocate(self, *shape: int) -> dict[str, np.ndarray]:
         """Arrays for a batch of shape[-1] pictures, as `batches` yields it, or for several of them."""
         side, classes = self._settings.crop or self._dataset.settings["size"], self._settings.class_weight > 0

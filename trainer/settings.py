@@ -23,7 +23,7 @@ BEST_BY = ("loss", "psnr")
 KEEP = ("last", "best")
 _COUNTS = (
     "global_batch", "accumulate", "steps", "log_every", "checkpoint_every", "keep_checkpoints", "validation_records",
-    "profile_calls",
+    "profile_rows",
 )  # fmt: skip
 # What may differ when a run is resumed: how far, how often, and on what it goes on; not what it computes.
 RESUMABLE = (
@@ -35,7 +35,7 @@ RESUMABLE = (
     "keep_checkpoints",
     "log_ids",
     "profile_step",
-    "profile_calls",
+    "profile_rows",
 )
 
 
@@ -74,7 +74,7 @@ class TrainSettings(LossSettings):
     keep_checkpoints: int = 2
     log_ids: bool = False
     profile_step: int = 0
-    profile_calls: int = 1
+    profile_rows: int = 1
     validation_split: str = ""
     validate_every: int = 100
     validation_records: int = 128

@@ -80,14 +80,14 @@ def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.
 
 
 def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log, stop, rank) -> tuple[int, bool]:
-    """Trains, logs, validates, saves, in this order, call by call.
+    """Trains, logs, validates, saves, in this order, once a row of metrics.csv.
 
     Returns:
       The step it came to, and whether one of the workers was told to stop.
     """
     from trainer import step
     from trainer.profile import Profile
-    from trainer.read_ahead import ReadAhead
+    from trainer.read_ahead import ReadAhead, calls_of
 
     train_steps = step.make_steps(state, settings, dataset.settings["encoding"])
     note = _make_note(run, settings, dataset, state, start, log) if log else None
@@ -95,17 +95,17 @@ def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int
     at, saved = start, start
     stopped, ends = _agree(state, settings, at, stop, log)
     with ReadAhead(state.strategy, settings, dataset, start, rank) as ahead, contextlib.closing(profile):
-        calls = iter(ahead)
+        calls, rows = iter(ahead), calls_of(start, settings.steps, settings.log_every)
         while not ends:
             began = time.perf_counter()
-            steps, batches = next(calls)
+            steps = next(rows)
             profile.before(steps)
-            losses, records = _train_call(train_steps, batches, step.tf.constant(len(steps)))
+            losses, records, waited = _train_row(train_steps, steps, calls, ahead)
             profile.after()
             _check_finite(run, settings, dataset, at, losses, records)
             at = steps.stop
             if log:
-                note(steps, losses, records, time.perf_counter() - began, ahead.waited)
+                note(steps, losses, records, time.perf_counter() - began, waited)
             stopped, ends = _agree(state, settings, at, stop, log)
             if log and (at % settings.checkpoint_every == 0 or ends):
                 saved = _save(run, at, state, settings, saved)
@@ -122,7 +122,7 @@ def _agree(state, settings: TrainSettings, at: int, stop: StopSignal, log) -> tu
 
 
 def _make_note(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log):
-    """What the chief does after each call: it logs, and validates where that is due."""
+    """What the chief does after each row: it logs, and validates where that is due."""
     from trainer.validation import Validation
 
     validate = Validation(state, settings, dataset) if settings.validated else None
@@ -157,9 +157,22 @@ def _save_result(run: str, settings: TrainSettings, model, validations: list[dic
         )
 
 
-def _train_call(train_steps, batches: dict, count) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    losses, records = train_steps(batches, count)
-    return {name: values.numpy() for name, values in losses.items()}, records.numpy()
+def _train_row(train_steps, steps: range, calls, ahead) -> tuple[dict[str, np.ndarray], np.ndarray, float]:
+    """Trains the steps of a row, in one compiled call or, where batches are large, in several.
+
+    Returns:
+      Losses [n] by name, records [n, global_batch], and the seconds spent waiting for input.
+    """
+    import tensorflow as tf
+
+    found, waited, at = [], 0.0, steps.start
+    while at < steps.stop:
+        call, batches = next(calls)
+        losses, records = train_steps(batches, tf.constant(len(call)))
+        found.append(({name: values.numpy() for name, values in losses.items()}, records.numpy()))
+        waited, at = waited + ahead.waited, call.stop
+    losses = {name: np.concatenate([part[name] for part, _ in found]) for name in found[0][0]}
+    return losses, np.concatenate([records for _, records in found]), waited
 
 
 @contextlib.contextmanager

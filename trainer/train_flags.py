@@ -45,7 +45,7 @@ flags.DEFINE_boolean("jit_compile", _D.jit_compile, "Compile the step by XLA.", 
 flags.DEFINE_boolean("deterministic", _D.deterministic, "Bit-exact; off is faster on GPUs.", flag_values=FLAGS)
 flags.DEFINE_integer("replicas", _D.replicas, "Devices; 0: all GPUs, else one CPU.", flag_values=FLAGS)
 flags.DEFINE_integer("readers", _D.readers, "Threads that read ahead; 0: one a core, 8 at most.", flag_values=FLAGS)
-flags.DEFINE_integer("log_every", _D.log_every, "Steps a compiled call and a row of metrics.csv.", flag_values=FLAGS)
+flags.DEFINE_integer("log_every", _D.log_every, "Steps a row of metrics.csv.", flag_values=FLAGS)
 flags.DEFINE_integer("checkpoint_every", _D.checkpoint_every, "Steps between checkpoints.", flag_values=FLAGS)
 flags.DEFINE_integer("keep_checkpoints", _D.keep_checkpoints, "How many checkpoints stay.", flag_values=FLAGS)
 flags.DEFINE_string("validation_split", None, "By default val, where the dataset has it.", flag_values=FLAGS)
@@ -58,7 +58,7 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_boolean("log_ids", _D.log_ids, "Write each step's picture ids to ids.jsonl.", flag_values=FLAGS)
 flags.DEFINE_integer("profile_step", _D.profile_step, "First step of a profile; 0: none.", flag_values=FLAGS)
-flags.DEFINE_integer("profile_calls", _D.profile_calls, "Calls of --log_every steps in it.", flag_values=FLAGS)
+flags.DEFINE_integer("profile_rows", _D.profile_rows, "Rows of --log_every steps in it.", flag_values=FLAGS)
 
 # The headings of `tintmill train --help`; each flag is below one of them.
 TOPICS = {
@@ -103,7 +103,7 @@ TOPICS = {
         "log_every",
         "log_ids",
         "profile_step",
-        "profile_calls",
+        "profile_rows",
     ),
     "Devices": (
         "replicas",

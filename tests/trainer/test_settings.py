@@ -24,7 +24,7 @@ def dataset_of(fingerprint: str = "a" * 64, embedder: dict | None = None) -> Dat
     ("name", "value"),
     [
         *((name, 0) for name in ("global_batch", "steps", "log_every", "checkpoint_every", "keep_checkpoints")),
-        *((name, 0) for name in ("accumulate", "validation_records", "profile_calls")),
+        *((name, 0) for name in ("accumulate", "validation_records", "profile_rows")),
         *((name, -1) for name in ("replicas", "readers", "profile_step", "weight_decay", "clip_norm", "ema")),
         ("ema", 1),
         ("optimizer", "sgd"),
@@ -93,7 +93,7 @@ CHANGES = {
     "keep_checkpoints": 9,
     "log_ids": True,
     "profile_step": 100,
-    "profile_calls": 2,
+    "profile_rows": 2,
 }
 
 

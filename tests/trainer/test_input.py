@@ -211,6 +211,17 @@ def test_replicas_share_the_batch_of_one_device(opened, parts):
     assert_equal_batches(joined, whole)
 
 
+@pytest.mark.parametrize(("parts", "pieces"), [(1, 1), (4, 1), (1, 3), (2, 3)])
+def test_every_row_of_a_batch_belongs_to_one_replica(parts, pieces):
+    """Each record is read once, by one replica alone; a piece of --accumulate has the same rows for any number."""
+    settings = TrainSettings(global_batch=12, accumulate=pieces)
+    rows = [trainer_input.rows_of(part, parts, settings) for part in range(parts)]
+    assert sorted(np.concatenate(rows)) == list(range(12))
+    for piece in range(pieces):
+        mine = np.concatenate([part.reshape(pieces, -1)[piece] for part in rows])
+        assert list(mine) == list(range(piece * 12 // pieces, (piece + 1) * 12 // pieces))
+
+
 def test_a_batch_holds_the_records_it_names(opened):
     data = all_records(opened)
     labs = shards.parse_batch(opened, data)["lab"]

@@ -41,7 +41,7 @@ OPERATIONS = 3 * 2  # a multiply-add of the forward pass
 READERS = 2
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_float("records_per_cpu_second", 6_205, "What one core reads, by tests.bench.read.", 1, flag_values=FLAGS)
+flags.DEFINE_float("records_per_cpu_second", 7_431, "What one core reads, by tests.bench.read.", 1, flag_values=FLAGS)
 flags.DEFINE_integer(
     "gpu_batch", 64, "Pictures a GPU and step; --global_batch grows with the GPUs.", 1, flag_values=FLAGS
 )

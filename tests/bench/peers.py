@@ -186,6 +186,7 @@ def commands(data, folder: Path) -> dict[str, list[str]]:
 
 def main() -> None:
     folder, name = Path(sys.argv[1]), sys.argv[2]
+    os.environ["TMPDIR"] = str(folder)  # streaming leaves lock files where temporary files are
     records = load_records(folder / "records")
     if name in FORMATS:
         print(convert(FORMATS[name], records, folder / name))

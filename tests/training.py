@@ -149,3 +149,12 @@ def writing_checkpoint(run: Path) -> bool:
         return any(entry.name.startswith(".tmp-") and entry.stat().st_size > 0 for entry in os.scandir(folder))
     except FileNotFoundError:
         return False  # no folder yet, or the file was renamed while we looked
+
+
+def assert_equal_batches(found: list[dict], wanted: list[dict]) -> None:
+    """As many batches, each with the same fields and the same numbers in them."""
+    assert len(found) == len(wanted)
+    for one, other in zip(found, wanted, strict=True):
+        assert set(one) == set(other)
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])

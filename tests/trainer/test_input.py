@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipeline import peek, record
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
-from tests import helpers
+from tests import helpers, training
 from trainer import input as trainer_input
 from trainer import shards
 from trainer.settings import TrainSettings
@@ -184,31 +184,19 @@ def test_the_embedding_of_a_record_reaches_the_network():
     np.testing.assert_array_equal(np.asarray(inputs["embedding"]), embeddings.astype(np.float32))
 
 
-def as_arrays(stream) -> list[dict]:
-    return [{name: np.asarray(value) for name, value in batch.items()} for batch in stream]
-
-
-def assert_equal_batches(found: list[dict], wanted: list[dict]) -> None:
-    assert len(found) == len(wanted)
-    for one, other in zip(found, wanted, strict=True):
-        assert set(one) == set(other)
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name])
-
-
 @pytest.mark.parametrize("start", [1, 4, 5, 11])
 def test_starting_at_a_step_equals_skipping_to_it(opened, start):
-    whole = as_arrays(trainer_input.batches(opened, SETTINGS, 0, 12))
-    assert_equal_batches(as_arrays(trainer_input.batches(opened, SETTINGS, start, 12)), whole[start:])
+    whole = list(trainer_input.batches(opened, SETTINGS, 0, 12))
+    training.assert_equal_batches(list(trainer_input.batches(opened, SETTINGS, start, 12)), whole[start:])
 
 
 @pytest.mark.parametrize("parts", [2, 3])
 def test_replicas_share_the_batch_of_one_device(opened, parts):
-    whole = as_arrays(trainer_input.batches(opened, SETTINGS, 0, 6))
-    pieces = as_arrays(trainer_input.batches(opened, SETTINGS, 0, 6, parts))
+    whole = list(trainer_input.batches(opened, SETTINGS, 0, 6))
+    pieces = list(trainer_input.batches(opened, SETTINGS, 0, 6, parts))
     joined = [pieces[i : i + parts] for i in range(0, len(pieces), parts)]
     joined = [{name: np.concatenate([piece[name] for piece in group]) for name in group[0]} for group in joined]
-    assert_equal_batches(joined, whole)
+    training.assert_equal_batches(joined, whole)
 
 
 @pytest.mark.parametrize(("parts", "pieces"), [(1, 1), (4, 1), (1, 3), (2, 3)])
@@ -225,7 +213,7 @@ def test_every_row_of_a_batch_belongs_to_one_replica(parts, pieces):
 def test_a_batch_holds_the_records_it_names(opened):
     data = all_records(opened)
     labs = shards.parse_batch(opened, data)["lab"]
-    for step, batch in enumerate(as_arrays(trainer_input.batches(opened, SETTINGS, 0, 5))):
+    for step, batch in enumerate(list(trainer_input.batches(opened, SETTINGS, 0, 5))):
         np.testing.assert_array_equal(batch["record"], trainer_input.step_records(len(data), 7, step, BATCH))
         np.testing.assert_array_equal(batch["lab"], labs[batch["record"]])
 

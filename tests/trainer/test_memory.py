@@ -6,7 +6,7 @@ import pytest
 
 from tests import helpers
 
-# 80 batches of 3 MB through tf.data, as training reads them; prints how many pages the last 40 touched for the first
+# 80 batches of 3 MB through tf.data, new memory each; prints how many pages the last 40 touched for the first
 # time. NumPy asks for huge pages from 4 MB on, which are few even where all of them are new.
 _READ = """
 import resource

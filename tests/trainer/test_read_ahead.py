@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from pipeline.dataset import open_dataset
 from pipeline.errors import TintmillError
+from tests import training
 from trainer import input as trainer_input
 from trainer import read_ahead, shards
 from trainer.read_ahead import ReadAhead
@@ -32,14 +33,6 @@ def read(opened, start: int = 0, **settings) -> tuple[list[range], list[dict]]:
     return calls, batches
 
 
-def assert_equal(found: list[dict], wanted: list[dict]) -> None:
-    assert len(found) == len(wanted)
-    for one, other in zip(found, wanted, strict=True):
-        assert set(one) == set(other)
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name])
-
-
 @pytest.mark.parametrize("readers", [1, 3])
 @pytest.mark.parametrize("start", [0, 6])
 def test_every_step_gets_its_batch(opened, start, readers):
@@ -48,7 +41,7 @@ def test_every_step_gets_its_batch(opened, start, readers):
     first = [range(0, 4), range(4, 8)] if start == 0 else [range(6, 8)]
     assert calls == [*first, range(8, 12), range(12, 16), range(16, 20), range(20, 23)]
     wanted = list(trainer_input.batches(opened, TrainSettings(**SETTINGS), start, 23))
-    assert_equal(found, wanted)
+    training.assert_equal_batches(found, wanted)
 
 
 def test_large_batches_make_calls_shorter_and_change_nothing_else(opened, monkeypatch):
@@ -57,7 +50,7 @@ def test_large_batches_make_calls_shorter_and_change_nothing_else(opened, monkey
     monkeypatch.setattr(read_ahead, "_SLOT_BYTES", 3 * batch)
     calls, found = read(opened)
     assert {len(steps) for steps in calls} == {1, 2}  # 3 does not divide 4; the last step of 23 is alone
-    assert_equal(found, whole)
+    training.assert_equal_batches(found, whole)
 
 
 @pytest.mark.parametrize(("fit", "wanted"), [(100, 12), (11, 6), (5, 4), (1, 1), (0.5, 1)])

@@ -13,7 +13,7 @@ import numpy as np
 from model.colorizer import network_lightness
 from pipeline import lab
 from pipeline.dataset import Dataset
-from trainer import augment, memory, shards
+from trainer import augment, shards
 from trainer.settings import TrainSettings
 
 
@@ -63,7 +63,6 @@ class Source:
     """The split that a run trains on, read step by step into arrays."""
 
     def __init__(self, dataset: Dataset, settings: TrainSettings):
-        memory.keep_freed()
         self._dataset, self._settings = dataset, settings
         index = shards.index_records(dataset, settings.split)
         self._records, self._reader = len(index), shards.RecordReader(index)

@@ -2,7 +2,7 @@
 
 Beside TFDS, whose shuffling is by shards and a buffer, the readers of other projects (`peers`), records of float32 in
 the manner of published pipelines (`float_records`), and a plain read of the same bytes. Each reads in a process of its
-own, in turns: what one does with memory (`trainer.memory`) would help the others.
+own, in turns.
 """
 
 import functools
@@ -95,17 +95,9 @@ def _calls(folder: str) -> Iterator:
     return iter(ReadAhead(step.make_strategy(1), settings, open_dataset(folder), 0))
 
 
-def read_tfds_keeping_memory(data) -> int:
-    from trainer.memory import keep_freed
-
-    keep_freed()
-    return read_tfds(data)
-
-
 WORKS = {
     "input: exact shuffle, uint8": read_ahead,
     "TFDS, buffer of 100, uint8": read_tfds,
-    "TFDS, uint8, with our setting of malloc": read_tfds_keeping_memory,
     "TFDS, buffer of 100, float32": lambda data: read_tfds(data, floats=True),
     "float32 Example records, parsed one by one": lambda data: float_records.read(data, BATCH, STEPS),
     "the same bytes, read plainly": read_plainly,

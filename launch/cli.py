@@ -17,6 +17,7 @@ COMMANDS = {
     "report": ("trainer.report", "a run as one HTML page"),
     "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),
     "experiment": ("launch.experiment", "prepare, train, evaluate, report: a known experiment"),
+    "cluster": ("launch.cluster", "Flink or Spark on this machine, to try prepare on"),
     "demo": ("launch.demo", "all of it on a handful of photographs"),
 }
 

@@ -16,10 +16,11 @@ With several worker processes on this machine the grouping is a side input inste
 Beam's local runner would cut the shards into fixed parts, one a worker, and wait for the slowest.
 """
 
-import argparse
+import contextlib
 import os
 import pickle
 import shlex
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -29,14 +30,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipeline.beam_flags import LOCAL_RUNNER
 from pipeline.deal import Deal
-from pipeline.errors import TintmillError
 from pipeline.plan import Plan, list_references, shard_of
 from pipeline.shard import build_shard
 from pipeline.sources import Reference
 from pipeline.worker_watch import watch_workers
-
-LOCAL_RUNNER = "FnApiRunner"
 
 
 class BuildShard(beam.DoFn):
@@ -76,16 +75,31 @@ def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
     """Builds and runs the pipeline, waiting for its end."""
     count = workers or os.cpu_count() or 1
     if runner != LOCAL_RUNNER:
-        _run_grouped(plan, beam.Pipeline(options=PipelineOptions([f"--runner={runner}", *flags])))
+        _run_elsewhere(plan, beam.Pipeline(options=PipelineOptions([f"--runner={runner}", *flags])))
     elif count == 1:
-        _run_grouped(plan, local_pipeline(1, flags))
+        with local_pipeline(1, flags) as pipeline:
+            _build_grouped(plan, pipeline)
     else:
         _run_dealt(plan, count, flags)
 
 
-def _run_grouped(plan: Plan, pipeline: beam.Pipeline) -> None:
-    with pipeline:
-        grouped_references(pipeline, plan) | "BuildShard" >> beam.ParDo(BuildShard(plan))
+def _build_grouped(plan: Plan, pipeline: beam.Pipeline) -> None:
+    grouped_references(pipeline, plan) | "BuildShard" >> beam.ParDo(BuildShard(plan))
+
+
+def _run_elsewhere(plan: Plan, pipeline: beam.Pipeline) -> None:
+    """On a cluster the job goes on when this command ends, so whoever stops the command stops the job."""
+    _build_grouped(plan, pipeline)
+    handler = signal.getsignal(signal.SIGINT)
+    result = pipeline.run()
+    signal.signal(signal.SIGINT, handler)  # Beam's own ends the job server, through which the job is cancelled
+    try:
+        result.wait_until_finish()
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            with contextlib.suppress(Exception):  # what stopped the command is what is told
+                result.cancel()
+        raise
 
 
 def _run_dealt(plan: Plan, workers: int, flags: list[str]) -> None:
@@ -125,27 +139,6 @@ def grouped_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
         | "WithEveryShard" >> beam.Flatten()
         | "GroupByShard" >> beam.GroupByKey()
     )
-
-
-def check_flags(runner: str, flags: list[str]) -> None:
-    """Refuses flags that Beam would drop in silence: a misspelt flag of ours is one of them.
-
-    Other runners than this machine's may know more flags than Beam does, from their job server; they see to theirs.
-
-    Raises:
-      TintmillError: naming the flag.
-    """
-    parser = _OneLineParser(prog="beam", add_help=False, allow_abbrev=False, conflict_handler="resolve")
-    for options in {PipelineOptions, *PipelineOptions.__subclasses__()}:
-        options._add_argparse_args(parser)  # the method that Beam documents for options of one's own
-    _, unknown = parser.parse_known_args(flags)
-    if unknown and runner == LOCAL_RUNNER:
-        raise TintmillError(f"{' '.join(unknown)}: no flag of `tintmill prepare`, nor of Beam")
-
-
-class _OneLineParser(argparse.ArgumentParser):
-    def error(self, message: str):
-        raise TintmillError(f"a flag for Beam: {message}")
 
 
 def local_pipeline(workers: int, flags: list[str]) -> beam.Pipeline:

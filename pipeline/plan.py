@@ -147,8 +147,15 @@ def _check_splits(settings: Settings, counts: dict[str, int]) -> None:
 
 
 def installed_versions() -> tuple[tuple[str, str], ...]:
-    """(library, version) pairs, read without importing the libraries."""
-    return tuple((name, importlib.metadata.version(name)) for name in _LIBRARIES)
+    """(library, version) pairs, read without importing the libraries; "missing" where there is none."""
+    return tuple((name, _installed_version(name)) for name in _LIBRARIES)
+
+
+def _installed_version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
 
 
 def list_references(plan: Plan) -> Iterator[Reference]:

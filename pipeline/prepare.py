@@ -206,10 +206,10 @@ def _source_options() -> SourceOptions:
 
 
 def _check_beam_flags(beam_flags: list[str]) -> None:
-    if beam_flags:
-        from pipeline.beam_job import check_flags  # importing Beam takes seconds
+    if beam_flags or FLAGS["runner"].present:
+        from pipeline import beam_flags as checks  # importing Beam takes seconds
 
-        check_flags(FLAGS.runner, beam_flags)
+        checks.check(FLAGS.runner, beam_flags, FLAGS)
 
 
 def _check_apart(root: str, folder: str) -> None:

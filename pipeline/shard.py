@@ -7,6 +7,8 @@ again. Memory is bounded by one embedding batch of pictures, not by the shard.
 import hashlib
 import itertools
 import json
+import socket
+import sys
 from collections.abc import Iterator
 
 import google_crc32c
@@ -64,7 +66,10 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
 def _check_versions(plan: Plan) -> None:
     for (name, wanted), (_, found) in zip(plan.versions, installed_versions(), strict=True):
         if found != wanted:
-            raise TintmillError(f"a worker has {name} {found}, the plan was made with {wanted}; install the same")
+            raise TintmillError(
+                f"the worker on {socket.gethostname()} ({sys.executable}) has {name} {found}, the plan was made with "
+                f"{wanted}; install the same there"
+            )
 
 
 def _embedder(plan: Plan) -> embed.Embedder:

@@ -1,0 +1,102 @@
+"""A Flink session cluster: a JobManager and TaskManagers with one slot each, and the pool of Python workers."""
+
+from launch.clusters import engines, processes
+
+_MAIN = "org.apache.flink.runtime"
+_JOB_MANAGER = f"{_MAIN}.entrypoint.StandaloneSessionClusterEntrypoint"
+_TASK_MANAGER = f"{_MAIN}.taskexecutor.TaskManagerRunner"
+
+# A TaskManager passes references on; the pictures are in the Python workers. Flink's own scripts compute these sizes.
+_MEMORY = {
+    "taskmanager.cpu.cores": "1",
+    "taskmanager.memory.framework.heap.size": "128m",
+    "taskmanager.memory.framework.off-heap.size": "128m",
+    "taskmanager.memory.task.heap.size": "128m",
+    "taskmanager.memory.task.off-heap.size": "0",
+    "taskmanager.memory.managed.size": "128m",
+    "taskmanager.memory.network.min": "64m",
+    "taskmanager.memory.network.max": "64m",
+    "taskmanager.memory.jvm-metaspace.size": "256m",
+    "taskmanager.memory.jvm-overhead.min": "192m",
+    "taskmanager.memory.jvm-overhead.max": "192m",
+}
+_LOGGING = """rootLogger.level = WARN
+rootLogger.appenderRef.console.ref = Console
+appender.console.name = Console
+appender.console.type = CONSOLE
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d %p %c{1} %m%n
+"""
+
+
+class FlinkCluster:
+    """A cluster within `group`; `flags` are what `tintmill prepare` runs there with."""
+
+    engine = engines.FLINK
+
+    def __init__(self, group: processes.Processes, workers: int):
+        """Starts it, with `workers` TaskManagers, and waits until all have joined.
+
+        Raises:
+          TintmillError: a process did not start.
+        """
+        self.group = group
+        self.rest, self._rpc, self.pool = processes.free_ports(3)
+        self._write_config()
+        self._start("job-manager", _JOB_MANAGER, "-Xmx512m")
+        self.group.wait_until("job-manager", lambda: self._overview().get("flink-version"))
+        for number in range(workers):
+            self.start_worker(number)
+        processes.start_worker_pool(group, self.pool)
+        self.group.wait_until("job-manager", lambda: self._overview().get("taskmanagers") == workers)
+
+    @property
+    def flags(self) -> list[str]:
+        return [
+            "--runner=flink",
+            f"--flink_master=localhost:{self.rest}",
+            f"--flink_job_server_jar={engines.job_server_jar(self.engine)}",
+            f"--parallelism={self._overview()['slots-total']}",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=localhost:{self.pool}",
+        ]
+
+    def start_worker(self, number: int) -> None:
+        """Starts TaskManager `number`."""
+        name = f"task-manager-{number}"
+        self._start(name, _TASK_MANAGER, "-Xmx256m", {"taskmanager.resource-id": name} | _MEMORY)
+
+    def _start(self, name: str, main: str, heap: str, more: dict[str, str] | None = None) -> None:
+        java = ["java", heap, *engines.add_opens(), f"-Dlog4j.configurationFile={self.group.folder}/log4j.properties"]
+        values = [part for key, value in (more or {}).items() for part in ("-D", f"{key}={value}")]
+        classes = ["-cp", engines.class_path(self.engine), main, "--configDir", str(self.group.folder)]
+        self.group.start(name, [*java, *classes, *values])
+
+    def _write_config(self) -> None:
+        """Only this machine reaches the cluster: Flink runs whatever it is sent."""
+        values = {
+            "jobmanager.rpc.address": "localhost",
+            "jobmanager.rpc.port": self._rpc,
+            "jobmanager.bind-host": "localhost",
+            "taskmanager.host": "localhost",
+            "taskmanager.bind-host": "localhost",
+            "rest.address": "localhost",
+            "rest.bind-address": "localhost",
+            "rest.port": self.rest,
+            "taskmanager.numberOfTaskSlots": 1,
+            "io.tmp.dirs": self.group.folder,
+            # A batch job without it ends with the first TaskManager that is lost.
+            "restart-strategy.type": "fixed-delay",
+            "restart-strategy.fixed-delay.attempts": 3,
+            "restart-strategy.fixed-delay.delay": "2 s",
+            # A lost one is noticed after 50 s otherwise, and its work taken up after that.
+            "heartbeat.interval": 2000,
+            "heartbeat.timeout": 10000,
+        }
+        lines = "".join(f"{key}: {value}\n" for key, value in values.items())
+        (self.group.folder / "config.yaml").write_text(lines)
+        (self.group.folder / "log4j.properties").write_text(_LOGGING)
+
+    def _overview(self) -> dict:
+        """What Flink says of itself; nothing while it does not answer."""
+        return processes.read_json(f"http://localhost:{self.rest}/overview")

@@ -23,13 +23,16 @@ import shlex
 import signal
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterable
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import FlinkRunnerOptions, GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipeline import command, flink_job
 from pipeline.beam_flags import LOCAL_RUNNER
 from pipeline.deal import Deal
 from pipeline.plan import Plan, list_references, shard_of
@@ -75,7 +78,7 @@ def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
     """Builds and runs the pipeline, waiting for its end."""
     count = workers or os.cpu_count() or 1
     if runner != LOCAL_RUNNER:
-        _run_elsewhere(plan, beam.Pipeline(options=PipelineOptions([f"--runner={runner}", *flags])))
+        _run_elsewhere(plan, runner, flags)
     elif count == 1:
         with local_pipeline(1, flags) as pipeline:
             _build_grouped(plan, pipeline)
@@ -87,19 +90,27 @@ def _build_grouped(plan: Plan, pipeline: beam.Pipeline) -> None:
     grouped_references(pipeline, plan) | "BuildShard" >> beam.ParDo(BuildShard(plan))
 
 
-def _run_elsewhere(plan: Plan, pipeline: beam.Pipeline) -> None:
+def _run_elsewhere(plan: Plan, runner: str, flags: list[str]) -> None:
     """On a cluster the job goes on when this command ends, so whoever stops the command stops the job."""
+    options = PipelineOptions([f"--runner={runner}", f"--job_name=tintmill-{uuid.uuid4().hex}", *flags])
+    pipeline = beam.Pipeline(options=options)
     _build_grouped(plan, pipeline)
     handler = signal.getsignal(signal.SIGINT)
     result = pipeline.run()
     signal.signal(signal.SIGINT, handler)  # Beam's own ends the job server, through which the job is cancelled
     try:
         result.wait_until_finish()
-    except BaseException as error:
-        if not isinstance(error, Exception):
-            with contextlib.suppress(Exception):  # what stopped the command is what is told
-                result.cancel()
+    except (KeyboardInterrupt, command.Terminated):
+        _cancel(result, options)
         raise
+
+
+def _cancel(result: PipelineResult, options: PipelineOptions) -> None:
+    with contextlib.suppress(Exception):  # what stopped the command is what is told
+        result.cancel()
+    master = options.view_as(FlinkRunnerOptions).flink_master
+    if not master.startswith("["):  # [auto] and [local] end with their job server
+        flink_job.cancel(master, options.view_as(GoogleCloudOptions).job_name)
 
 
 def _run_dealt(plan: Plan, workers: int, flags: list[str]) -> None:

@@ -1,5 +1,7 @@
 """A Flink session cluster: a JobManager and TaskManagers with one slot each, and the pool of Python workers."""
 
+from collections.abc import Mapping
+
 from launch.clusters import engines, processes
 
 _MAIN = "org.apache.flink.runtime"
@@ -34,9 +36,11 @@ class FlinkCluster:
 
     engine = engines.FLINK
 
-    def __init__(self, group: processes.Processes, workers: int):
+    def __init__(self, group: processes.Processes, workers: int, env: Mapping[str, str] | None = None):
         """Starts it, with `workers` TaskManagers, and waits until all have joined.
 
+        Args:
+          env: of the Python workers, beside this process's.
         Raises:
           TintmillError: a process did not start.
         """
@@ -47,7 +51,7 @@ class FlinkCluster:
         self.group.wait_until("job-manager", lambda: self._overview().get("flink-version"))
         for number in range(workers):
             self.start_worker(number)
-        processes.start_worker_pool(group, self.pool)
+        processes.start_worker_pool(group, self.pool, env)
         self.group.wait_until("job-manager", lambda: self._overview().get("taskmanagers") == workers)
 
     @property

@@ -119,13 +119,13 @@ def read_json(url: str) -> dict:
     return {}
 
 
-def start_worker_pool(group: Processes, port: int, python: str = sys.executable, name: str = "worker-pool") -> None:
+def start_worker_pool(group: Processes, port: int, env: Mapping[str, str] | None = None) -> None:
     """Starts Beam's pool of Python workers, which starts a worker whenever a node of the engine asks it to.
 
     Args:
-      python: of the environment that the workers run in; Beam takes the `python` that is first on PATH.
+      env: beside this process's environment. Beam starts the `python` that is first on PATH: by default this one.
     """
-    path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    command = [python, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
-    group.start(name, command, {"PATH": path})
-    group.wait_until(name, lambda: answers(port))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
+    group.start("worker-pool", command, {"PATH": path} | dict(env or {}))
+    group.wait_until("worker-pool", lambda: answers(port))

@@ -1,5 +1,7 @@
 """A Spark standalone cluster: a master and workers with one core each, and the pool of Python workers."""
 
+from collections.abc import Mapping
+
 from launch.clusters import engines, processes
 
 _MAIN = "org.apache.spark.deploy"
@@ -10,9 +12,11 @@ class SparkCluster:
 
     engine = engines.SPARK
 
-    def __init__(self, group: processes.Processes, workers: int):
+    def __init__(self, group: processes.Processes, workers: int, env: Mapping[str, str] | None = None):
         """Starts it, with `workers` workers, and waits until all have joined.
 
+        Args:
+          env: of the Python workers, beside this process's.
         Raises:
           TintmillError: a process did not start.
         """
@@ -23,7 +27,7 @@ class SparkCluster:
         self.group.wait_until("master", lambda: self._overview().get("status") == "ALIVE")
         for number in range(workers):
             self.start_worker(number)
-        processes.start_worker_pool(group, self.pool)
+        processes.start_worker_pool(group, self.pool, env)
         self.group.wait_until("master", lambda: self._overview().get("aliveworkers") == workers)
 
     @property

@@ -21,6 +21,7 @@ REQUIRES = [
     "tqdm>=4.66,<5",  # progress lines
 ]
 EXTRAS = {
+    "dataflow": ["apache-beam[gcp]>=2.77,<2.78"],  # prepare on Google Cloud Dataflow: the job request and its staging
     "demo": ["scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside it
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "test": [

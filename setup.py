@@ -13,6 +13,7 @@ REQUIRES = [
     "matplotlib>=3.9,<4",  # curves in the report
     "numpy>=2.1,<2.5",
     "pillow>=12.1.1,<13",  # decode and resize; its bytes are part of a dataset's fingerprint
+    "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI
     "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
     "tensorboard>=2.20,<3",  # tf.summary.scalar lives in it
     "tensorflow>=2.21,<2.22",
@@ -38,7 +39,7 @@ setup(
     description="Photographs to sharded Lab datasets, colorizers trained on them, pictures coloured with those",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline*", "model*", "trainer*", "launch*"]),
-    package_data={"launch": ["presets/*.flags"], "trainer": ["*.html.jinja"]},
+    package_data={"launch": ["presets/*.flags", "jobs/*.jinja", "jobs/Containerfile"], "trainer": ["*.html.jinja"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["tintmill=launch.cli:main"]},

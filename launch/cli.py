@@ -17,6 +17,7 @@ COMMANDS = {
     "report": ("trainer.report", "a run as one HTML page"),
     "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),
     "experiment": ("launch.experiment", "prepare, train, evaluate, report: a known experiment"),
+    "launch": ("launch.job_file", "the job file that runs prepare or train on a cluster"),
     "demo": ("launch.demo", "all of it on a handful of photographs"),
 }
 

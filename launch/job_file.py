@@ -47,7 +47,9 @@ flags.DEFINE_string("service_account", _D.service_account, "Whose rights the job
 flags.DEFINE_string("project", _D.project, "Google Cloud project.", flag_values=FLAGS)
 flags.DEFINE_string("region", _D.region, "Google Cloud region.", flag_values=FLAGS)
 flags.DEFINE_string("bucket", _D.bucket, "Bucket for what Dataflow stages.", flag_values=FLAGS)
-flags.DEFINE_string("setup_file", _D.setup_file, "Tintmill's setup.py, in its checkout.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "setup_file", _D.setup_file, "Tintmill's setup.py, in its checkout; empty: the image's code.", flag_values=FLAGS
+)
 flags.DEFINE_string("partition", _D.partition, "Slurm partition.", flag_values=FLAGS)
 flags.DEFINE_string("account", _D.account, "Slurm account.", flag_values=FLAGS)
 flags.DEFINE_string("time", _D.time, "Time limit of one stretch, as 24:00:00.", flag_values=FLAGS)
@@ -140,7 +142,7 @@ def make_job(name: str, given: tuple[str, ...]) -> Job:
             f"--workers={job.workers}: prepare is spread over machines by --target=flink or dataflow; with "
             f"--target={FLAGS.target} it is one machine's, give it --cpus"
         )
-    if FLAGS.target == "dataflow":
+    if FLAGS.target == "dataflow" and job.setup_file:
         job = dataclasses.replace(job, setup_file=_existing(job.setup_file))
     return job
 

@@ -17,6 +17,7 @@ Beam's local runner would cut the shards into fixed parts, one a worker, and wai
 """
 
 import argparse
+import importlib.util
 import os
 import pickle
 import shlex
@@ -133,8 +134,11 @@ def check_flags(runner: str, flags: list[str]) -> None:
     Other runners than this machine's may know more flags than Beam does, from their job server; they see to theirs.
 
     Raises:
-      TintmillError: naming the flag.
+      TintmillError: naming the flag, or what is to be installed for Dataflow: Beam asks the network first.
     """
+    google = importlib.util.find_spec("google.cloud.dataflow_v1beta3")
+    if runner.lower() in ("dataflowrunner", "dataflow") and not google:
+        raise TintmillError(f"--runner={runner} wants Beam's Google Cloud parts: pip install 'tintmill[dataflow]'")
     parser = _OneLineParser(prog="beam", add_help=False, allow_abbrev=False, conflict_handler="resolve")
     for options in {PipelineOptions, *PipelineOptions.__subclasses__()}:
         options._add_argparse_args(parser)  # the method that Beam documents for options of one's own

@@ -22,6 +22,7 @@ def reaches(job: Job, path: str) -> bool:
 
 def job_file(job: Job) -> str:
     account = [f"--service_account_email={job.service_account}"] if job.service_account else []
+    code = [f"--setup_file={job.setup_file}"] if job.setup_file else []  # a change of it takes no new image
     options = [
         "--runner=DataflowRunner",
         f"--project={job.project}",
@@ -29,7 +30,8 @@ def job_file(job: Job) -> str:
         f"--job_name={job.name}",
         f"--temp_location=gs://{job.bucket}/tintmill/temp",
         f"--sdk_container_image={job.image}",  # the libraries, at the plan's versions
-        f"--setup_file={job.setup_file}",  # the code: a change of it takes no new image
+        *code,
+        "--no_save_main_session",  # our code is in modules; what is __main__ here is nothing to a worker
         f"--machine_type={job.machine_type}",
         f"--max_num_workers={job.workers}",
         "--number_of_worker_harness_threads=1",  # of each process, one a CPU; each thread would hold a shard

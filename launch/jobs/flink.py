@@ -17,7 +17,7 @@ __all__ = ["COMMANDS", "FLAGS", "NEEDS", "REACHES", "job_file", "reaches"]
 
 FLINK = "1.19"
 _POOL_PORT = 50000
-_JOB_SERVER = "/opt/tintmill/job-server.jar"  # as in jobs/Containerfile
+JOB_SERVER = "/opt/tintmill/job-server.jar"  # as in jobs/Containerfile
 _DRIVER_CPUS, _DRIVER_MEMORY = 2, 8  # the submitting pod lists the pictures; 300 bytes a record for the duplicates
 
 
@@ -74,7 +74,7 @@ def _submission(job: Job) -> dict:
         "--runner=FlinkRunner",
         f"--flink_master={_cluster_name(job)}-rest:8081",
         f"--flink_version={FLINK}",
-        f"--flink_job_server_jar={_JOB_SERVER}",
+        f"--flink_job_server_jar={JOB_SERVER}",
         "--environment_type=EXTERNAL",
         f"--environment_config=localhost:{_POOL_PORT}",
         f"--parallelism={job.workers * job.cpus}",

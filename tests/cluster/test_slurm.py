@@ -105,6 +105,16 @@ class Slurm:
         """`code:signal` of the batch script, by the controller."""
         return self("scontrol", "show", "job", job).partition("ExitCode=")[2].split()[0]
 
+    def log(self, job: str) -> str:
+        return "".join(path.read_text() for path in self.folder.glob(f"*-{job}.log"))
+
+    def wait_while_running(self, job: str, reached) -> None:
+        def reached_or_ended() -> bool:
+            return reached() or self.state(job) not in ("PENDING", "CONFIGURING", "RUNNING")
+
+        self.wait(reached_or_ended)
+        assert reached(), self.log(job)
+
     @staticmethod
     def wait(reached, seconds: int = helpers.TIMEOUT) -> None:
         end = time.monotonic() + seconds
@@ -145,7 +155,7 @@ def test_stopped_training_goes_back_into_the_queue_and_goes_on(slurm, plain_data
     """SIGTERM to the tasks, as --signal sends it before the time limit; then the job ends as if undisturbed."""
     run, steps = runs / "stopped", 60
     job = slurm.submit(train_script(tintmill_with_toys, plain_dataset, run, steps))
-    slurm.wait(lambda: run.exists() and training.logged_step(run) >= 2)
+    slurm.wait_while_running(job, lambda: run.exists() and training.logged_step(run) >= 2)
     slurm("scancel", "--signal=TERM", job)
     slurm.wait(lambda: slurm.state(job) == "PENDING")
     at = training.checkpoint_steps(run)[-1]
@@ -153,7 +163,7 @@ def test_stopped_training_goes_back_into_the_queue_and_goes_on(slurm, plain_data
     assert not (run / "model.keras").exists()
     slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm lets two minutes pass
     slurm.wait(lambda: slurm.state(job) in ("", "COMPLETED"))
-    said = next(slurm.folder.glob(f"*-{job}.log")).read_text()
+    said = slurm.log(job)
     assert "of worker 1 of 2" in said, said
     assert f"resumed at step {at}" in said
     assert slurm.exit_code(job) == "0:0", said
@@ -164,10 +174,10 @@ def test_stopped_training_goes_back_into_the_queue_and_goes_on(slurm, plain_data
 def test_a_cancelled_job_does_not_come_back(slurm, plain_dataset, runs, tintmill_with_toys):
     run = runs / "cancelled"
     job = slurm.submit(train_script(tintmill_with_toys, plain_dataset, run, 100_000))
-    slurm.wait(lambda: run.exists() and training.logged_step(run) >= 2)
+    slurm.wait_while_running(job, lambda: run.exists() and training.logged_step(run) >= 2)
     slurm("scancel", job)
     slurm.wait(lambda: slurm.state(job) in ("", "CANCELLED"))
-    assert "back into the queue" not in next(slurm.folder.glob(f"*-{job}.log")).read_text()
+    assert "back into the queue" not in slurm.log(job)
     assert "JobState=CANCELLED" in slurm("scontrol", "show", "job", job)
 
 
@@ -175,7 +185,7 @@ def test_prepare_is_one_task_with_the_jobs_cpus(slurm, photos, tmp_path, tintmil
     flags = helpers.prepare_flags(photos, tmp_path / "data")
     job = slurm.submit(script(tintmill_with_toys, "prepare", *flags, workers=1))
     slurm.wait(lambda: slurm.state(job) in ("", "COMPLETED"))
-    assert slurm.exit_code(job) == "0:0", next(slurm.folder.glob(f"*-{job}.log")).read_text()
+    assert slurm.exit_code(job) == "0:0", slurm.log(job)
     assert (tmp_path / "data/toy/1.0.0/dataset_info.json").exists()
 
 

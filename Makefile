@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := .venv/lock/bin/uv
 COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: demo test test-faults lint format bench bench-train bench-peers lock lock-bench lock-cluster clean
+.PHONY: demo test test-faults test-cluster lint format bench bench-train bench-peers lock lock-bench lock-cluster clean
 
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
@@ -15,6 +15,9 @@ test: .venv/done ## all tests but the long fault tests and those of clusters
 
 test-faults: .venv/done ## kills, races, full disks: long
 	$(BIN)/python -m pytest -m faults
+
+test-cluster: .venv-cluster/done ## job files against schemas, Dataflow's request, Slurm where it is installed
+	.venv-cluster/bin/python -m pytest -m cluster
 
 lint: .venv/done
 	$(BIN)/ruff check .

@@ -5,16 +5,19 @@ BIN := .venv/bin
 UV := .venv/lock/bin/uv
 COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: demo test test-faults lint format bench bench-train bench-peers lock lock-bench clean
+.PHONY: demo test test-faults test-cluster lint format bench bench-train bench-peers lock lock-bench lock-cluster clean
 
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
 
-test: .venv/done ## all tests but the long fault tests
-	$(BIN)/python -m pytest -m "not faults"
+test: .venv/done ## all tests but the long fault tests and those of clusters
+	$(BIN)/python -m pytest -m "not faults and not cluster"
 
 test-faults: .venv/done ## kills, races, full disks: long
 	$(BIN)/python -m pytest -m faults
+
+test-cluster: .venv-cluster/done ## job files against schemas, Dataflow's request, Slurm where it is installed
+	.venv-cluster/bin/python -m pytest -m cluster
 
 lint: .venv/done
 	$(BIN)/ruff check .
@@ -38,8 +41,11 @@ lock: $(UV) ## requirements.lock anew from the ranges of setup.py
 lock-bench: $(UV) ## requirements-bench.lock anew from the ranges of tests/bench/peers.in
 	$(COMPILE) tests/bench/peers.in --output-file requirements-bench.lock
 
+lock-cluster: $(UV) ## requirements-cluster.lock anew from setup.py and tests/cluster/requirements.in
+	$(COMPILE) setup.py tests/cluster/requirements.in --extra dataflow --extra test --output-file requirements-cluster.lock
+
 clean:
-	rm -rf .venv .venv-bench demo build *.egg-info
+	rm -rf .venv .venv-bench .venv-cluster demo build *.egg-info
 
 .venv/done: requirements.lock setup.py
 	$(PYTHON) -m venv .venv
@@ -50,6 +56,12 @@ clean:
 .venv-bench/done: requirements-bench.lock
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-bench.lock
+	touch $@
+
+.venv-cluster/done: requirements-cluster.lock setup.py
+	$(PYTHON) -m venv .venv-cluster
+	.venv-cluster/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-cluster.lock
+	.venv-cluster/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(UV): .venv/done

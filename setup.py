@@ -13,6 +13,7 @@ REQUIRES = [
     "matplotlib>=3.9,<4",  # curves in the report
     "numpy>=2.1,<2.5",
     "pillow>=12.1.1,<13",  # decode and resize; its bytes are part of a dataset's fingerprint
+    "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI
     "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
     "tensorboard>=2.20,<3",  # tf.summary.scalar lives in it
     "tensorflow>=2.21,<2.22",
@@ -21,6 +22,7 @@ REQUIRES = [
     "tqdm>=4.66,<5",  # progress lines
 ]
 EXTRAS = {
+    "dataflow": ["apache-beam[gcp]>=2.77,<2.78"],  # prepare on Google Cloud Dataflow: the job request and its staging
     "demo": ["scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside it
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "test": [
@@ -37,7 +39,10 @@ setup(
     description="Photographs to sharded Lab datasets, colorizers trained on them, pictures coloured with those",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline*", "model*", "trainer*", "launch*"]),
-    package_data={"launch": ["presets/*.flags"], "trainer": ["*.html.jinja"]},
+    package_data={
+        "launch": ["presets/*.flags", "clusters/*.pom.xml", "clusters/*.sha256", "jobs/*.jinja", "jobs/Containerfile"],
+        "trainer": ["*.html.jinja"],
+    },
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["tintmill=launch.cli:main"]},

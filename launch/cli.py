@@ -18,6 +18,7 @@ COMMANDS = {
     "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),
     "experiment": ("launch.experiment", "prepare, train, evaluate, report: a known experiment"),
     "cluster": ("launch.cluster", "Flink or Spark on this machine, to try prepare on"),
+    "launch": ("launch.job_file", "the job file that runs prepare or train on a cluster"),
     "demo": ("launch.demo", "all of it on a handful of photographs"),
 }
 

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import importlib.util
 import shutil
 import socket
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from pipeline.errors import TintmillError
 
 LOCAL_RUNNER = "FnApiRunner"
 _JOB_SERVERS_IN_JAVA = ("flink", "flinkrunner", "spark", "sparkrunner")
+_DATAFLOW = ("dataflow", "dataflowrunner")
 _ADDRESSES = ("flink_master", "spark_master_url", "job_endpoint")
 _NO_ADDRESSES = ("[auto]", "[local]", "local", "embed")  # names for "begin one here"
 
@@ -23,7 +25,7 @@ def check(runner: str, flags: list[str], ours: Iterable[str]) -> None:
     Args:
       ours: the names of prepare's own flags.
     Raises:
-      TintmillError: naming the flag.
+      TintmillError: naming the flag, and what is wanted or to be installed.
     """
     parser = _OneLineParser(prog="beam", add_help=False, allow_abbrev=False, conflict_handler="resolve")
     for options in {PipelineOptions, *PipelineOptions.__subclasses__()}:
@@ -35,6 +37,9 @@ def check(runner: str, flags: list[str], ours: Iterable[str]) -> None:
             f"--runner={runner}: no {known.job_server_java_launcher} on PATH, and its job server is written in Java; "
             "install a Java 17 runtime"
         )
+    if runner.lower() in _DATAFLOW and not importlib.util.find_spec("google.cloud.dataflow_v1beta3"):
+        # Beam asks the network first
+        raise TintmillError(f"--runner={runner} wants Beam's Google Cloud parts: pip install 'tintmill[dataflow]'")
     for name in _ADDRESSES:
         _check_address(name, getattr(known, name) or "")
 

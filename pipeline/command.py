@@ -1,6 +1,7 @@
 """What every command shares: its flags, its help, one-line errors, exit codes, signals, quiet libraries.
 
-Exit codes: 0 done, 1 a TintmillError, 2 wrong flags, 130 Ctrl-C, 143 SIGTERM.
+Exit codes: 0 done, 1 a TintmillError, 2 wrong flags, 130 Ctrl-C, 143 SIGTERM. Training that
+SIGTERM stopped, and that is saved, ends with what its --stopped_code says.
 """
 
 import logging

@@ -20,9 +20,9 @@ class StopSignal:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def finish(self) -> None:
-        """Ends the process after the state is saved: 0 for SIGTERM, 130 for Ctrl-C."""
-        sys.exit(130 if self.received == signal.SIGINT else 0)
+    def finish(self, code: int) -> None:
+        """Ends the process after the state is saved: 130 for Ctrl-C, otherwise (SIGTERM, here or at another) `code`."""
+        sys.exit(130 if self.received == signal.SIGINT else code)
 
     def _receive(self, number, frame):
         if self.received:

@@ -3,7 +3,7 @@
     tintmill train --data=DATASETS/mine/1.0.0 --run=RUNS/first --network=koalarization --steps=10000
 
 The same command resumes an interrupted run, bit for bit as if it had not been interrupted. SIGTERM (preemption) saves
-and exits with 0, Ctrl-C saves and exits with 130; a second one stops at once.
+and exits with --stopped_code, Ctrl-C saves and exits with 130; a second one stops at once.
 
 It trains on all GPUs of the machine. On several machines start the same command on each, with --run and --data where
 all of them see it, and TensorFlow's TF_CONFIG in the environment, which names them all and which this one is.
@@ -71,7 +71,8 @@ def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.
         at, stopped = _loop(run, settings, dataset, state, start, log, stop, members.rank)
     if stopped and at < settings.steps:
         print(f"stopped at step {at} of {settings.steps}, saved; run the same command again to go on", file=sys.stderr)
-        stop.finish()
+        step.any_worker(state.strategy, [True])  # the others wait until all is saved: some schedulers end all with one
+        stop.finish(FLAGS.stopped_code)
     if members.chief:
         with _writing(run), state.network.averaged():
             _save_result(run, settings, state.model, log.validations)

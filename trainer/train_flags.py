@@ -56,6 +56,12 @@ flags.DEFINE_enum("keep", _D.keep, KEEP, "Which network becomes model.keras.", f
 flags.DEFINE_integer(
     "patience", _D.patience, "Stop after so many validations without a better one; 0: never.", flag_values=FLAGS
 )
+flags.DEFINE_integer(
+    "stopped_code",
+    0,
+    "Exit code after SIGTERM, where steps are left; with another than 0 a scheduler can tell that from the end.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_boolean("log_ids", _D.log_ids, "Write each step's picture ids to ids.jsonl.", flag_values=FLAGS)
 flags.DEFINE_integer("profile_step", _D.profile_step, "First step of a profile; 0: none.", flag_values=FLAGS)
 flags.DEFINE_integer("profile_rows", _D.profile_rows, "Rows of --log_every steps in it.", flag_values=FLAGS)
@@ -100,6 +106,7 @@ TOPICS = {
     "Checkpoints and logs": (
         "checkpoint_every",
         "keep_checkpoints",
+        "stopped_code",
         "log_every",
         "log_ids",
         "profile_step",

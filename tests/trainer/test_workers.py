@@ -105,13 +105,13 @@ def test_what_does_not_divide_by_the_workers_is_refused(plain_dataset, tmp_path)
 
 @pytest.mark.slow
 def test_one_worker_told_to_stop_stops_all(plain_dataset, runs):
-    """SIGTERM to one that is not the chief: the chief saves, and both exit with 0 at the same step."""
+    """SIGTERM to one that is not the chief: the chief saves, and both exit with --stopped_code at the same step."""
     run = runs / "told"
-    line = steps(plain_dataset, run, 100_000)
+    line = *steps(plain_dataset, run, 100_000), "--stopped_code=75"
     workers = training.start_workers(2, *line)
     helpers.wait_until(lambda: training.logged_step(run) >= 2, workers[0])
     workers[1].send_signal(signal.SIGTERM)
-    assert [worker.wait(helpers.TIMEOUT) for worker in workers] == [0, 0]
+    assert [worker.wait(helpers.TIMEOUT) for worker in workers] == [75, 75]
     at = training.logged_step(run)
     assert training.checkpoint_steps(run)[-1] == at
     for index in range(2):

@@ -1,0 +1,41 @@
+"""Google Cloud Dataflow: a script with the command line that submits, waits, and publishes the dataset."""
+
+import shlex
+
+from launch.jobs.job import Job, is_bucket
+
+COMMANDS = ("prepare",)
+FLAGS = ("workers", "machine_type", "image", "project", "region", "bucket", "setup_file", "service_account")
+NEEDS = ("image", "project", "region", "bucket")
+REACHES = "gs://BUCKET/..."
+
+_HEAD = """#!/usr/bin/env bash
+# Run it where Tintmill is installed with its extra `dataflow`, with Google Cloud credentials: bash FILE
+# It stays until the dataset is published; run again, it goes on.
+set -euo pipefail
+"""
+
+
+def reaches(job: Job, path: str) -> bool:
+    return is_bucket(path)
+
+
+def job_file(job: Job) -> str:
+    account = [f"--service_account_email={job.service_account}"] if job.service_account else []
+    code = [f"--setup_file={job.setup_file}"] if job.setup_file else []  # a change of it takes no new image
+    options = [
+        "--runner=DataflowRunner",
+        f"--project={job.project}",
+        f"--region={job.region}",
+        f"--job_name={job.name}",
+        f"--temp_location=gs://{job.bucket}/tintmill/temp",
+        f"--sdk_container_image={job.image}",  # the libraries, at the plan's versions
+        *code,
+        "--no_save_main_session",  # our code is in modules; what is __main__ here is nothing to a worker
+        f"--machine_type={job.machine_type}",
+        f"--max_num_workers={job.workers}",
+        "--number_of_worker_harness_threads=1",  # of each process, one a CPU; each thread would hold a shard
+        *account,
+    ]
+    line = ["exec", "tintmill", *job.arguments(*options)]
+    return _HEAD + " \\\n  ".join([shlex.join(line[:3]), *map(shlex.quote, line[3:])]) + "\n"

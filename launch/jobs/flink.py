@@ -1,0 +1,84 @@
+"""Flink on Kubernetes, by the Flink Kubernetes Operator: a session cluster, and the Job that submits to it.
+
+In each TaskManager's pod a second container holds Beam's worker pool, which starts the Python workers: the image of the
+TaskManager knows no Python. Submitting takes Java and Beam's job server, which are in the image (jobs/Containerfile).
+"""
+
+import dataclasses
+
+from launch.jobs import manifests
+from launch.jobs.job import Job
+from launch.jobs.manifests import REACHES, reaches
+
+COMMANDS = ("prepare",)
+FLAGS = ("workers", "cpus", "memory", "image", "namespace", "claim", "mount", "service_account")
+NEEDS = ("image",)
+__all__ = ["COMMANDS", "FLAGS", "NEEDS", "REACHES", "job_file", "reaches"]
+
+FLINK = "1.19"
+_POOL_PORT = 50000
+JOB_SERVER = "/opt/tintmill/job-server.jar"  # as in jobs/Containerfile
+_DRIVER_CPUS, _DRIVER_MEMORY = 2, 8  # the submitting pod lists the pictures; 300 bytes a record for the duplicates
+
+
+def job_file(job: Job) -> str:
+    comment = f"""Needs the Flink Kubernetes Operator. Submit: kubectl apply -f FILE
+After a failure: kubectl replace --force -f FILE
+The Flink cluster stays until it is removed: kubectl delete -f FILE.
+Log: kubectl logs --namespace={job.namespace} --follow job/{job.name}"""
+    return manifests.as_yaml(comment, _cluster(job), _submission(job))
+
+
+def _cluster_name(job: Job) -> str:
+    return f"{job.name}-flink"
+
+
+def _cluster(job: Job) -> dict:
+    """A session cluster of fixed size: `workers` TaskManagers with a slot a CPU."""
+    return {
+        "apiVersion": "flink.apache.org/v1beta1",
+        "kind": "FlinkDeployment",
+        "metadata": manifests.metadata(job, _cluster_name(job)),
+        "spec": {
+            "image": f"flink:{FLINK}",
+            "flinkVersion": f"v{FLINK.replace('.', '_')}",
+            "mode": "standalone",
+            "serviceAccount": job.service_account or "flink",  # the operator's own installation makes this one
+            "flinkConfiguration": {"taskmanager.numberOfTaskSlots": str(job.cpus)},
+            "jobManager": {"resource": _java()},
+            "taskManager": {"replicas": job.workers, "resource": _java(), "podTemplate": {"spec": _pod(job)}},
+        },
+    }
+
+
+def _java() -> dict:
+    """What Flink's own processes get; they pass references on, the pictures are in the Python workers."""
+    return {"memory": "2048m", "cpu": 1}
+
+
+def _pod(job: Job) -> dict:
+    volumes = manifests.shared_folder(job)
+    pool = {
+        "name": "worker-pool",
+        "image": job.image,
+        "command": ["python", "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={_POOL_PORT}"],
+        "ports": [{"containerPort": _POOL_PORT}],
+        "resources": manifests.resources(job),
+        "volumeMounts": manifests.mounts(volumes, job),
+    }
+    return {"containers": [{"name": "flink-main-container"}, pool], "volumes": volumes}
+
+
+def _submission(job: Job) -> dict:
+    driver = [
+        "--runner=FlinkRunner",
+        f"--flink_master={_cluster_name(job)}-rest:8081",
+        f"--flink_version={FLINK}",
+        f"--flink_job_server_jar={JOB_SERVER}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config=localhost:{_POOL_PORT}",
+        f"--parallelism={job.workers * job.cpus}",
+        f"--sdk_worker_parallelism={job.cpus}",  # Python processes a TaskManager; one would keep one core busy
+    ]
+    small = dataclasses.replace(job, cpus=_DRIVER_CPUS, memory=_DRIVER_MEMORY)
+    return manifests.command_job(small, job.arguments(*driver), 6, {}, {}, [])

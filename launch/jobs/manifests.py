@@ -1,0 +1,86 @@
+"""What the job files for Kubernetes share: YAML, pods, and a Job that is started again until it is done."""
+
+import yaml
+
+from launch.jobs.job import GRACE, STOPPED, TERMINATED, WRONG_FLAGS, Job, is_bucket
+
+CONTAINER = "tintmill"
+REACHES = "gs://BUCKET/..., or a folder below --mount with --claim"
+
+
+def reaches(job: Job, path: str) -> bool:
+    return is_bucket(path) or bool(job.claim and f"{path}/".startswith(f"{job.mount}/"))
+
+
+def as_yaml(comment: str, *documents: dict) -> str:
+    """The documents in one file, below a comment."""
+    head = "".join(f"# {line}\n" for line in comment.strip().splitlines())
+    return head + yaml.safe_dump_all(documents, sort_keys=False, width=120, explicit_start=len(documents) > 1)
+
+
+def metadata(job: Job, name: str) -> dict:
+    return {"name": name, "namespace": job.namespace, "labels": {"app.kubernetes.io/name": "tintmill"}}
+
+
+def command_job(job: Job, arguments: list[str], failures: int, several: dict, pod: dict, env: list[dict]) -> dict:
+    """A Job that runs the command, and starts it again where it was stopped; what was not stopped may fail a few times.
+
+    Args:
+      failures: that many ends the Job; being stopped is none.
+      several, pod: more of the Job's and of its pods' specification.
+    """
+    volumes = [*shared_folder(job), *_shared_memory(job)]
+    container = {"name": CONTAINER, "image": job.image, "command": ["tintmill"], "args": arguments, "env": env}
+    container |= {"resources": resources(job), "volumeMounts": mounts(volumes, job)}
+    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": GRACE, **pod, **_account(job)}
+    spec |= {"containers": [container], "volumes": volumes}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(job, job.name),
+        "spec": {
+            **several,
+            "backoffLimit": failures,
+            "podFailurePolicy": {"rules": _failure_rules()},
+            "template": {"metadata": {"labels": {"app.kubernetes.io/instance": job.name}}, "spec": spec},
+        },
+    }
+
+
+def _failure_rules() -> list[dict]:
+    """Wrong flags are wrong again; a stopped worker (its node is wanted or drained) does not count as failed."""
+
+    def exits(*codes: int) -> dict:
+        return {"onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": list(codes)}}
+
+    disrupted = {"onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    return [
+        {"action": "FailJob", **exits(WRONG_FLAGS)},
+        {"action": "Ignore", **exits(STOPPED, TERMINATED)},
+        {"action": "Ignore", **disrupted},
+    ]
+
+
+def resources(job: Job) -> dict:
+    wanted = {"cpu": str(job.cpus), "memory": f"{job.memory}Gi"}
+    limits = {"memory": wanted["memory"]} | ({"nvidia.com/gpu": str(job.gpus)} if job.gpus else {})
+    return {"requests": wanted, "limits": limits}
+
+
+def _account(job: Job) -> dict:
+    return {"serviceAccountName": job.service_account} if job.service_account else {}
+
+
+def shared_folder(job: Job) -> list[dict]:
+    """The volume that all workers see, where there is one."""
+    return [{"name": "shared", "persistentVolumeClaim": {"claimName": job.claim}}] if job.claim else []
+
+
+def _shared_memory(job: Job) -> list[dict]:
+    """NCCL passes gradients between the GPUs of a machine through /dev/shm; a container's own has 64 MB."""
+    return [{"name": "memory", "emptyDir": {"medium": "Memory"}}] if job.gpus > 1 else []
+
+
+def mounts(volumes: list[dict], job: Job) -> list[dict]:
+    places = {"shared": job.mount, "memory": "/dev/shm"}
+    return [{"name": volume["name"], "mountPath": places[volume["name"]]} for volume in volumes]

@@ -1,0 +1,28 @@
+"""Slurm: a batch script; it puts itself back into the queue where it was stopped before its end."""
+
+import os
+import shlex
+
+import jinja2
+
+from launch.jobs.job import GRACE, STOPPED, TERMINATED, Job
+
+COMMANDS = ("prepare", "train")
+FLAGS = ("workers", "cpus", "memory", "gpus", "partition", "account", "time", "tintmill")
+NEEDS = ()
+REACHES = "any path that all nodes see"
+
+_TEMPLATE = os.path.join(os.path.dirname(__file__), "slurm.sh.jinja")
+
+
+def reaches(job: Job, path: str) -> bool:
+    return True  # which disks its nodes share, only the site knows
+
+
+def job_file(job: Job) -> str:
+    own = [f"--workers={job.cpus}"] if job.command == "prepare" else []
+    line = shlex.join([job.tintmill, *job.arguments(*own)])
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    with open(_TEMPLATE) as file:
+        template = environment.from_string(file.read())
+    return template.render(job=job, line=line, grace=GRACE, again=(STOPPED, TERMINATED))

@@ -1,0 +1,38 @@
+"""Vertex AI: a custom job of one chief and further workers, each with its GPUs.
+
+Vertex AI sets TF_CONFIG itself, with a chief where there is a first pool. A bucket is also a folder there, /gcs/BUCKET.
+"""
+
+from launch.jobs.job import Job, is_bucket
+from launch.jobs.manifests import as_yaml
+
+COMMANDS = ("train",)
+FLAGS = ("workers", "gpus", "gpu_type", "machine_type", "image", "project", "region", "service_account")
+NEEDS = ("image", "project", "region")
+REACHES = "gs://BUCKET/... or /gcs/BUCKET/..."
+
+
+def reaches(job: Job, path: str) -> bool:
+    return is_bucket(path) or path.startswith("/gcs/")
+
+
+def job_file(job: Job) -> str:
+    comment = f"""Submit, or go on after an end (a job that was stopped counts as failed here, and is not finished):
+gcloud ai custom-jobs create --project={job.project} --region={job.region} --display-name={job.name} --config=FILE"""
+    return as_yaml(comment, _custom_job(job))
+
+
+def _custom_job(job: Job) -> dict:
+    """A CustomJobSpec: the first pool is one machine, the chief; the second one has the others."""
+    pools = [_pool(job, 1)] + ([_pool(job, job.workers - 1)] if job.workers > 1 else [])
+    account = {"serviceAccount": job.service_account} if job.service_account else {}
+    return {"workerPoolSpecs": pools, "scheduling": {"restartJobOnWorkerRestart": True}, **account}
+
+
+def _pool(job: Job, replicas: int) -> dict:
+    accelerators = {"acceleratorType": job.gpu_type, "acceleratorCount": job.gpus} if job.gpus else {}
+    return {
+        "machineSpec": {"machineType": job.machine_type, **accelerators},
+        "replicaCount": replicas,
+        "containerSpec": {"imageUri": job.image, "command": ["tintmill"], "args": job.arguments()},
+    }

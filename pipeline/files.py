@@ -167,7 +167,7 @@ def remove(path: str) -> None:
 
 @contextlib.contextmanager
 def atomic_writer(path: str) -> Iterator[BinaryIO]:
-    """Opens `path` for writing so that a reader sees the whole new file or none of it.
+    """Opens `path` for writing, and reading back, so that others see the whole new file or none of it.
 
     Locally: a temporary file in the same folder, flushed to disk, then renamed over `path`. Remotely: a temporary file
     here, uploaded once it is whole; a bucket never shows an object whose upload failed.
@@ -179,7 +179,7 @@ def atomic_writer(path: str) -> Iterator[BinaryIO]:
         return
     temporary = os.path.join(os.path.dirname(path), f".tmp-{uuid.uuid4().hex}")
     try:
-        with open(temporary, "wb") as f:
+        with open(temporary, "w+b") as f:
             with contextlib.suppress(OSError):  # some network file systems know no locks
                 fcntl.flock(f, fcntl.LOCK_EX)  # tells `remove_leftovers` of another run that this writer lives
             yield f

@@ -93,7 +93,8 @@ def download(url: str, into: BinaryIO, generation: int | None = None) -> None:
         if found == wanted:
             return
     raise TintmillError(
-        f"{url}: its bytes have CRC-32C {found}, the bucket says {wanted}; {_DOWNLOADS} downloads agree"
+        f"{url}: {_DOWNLOADS} downloads, and none had the bucket's CRC-32C {wanted}; the last had {found}; try again, "
+        "or from another machine"
     )
 
 
@@ -128,9 +129,7 @@ def write(url: str, file: BinaryIO, generation: int | None = None) -> None:
         found = stat(url)
         # The same bytes: another run wrote what this one would, or this one did and the answer got lost.
         if (found.size, found.crc32c) != (size, _hex(checksum)):
-            raise FileExistsError(
-                errno.EEXIST, "another run has written something else there meanwhile", url
-            ) from error
+            raise FileExistsError(errno.EEXIST, "another run has written something else there", url) from error
 
 
 def delete(url: str) -> None:

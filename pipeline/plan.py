@@ -248,8 +248,8 @@ class Claim:
 
 
 def claim(plan: Plan) -> Claim:
-    """Writes plan.json, once the folder is known to be resumable. In a bucket only where there is none yet: of runs that
-    begin at once with different plans, one stays.
+    """Writes plan.json, once the folder is known to be resumable. In a bucket only where there is none yet: of runs
+    that begin at once with different plans, one stays.
 
     Raises:
       TintmillError: another run came first, with another plan.

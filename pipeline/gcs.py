@@ -22,7 +22,8 @@ from pipeline.errors import TintmillError
 DEADLINE = 180.0  # seconds until a request that fails again and again is given up
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0  # seconds between two attempts; the delays double, each drawn by lot
 _DOWNLOADS = 3  # of an object whose bytes are not those of its checksum
-_BUFFER = 1 << 20  # bytes a request asks for at least, where a file is read piece by piece
+_FIRST_PART, _LARGEST_PART = 256 << 10, 8 << 20  # bytes a request asks for, where a file is read piece by piece
+_CHUNK = 1 << 20  # bytes that a checksum takes at once
 _FIELDS = "name,size,generation,crc32c"
 _READ = "storage.objects.get and storage.objects.list (role Storage Object Viewer)"
 _WRITE = "storage.objects.create, and storage.objects.delete to replace (role Storage Object User)"
@@ -64,7 +65,7 @@ def open_read(url: str, generation: int | None = None) -> BinaryIO:
     Where that or a later read finds no object, or no longer the one of `generation`, it raises FileNotFoundError. Parts
     of an object have no checksum; archives and records bring their own.
     """
-    return io.BufferedReader(_Reader(url, generation), _BUFFER)
+    return io.BufferedReader(_Reader(url, generation), 64 << 10)
 
 
 def read(url: str, generation: int | None = None) -> bytes:
@@ -151,13 +152,16 @@ def split(url: str) -> tuple[str, str]:
 
 
 class _Reader(io.RawIOBase):
-    """One request a read: it stands below a buffer."""
+    """Requests parts: small ones where it is sought in, as for the members of a zip, ever larger ones where it is read
+    through, as for a list of them.
+    """
 
     def __init__(self, url: str, generation: int | None):
         super().__init__()
         self._url, self._generation = url, generation
         self._position = 0
         self._size: int | None = None
+        self._part, self._start, self._asked = b"", 0, 0  # the part that is here, where it begins, its wanted length
 
     def readable(self) -> bool:
         return True
@@ -176,7 +180,14 @@ class _Reader(io.RawIOBase):
     def readinto(self, into) -> int:
         if self._size is not None and self._position >= self._size:
             return 0
-        data = self._range(self._position, len(into))
+        skipped = self._position - self._start
+        if not 0 <= skipped < len(self._part):
+            beyond = self._start + len(self._part)
+            onwards = self._asked and beyond <= self._position <= beyond + self._asked
+            self._asked = min(2 * self._asked, _LARGEST_PART) if onwards else _FIRST_PART
+            self._part, self._start = self._range(self._position, max(self._asked, len(into))), self._position
+            skipped = 0
+        data = self._part[skipped : skipped + len(into)]
         into[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -197,6 +208,8 @@ class _Reader(io.RawIOBase):
                 )
         except RequestRangeNotSatisfiable:
             return b""
+        if len(data) < length:
+            self._size = start + len(data)
         # All reads are of one object: without a generation, of the one that the first read met.
         self._generation = self._generation or blob.generation
         return data
@@ -252,7 +265,7 @@ def _crc32c(file: BinaryIO) -> str:
 
     checksum = google_crc32c.Checksum()
     file.seek(0)
-    while data := file.read(_BUFFER):
+    while data := file.read(_CHUNK):
         checksum.update(data)
     return base64.b64encode(checksum.digest()).decode()
 

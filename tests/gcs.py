@@ -48,6 +48,7 @@ class Storage:
     def __init__(self, port: int, server_port: int):
         self.url, self.server_port = f"http://127.0.0.1:{port}", server_port
         self.requests: list[tuple[str, str]] = []
+        self.sent = 0  # bytes of answers
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
@@ -55,6 +56,7 @@ class Storage:
         """No faults, and nothing asked."""
         self._faults.clear()
         self.requests.clear()
+        self.sent = 0
 
     def fault(self, method: str, path: str, happen: Callable, times: int = 10**9) -> None:
         self._faults.append(Fault(method, path, happen, times))
@@ -148,6 +150,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[:cut])
+        self.storage.sent += len(body[:cut])
         self.wfile.flush()
 
     def reset(self) -> None:

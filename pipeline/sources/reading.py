@@ -11,6 +11,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 from pipeline import files
@@ -19,6 +20,7 @@ from pipeline.sources import archive
 from pipeline.sources.reference import Reference
 
 _MOST_OPEN = 16
+_AHEAD = 8  # pictures that are on their way from a bucket
 _LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")  # zip: signature, version, flags, method, ..., name and extra lengths
 
 
@@ -51,26 +53,45 @@ atexit.register(_open_files.close)
 
 
 def read_many(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:
-    """Each reference with its picture's bytes, or with why there are none; in the given order, one at a time.
+    """Each reference with its picture's bytes, or with why there are none; in the given order, few held at a time.
 
     A TFDS record tells its label only when it is read: the reference comes back with it.
 
     Args:
       largest: pictures of more bytes are rejected as `too_large`, unread.
     """
+    is_streamed = [archive.is_stream(r.kind) and not _refusal(r, largest) for r in references]
+    others = _read_in_order([r for r, by_stream in zip(references, is_streamed, strict=True) if not by_stream], largest)
     streamed: dict[tuple[str, int], bytes | Rejected] | None = None
-    for reference in references:
-        if archive.is_stream(reference.kind) and not _refusal(reference, largest):
-            if streamed is None:
-                wanted = [r for r in references if archive.is_stream(r.kind) and not _refusal(r, largest)]
-                streamed = _read_streams(wanted)
-            yield reference, streamed.pop((reference.path, reference.offset))
+    for reference, by_stream in zip(references, is_streamed, strict=True):
+        if not by_stream:
+            yield next(others)
             continue
-        try:
-            found = read(reference, largest)
-        except Rejected as rejected:
-            found = reference, rejected
-        yield found
+        if streamed is None:
+            streamed = _read_streams([r for r, one in zip(references, is_streamed, strict=True) if one])
+        yield reference, streamed.pop((reference.path, reference.offset))
+
+
+def _read_in_order(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:
+    """One by one from a disk; from a bucket, which takes its time to answer, some ahead of what is asked for."""
+    if not any(files.is_remote(reference.path) for reference in references):
+        yield from (_try_read(reference, largest) for reference in references)
+        return
+    with ThreadPoolExecutor(_AHEAD, "read") as pool:
+        waiting: collections.deque[Future] = collections.deque()
+        for reference in references:
+            waiting.append(pool.submit(_try_read, reference, largest))
+            if len(waiting) == _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _try_read(reference: Reference, largest: int) -> tuple[Reference, bytes | Rejected]:
+    try:
+        return read(reference, largest)
+    except Rejected as rejected:
+        return reference, rejected
 
 
 def read(reference: Reference, largest: int) -> tuple[Reference, bytes]:

@@ -3,6 +3,7 @@
 import io
 import os
 import subprocess
+import threading
 import zipfile
 
 import pytest
@@ -48,6 +49,38 @@ def test_what_is_written_is_read_whole_and_in_parts(bucket):
         assert f.read() == DATA[-10:]
         f.seek(1000)
         assert f.read(50) == DATA[1000:1050]
+
+
+def test_a_file_that_is_read_through_comes_in_ever_larger_parts(bucket):
+    data = os.urandom(20 << 20)
+    bucket.put("large", data)
+    bucket.storage.forget()
+    with files.open_read(bucket / "large") as f:
+        assert b"".join(iter(lambda: f.read(100_000), b"")) == data
+    assert bucket.storage.count("GET", MEDIA) <= 9
+
+
+def test_of_a_file_that_is_sought_in_little_more_is_fetched_than_is_read(bucket):
+    data = os.urandom(20 << 20)
+    bucket.put("large", data)
+    bucket.storage.forget()
+    with files.open_read(bucket / "large") as f:
+        for place in (15 << 20, 1 << 20, 10 << 20, 5 << 20):
+            f.seek(place)
+            assert f.read(30) == data[place : place + 30]
+            assert f.read(100_000) == data[place + 30 : place + 100_030]
+    assert bucket.storage.count("GET", MEDIA) == 4
+    assert bucket.storage.sent < 5 * (256 << 10)
+
+
+def test_pictures_are_fetched_several_at_a_time_and_come_in_order(bucket):
+    names = [f"in/{i:02d}.jpg" for i in range(20)]
+    for name in names:
+        bucket.put(name, name.encode())
+    found = listed("folder", bucket / "in")
+    together = threading.Barrier(4, timeout=helpers.TIMEOUT)
+    bucket.storage.fault("GET", MEDIA, then(together.wait), 4)
+    assert list(contents(found.values()).values()) == [name.encode() for name in names]
 
 
 def test_files_are_listed_by_name_with_size_and_generation(bucket):
@@ -250,7 +283,7 @@ def tarred(data: bytes, compression: str) -> bytes:
 
 @pytest.mark.parametrize("kind", ["file", "zip", "tar", "targz"])
 def test_a_picture_that_changed_since_it_was_listed_is_rejected(bucket, kind, monkeypatch):
-    monkeypatch.setattr("pipeline.gcs._BUFFER", 1)  # or small archives would be read from memory
+    monkeypatch.setattr(gcs, "_FIRST_PART", 1)  # or small archives would be here whole
     assert changed(kind, bucket) == {"a.jpg": "changed"}
 
 

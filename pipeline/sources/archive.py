@@ -134,7 +134,7 @@ def _stream_members(file: BinaryIO, path: str, version: float, kind: str) -> Ite
         raise TintmillError(f"{path}: damaged or cut off ({error}); {_REMEDY}") from error
 
 
-def _raise_unless_damage(error: Exception) -> None:
+def _raise_unless_damage(error: BaseException | None) -> None:
     """The disk's errors have a number; bz2's OSError about damaged bytes has none."""
     if isinstance(error, OSError) and error.errno is not None:
         raise error
@@ -152,6 +152,7 @@ def _zip_members(file: BinaryIO, path: str, version: float) -> Iterator[Referenc
     try:
         directory = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        _raise_unless_damage(error.__context__)  # zipfile takes an unreadable file for a damaged one
         raise TintmillError(f"{path}: damaged or cut off ({error}); {_REMEDY}") from error
     infos = collections.deque(directory.filelist)
     del directory  # a million members take 0.7 GB: each is let go once it is listed

@@ -275,7 +275,7 @@ def _hex(checksum: str) -> str:
 
 
 def _retry():
-    """For every request: the library itself would repeat no write without a generation."""
+    """The same for every request; by the library's own, reads and writes are given up at different times."""
     from google.cloud.storage.retry import DEFAULT_RETRY
 
     return DEFAULT_RETRY.with_delay(_FIRST_DELAY, _LONGEST_DELAY).with_timeout(DEADLINE)

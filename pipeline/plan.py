@@ -195,11 +195,18 @@ def read_committed(plan: Plan, split: str, index: int) -> dict | None:
     report = _read_report(path) if files.exists(path) else None
     if not report:
         return None
-    shard = plan.path(plan.shard_name(split, index))
-    intact = files.exists(shard) and files.size(shard) == report["bytes"]
+    try:
+        intact = is_shard(files.stat(plan.path(plan.shard_name(split, index))), report)
+    except FileNotFoundError:
+        intact = False
     if plan.excluded is not None and report["excluded"] != plan.excluded_ids(split, index):
         return None
     return report if intact and report["plan"] == plan.fingerprint else None
+
+
+def is_shard(entry: files.FileStat, report: dict) -> bool:
+    """Whether a file is the shard of a report: by its size and, in a bucket, its checksum."""
+    return entry.size == report["bytes"] and entry.crc32c in (None, report.get("crc32c"))
 
 
 def _read_report(path: str) -> dict | None:

@@ -6,7 +6,7 @@ import dataclasses
 
 from pipeline import files
 from pipeline.errors import TintmillError
-from pipeline.plan import Plan, read_committed, shard_digests
+from pipeline.plan import Plan, is_shard, read_committed, shard_digests
 
 
 class Reports:
@@ -114,15 +114,9 @@ class Reports:
     def _missing(self) -> list[tuple[str, int]]:
         """Shards without a report, or lost since it was read."""
         there = {entry.name: entry for entry in files.list_files(self.plan.folder)}
-        here = {key for key, report in self._found.items() if _is_shard(there.get(report["file"]), report)}
+        files_of = {key: there.get(report["file"]) for key, report in self._found.items()}
+        here = {key for key, entry in files_of.items() if entry and is_shard(entry, self._found[key])}
         return [key for key in self.plan.shard_keys() if key not in here]
-
-
-def _is_shard(entry: files.FileStat | None, report: dict) -> bool:
-    """Whether a listed file is the shard of this report: by its size and, where the listing tells it, its checksum."""
-    if entry is None or entry.size != report["bytes"]:
-        return False
-    return entry.crc32c is None or entry.crc32c == report["crc32c"]
 
 
 def _name(plan: Plan, split: str, index: int) -> str:

@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 PHOTOS ?=
 BIN := .venv/bin
 UV := .venv/lock/bin/uv
+GCS_SERVER := github.com/fsouza/fake-gcs-server@v1.56.1
 COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .PHONY: demo test test-faults test-cluster lint format bench bench-train bench-peers lock lock-bench lock-cluster clean
@@ -10,7 +11,7 @@ COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-i
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
 
-test: .venv/done ## all tests but the long fault tests and those of clusters
+test: .venv/done $(BIN)/fake-gcs-server ## all tests but the long fault tests and those of clusters
 	$(BIN)/python -m pytest -m "not faults and not cluster"
 
 test-faults: .venv/done ## kills, races, full disks: long
@@ -52,6 +53,11 @@ clean:
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# What tests of gs:// run against; Go's checksum database holds the version to its bytes.
+$(BIN)/fake-gcs-server: .venv/done
+	@if command -v go > /dev/null; then GOBIN=$(abspath $(BIN)) go install $(GCS_SERVER); \
+	else echo "no Go here: tests of gs:// will be skipped"; fi
 
 .venv-bench/done: requirements-bench.lock
 	$(PYTHON) -m venv .venv-bench

@@ -13,12 +13,11 @@ import numpy as np
 
 from pipeline import contact_sheet, croissant, embed, files, photo, record
 from pipeline.errors import TintmillError
-from pipeline.plan import Plan
+from pipeline.plan import MANIFEST, PLAN, Claim, Plan
 from pipeline.quiet import import_tensorflow
 from pipeline.sources.reuse_lab import read_manifest
 
 FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +82,7 @@ def open_dataset(folder: str) -> Dataset:
     path = files.join(folder, MANIFEST)
     if not files.exists(path):
         remedy = "give the folder OUTPUT/NAME/VERSION that `tintmill prepare` printed"
-        if files.exists(files.join(folder, "plan.json")):
+        if files.exists(files.join(folder, PLAN)):
             remedy = "its preparation has not finished; run the same `tintmill prepare` again"
         raise TintmillError(f"{folder}: no {MANIFEST} in it; {remedy}")
     try:
@@ -99,16 +98,17 @@ def open_dataset(folder: str) -> Dataset:
     return Dataset(folder, manifest)
 
 
-def publish(plan: Plan, reports: list[dict], max_reject_fraction: float) -> Dataset:
+def publish(plan: Plan, claim: Claim, reports: list[dict], max_reject_fraction: float) -> Dataset:
     """Writes manifest and TFDS metadata from the reports of all shards.
 
     Raises:
-      TintmillError: an empty split, too many rejects, or reports of different embedders.
+      TintmillError: an empty split, too many rejects, reports of different embedders, or (in a bucket) another run has
+        taken the folder or published something else since `claim`.
     """
     manifest = make_manifest(plan, reports)
     _check_rejects(plan, manifest, max_reject_fraction)
     _check_splits(plan, manifest)
-    files.write(plan.path(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    _write_manifest(plan, claim, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     made = Dataset(plan.folder, manifest)
     import_tensorflow()
     files.write(plan.path("croissant.json"), json.dumps(croissant.card(manifest), indent=1, ensure_ascii=False) + "\n")
@@ -117,6 +117,20 @@ def publish(plan: Plan, reports: list[dict], max_reject_fraction: float) -> Data
     for folder in (plan.folder, plan.path("reports"), plan.path("rejects")):
         files.remove_leftovers(folder)
     return made
+
+
+def _write_manifest(plan: Plan, claim: Claim, text: str) -> None:
+    if files.generation(plan.path(PLAN)) != claim.plan:
+        raise TintmillError(
+            f"{plan.path(PLAN)} was deleted or written since this run began; run the same command again"
+        )
+    try:
+        files.write(plan.path(MANIFEST), text, claim.manifest)
+    except FileExistsError as error:
+        raise TintmillError(
+            f"{plan.path(MANIFEST)} was published by another run since this one began, and is another dataset's; give "
+            "another --version or --output"
+        ) from error
 
 
 def make_manifest(plan: Plan, reports: list[dict]) -> dict:

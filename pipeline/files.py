@@ -1,31 +1,45 @@
 """Reading, listing and atomically publishing files, local or remote.
 
-Local paths go through the standard library, URLs (gs://...) through Beam's FileSystems. Two branches, one door:
-importing Beam takes 5 s, and `verify` and `peek` on a local dataset should start in one.
+Local paths go through the standard library, gs:// URLs through `gcs`: two branches, one door.
 """
 
 import contextlib
 import fcntl
 import glob
+import io
 import os
 import re
 import stat as stat_module
+import tempfile
 import uuid
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from pipeline import gcs
+
+_SPOOLED = 16 << 20  # bytes of an upload that are held in memory; more go to a temporary file
+
 
 class FileStat(NamedTuple):
-    """One listed file: `name` relative to the root (posix separators), `size` in bytes, `modified` in seconds."""
+    """One listed file: `name` relative to the root (posix separators), `size` in bytes.
+
+    `version`: what tells that it was written since: the seconds of its last writing; in a bucket its generation.
+    `crc32c`: 8 hex digits that a bucket knows of its objects; None for local files.
+    """
 
     name: str
     path: str
     size: int
-    modified: float
+    version: float
+    crc32c: str | None = None
 
 
 def is_remote(path: str) -> bool:
-    return "://" in path
+    """Raises TintmillError for URLs that are not gs://."""
+    if "://" not in path:
+        return False
+    gcs.split(path)
+    return True
 
 
 def absolute(path: str) -> str:
@@ -37,26 +51,24 @@ def join(root: str, *parts: str) -> str:
     return "/".join([root.rstrip("/"), *parts]) if is_remote(root) else os.path.join(root, *parts)
 
 
-def _filesystems():
-    from apache_beam.io.filesystems import FileSystems
+def open_read(path: str, version: float | None = None) -> BinaryIO:
+    """Opens a file for reading bytes as they are (no decompression by extension).
 
-    return FileSystems
-
-
-def open_read(path: str) -> BinaryIO:
-    """Opens a file for reading bytes as they are (no decompression by extension)."""
-    if not is_remote(path):
-        return open(path, "rb")
-    return _filesystems().open(path, "application/octet-stream", "uncompressed")
+    Of a bucket's object the given version is read, or the one that the first read meets, and no other: reading raises
+    FileNotFoundError once it is gone. A local file is opened whatever its version; the reader compares.
+    """
+    return gcs.open_read(path, version) if is_remote(path) else open(path, "rb")
 
 
-def read(path: str) -> bytes:
-    """All bytes of a regular file.
+def read(path: str, version: float | None = None) -> bytes:
+    """All bytes of a regular file. Of a bucket's object, of the given version, and their checksum is checked.
 
     Raises:
       OSError: it cannot be read; also for pipes and devices, which would block or never end.
     """
-    if not is_remote(path) and not stat_module.S_ISREG(os.stat(path).st_mode):
+    if is_remote(path):
+        return gcs.read(path, version)
+    if not stat_module.S_ISREG(os.stat(path).st_mode):
         raise OSError(f"{path} is not a regular file")
     with open_read(path) as f:
         return f.read()
@@ -70,10 +82,7 @@ def stat(path: str) -> FileStat:
     """
     name = path.rstrip("/").rpartition("/")[2]
     if is_remote(path):
-        matches = _filesystems().match([path])[0].metadata_list
-        if not matches:
-            raise FileNotFoundError(path)
-        return FileStat(name, path, matches[0].size_in_bytes, matches[0].last_updated_in_seconds or 0.0)
+        return _stat_of(name, path, gcs.stat(path))
     info = os.stat(path)
     if not stat_module.S_ISREG(info.st_mode):
         raise OSError(f"{path} is not a regular file")
@@ -92,14 +101,22 @@ def match(pattern: str) -> Iterator[FileStat]:
     """
     root = pattern_root(pattern)
     if is_remote(pattern):
-        found = _filesystems().match([pattern])[0].metadata_list
-        entries = ((m.path, m.size_in_bytes, m.last_updated_in_seconds or 0.0) for m in found)
-    else:
-        paths = (path for path in glob.iglob(pattern, recursive=True) if not os.path.isdir(path))
-        entries = ((path, info.st_size, info.st_mtime) for path in paths for info in [_stat_or_lstat(path)])
-    for path, size_in_bytes, modified in sorted(entries):
-        if not path.endswith("/"):
-            yield FileStat(path[len(root) :].lstrip("/"), path, size_in_bytes, modified)
+        matches = re.compile(_pattern_expression(pattern)).fullmatch
+        yield from (entry for entry in _list_remote(root) if matches(entry.path))
+        return
+    for path in sorted(path for path in glob.iglob(pattern, recursive=True) if not os.path.isdir(path)):
+        info = _stat_or_lstat(path)
+        yield FileStat(path[len(root) :].lstrip("/"), path, info.st_size, info.st_mtime)
+
+
+def _pattern_expression(pattern: str) -> str:
+    """A bucket's pattern as a regular expression; its own matching knows other rules than the local one."""
+    parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    found = ""
+    for part in re.findall(r"\*\*/|\*\*|\[!?[^\]]+\]|.", pattern, re.DOTALL):
+        is_set = part.startswith("[") and len(part) > 1
+        found += parts.get(part) or (part.replace("[!", "[^").replace("\\", r"\\") if is_set else re.escape(part))
+    return found
 
 
 def pattern_root(pattern: str) -> str:
@@ -109,17 +126,31 @@ def pattern_root(pattern: str) -> str:
 
 
 def exists(path: str) -> bool:
-    return _filesystems().exists(path) if is_remote(path) else os.path.exists(path)
+    """Whether there is such a file or folder; in a bucket, a folder is what has objects below it."""
+    if not is_remote(path):
+        return os.path.exists(path)
+    try:
+        gcs.stat(path)
+        return True
+    except FileNotFoundError:
+        return next(_list_remote(path), None) is not None
 
 
 def size(path: str) -> int:
     """Size in bytes; raises OSError where there is no such file."""
+    return gcs.stat(path).size if is_remote(path) else os.path.getsize(path)
+
+
+def generation(path: str) -> int | None:
+    """What `write` must find at `path` to replace nobody else's file; 0: nothing. None for a local path: disks have no
+    such number.
+    """
     if not is_remote(path):
-        return os.path.getsize(path)
-    matches = _filesystems().match([path])[0].metadata_list
-    if not matches:
-        raise FileNotFoundError(path)
-    return matches[0].size_in_bytes
+        return None
+    try:
+        return gcs.stat(path).generation
+    except FileNotFoundError:
+        return 0
 
 
 def make_folder(path: str) -> None:
@@ -129,25 +160,26 @@ def make_folder(path: str) -> None:
 
 def remove(path: str) -> None:
     if is_remote(path):
-        _filesystems().delete([path])
+        gcs.delete(path)
     else:
         os.remove(path)
 
 
 @contextlib.contextmanager
 def atomic_writer(path: str) -> Iterator[BinaryIO]:
-    """Opens `path` for writing so that a reader sees the whole new file or none of it.
+    """Opens `path` for writing, and reading back, so that others see the whole new file or none of it.
 
-    Locally: a temporary file in the same folder, flushed to disk, then renamed over `path`. Remotely: a bucket shows
-    an object only once its upload is closed, and never shows one whose upload failed.
+    Locally: a temporary file in the same folder, flushed to disk, then renamed over `path`. Remotely: a temporary file
+    here, uploaded once it is whole; a bucket never shows an object whose upload failed.
     """
     if is_remote(path):
-        with _filesystems().create(path, "application/octet-stream", "uncompressed") as f:
+        with tempfile.SpooledTemporaryFile(_SPOOLED) as f:
             yield f
+            gcs.write(path, f)
         return
     temporary = os.path.join(os.path.dirname(path), f".tmp-{uuid.uuid4().hex}")
     try:
-        with open(temporary, "wb") as f:
+        with open(temporary, "w+b") as f:
             with contextlib.suppress(OSError):  # some network file systems know no locks
                 fcntl.flock(f, fcntl.LOCK_EX)  # tells `remove_leftovers` of another run that this writer lives
             yield f
@@ -159,10 +191,21 @@ def atomic_writer(path: str) -> Iterator[BinaryIO]:
             os.remove(temporary)
 
 
-def write(path: str, data: bytes | str) -> None:
-    """Publishes `data` at `path` atomically."""
+def write(path: str, data: bytes | str, generation: int | None = None) -> None:
+    """Publishes `data` at `path` atomically.
+
+    Args:
+      generation: replaces only what had this number when `generation` was asked; None: whatever is there.
+
+    Raises:
+      FileExistsError: somebody else has written there since, and not the same.
+    """
+    data = data.encode() if isinstance(data, str) else data
+    if generation is not None:
+        gcs.write(path, io.BytesIO(data), generation)
+        return
     with atomic_writer(path) as f:
-        f.write(data.encode() if isinstance(data, str) else data)
+        f.write(data)
 
 
 def remove_leftovers(folder: str) -> None:
@@ -212,12 +255,15 @@ def _stat_or_lstat(path: str) -> os.stat_result:
 
 
 def _list_remote(root: str) -> Iterator[FileStat]:
-    prefix = root.rstrip("/") + "/"
-    found = _filesystems().match([prefix + "**"])[0].metadata_list
-    for entry in sorted(found, key=lambda m: m.path):
-        if not entry.path.endswith("/"):
-            name = entry.path[len(prefix) :]
-            yield FileStat(name, entry.path, entry.size_in_bytes, entry.last_updated_in_seconds or 0.0)
+    """By name, as buckets list."""
+    bucket, name = gcs.split(root.rstrip("/"))
+    prefix = name and name + "/"
+    for entry in gcs.list_objects(root, prefix):
+        yield _stat_of(entry.name[len(prefix) :], f"gs://{bucket}/{entry.name}", entry)
+
+
+def _stat_of(name: str, path: str, entry: gcs.Object) -> FileStat:
+    return FileStat(name, path, entry.size, entry.generation, entry.crc32c)
 
 
 def _raise(error: OSError):

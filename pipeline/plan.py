@@ -17,6 +17,7 @@ from pipeline.errors import TintmillError
 from pipeline.settings import NAMED_WEIGHTS, Settings, fingerprint
 from pipeline.sources import SOURCES, Reference
 
+PLAN, MANIFEST = "plan.json", "manifest.json"
 OFFICIAL_SPLITS = ("train", "val", "test")  # names and order of the splits that a source may bring itself
 
 # Libraries whose version can change a shard's bytes.
@@ -201,11 +202,18 @@ def read_committed(plan: Plan, split: str, index: int) -> dict | None:
     report = _read_report(path) if files.exists(path) else None
     if not report:
         return None
-    shard = plan.path(plan.shard_name(split, index))
-    intact = files.exists(shard) and files.size(shard) == report["bytes"]
+    try:
+        intact = is_shard(files.stat(plan.path(plan.shard_name(split, index))), report)
+    except FileNotFoundError:
+        intact = False
     if plan.excluded is not None and report["excluded"] != plan.excluded_ids(split, index):
         return None
     return report if intact and report["plan"] == plan.fingerprint else None
+
+
+def is_shard(entry: files.FileStat, report: dict) -> bool:
+    """Whether a file is the shard of a report: by its size and, in a bucket, its checksum."""
+    return entry.size == report["bytes"] and entry.crc32c in (None, report.get("crc32c"))
 
 
 def _read_report(path: str) -> dict | None:
@@ -222,12 +230,14 @@ def check_resumable(plan: Plan) -> None:
     Raises:
       TintmillError: naming the settings that differ, the pictures that changed, or the foreign files.
     """
-    path = plan.path("plan.json")
+    path = plan.path(PLAN)
     if not files.exists(path):
         _check_unused(plan)
         return
     old, new = _read_plan(path), plan.to_json()
-    if old == new or not _has_work(plan):
+    # Locally a mistyped flag may be put right before there is work to mix up. In a bucket nothing tells whether another
+    # run is about to write: whose plan was first, it is.
+    if old == new or not (files.is_remote(plan.folder) or _has_work(plan)):
         return
     remedy = f"give another --version or --output, or delete {plan.folder}"
     for part in ("settings", "versions"):
@@ -240,6 +250,33 @@ def check_resumable(plan: Plan) -> None:
     raise TintmillError(f"--input={plan.input} changed since {plan.folder} was begun: {_changed(plan)}; {remedy}")
 
 
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What this run found, or put, in a bucket's dataset directory when it began: `files.generation` of two files.
+
+    Whoever publishes must find the same, or another run has been there. None on a local disk.
+    """
+
+    plan: int | None
+    manifest: int | None
+
+
+def claim(plan: Plan) -> Claim:
+    """Writes plan.json, once the folder is known to be resumable. In a bucket only where there is none yet: of runs
+    that begin at once with different plans, one stays.
+
+    Raises:
+      TintmillError: another run came first, with another plan.
+      OSError: it cannot be written.
+    """
+    path, text = plan.path(PLAN), json.dumps(plan.to_json(), indent=1, sort_keys=True) + "\n"
+    try:
+        files.write(path, text, 0 if files.is_remote(path) else None)
+    except FileExistsError:
+        check_resumable(plan)
+    return Claim(files.generation(path), files.generation(plan.path(MANIFEST)))
+
+
 def _read_plan(path: str) -> dict:
     try:
         return json.loads(files.read(path))
@@ -248,7 +285,7 @@ def _read_plan(path: str) -> dict:
 
 
 def _check_unused(plan: Plan) -> None:
-    if files.is_remote(plan.folder) or not files.exists(plan.folder):
+    if not files.exists(plan.folder):
         return
     found = next((entry.name for entry in files.list_files(plan.folder) if ".tmp-" not in entry.name), None)
     if found:
@@ -259,12 +296,12 @@ def _has_work(plan: Plan) -> bool:
     if _committed_reports(plan):
         return True
     # A shard whose run was killed before its report: under another plan it would stay as a foreign shard.
-    return not files.is_remote(plan.folder) and any(".tfrecord-" in e.name for e in files.list_files(plan.folder))
+    return any(".tfrecord-" in entry.name for entry in files.list_files(plan.folder))
 
 
 def _committed_reports(plan: Plan) -> list[str]:
     folder = plan.path("reports")
-    if not files.is_remote(folder) and not files.exists(folder):
+    if not files.exists(folder):
         return []
     return [entry.path for entry in files.list_files(folder) if entry.name.endswith(".json")]
 
@@ -274,12 +311,12 @@ def _changed(plan: Plan) -> str:
     for path in _committed_reports(plan):
         report = _read_report(path) or {"inputs": []}
         old.update((entry[0], tuple(entry[1:])) for entry in report["inputs"])
-    new = {r.id: (r.size, r.modified) for r in list_references(plan)}
+    new = {r.id: (r.size, r.version) for r in list_references(plan)}
     for name in sorted(old):
         if name not in new:
             return f"{name} is gone"
         if new[name] != old[name]:
-            return f"{name} had (size, time) {old[name]}, now {new[name]}"
+            return f"{name} had (size, version) {old[name]}, now {new[name]}"
     return f"{sum(dict(plan.counts).values())} pictures now, others before"
 
 
@@ -362,7 +399,7 @@ def _digest(reference: Reference) -> int:
 
 
 def _digest_line(reference: Reference) -> bytes:
-    line = [reference.id, reference.size, reference.modified, reference.label, reference.split]
+    line = [reference.id, reference.size, reference.version, reference.label, reference.split]
     if reference.kind != "file" or reference.refused or reference.attributes:
         line += [reference.kind, reference.crc, reference.refused, reference.attributes.hex()]
     return json.dumps(line).encode()

@@ -12,7 +12,6 @@ listed here go to Beam (`--runner=PortableRunner --job_endpoint=...`).
 
 import contextlib
 import dataclasses
-import json
 import os
 import sys
 import threading
@@ -139,7 +138,7 @@ def main(beam_flags: list[str]) -> None:
     the_plan = plan.make_plan(settings, root, folder)
     for note in the_plan.notes:
         _say(f"NOTE: {note}")
-    begin(the_plan)
+    claim = begin(the_plan)
     reports = Reports(the_plan)
     reports.look()
     reports.take_back_changed()
@@ -148,7 +147,7 @@ def main(beam_flags: list[str]) -> None:
     if settings.drop_duplicates:
         leave_out_duplicates(reports, beam_flags)
     try:
-        made = dataset.publish(the_plan, reports.all(), FLAGS.max_reject_fraction)
+        made = dataset.publish(the_plan, claim, reports.all(), FLAGS.max_reject_fraction)
     except OSError as error:
         raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
     _summarise(made)
@@ -221,13 +220,13 @@ def _check_apart(root: str, folder: str) -> None:
         raise TintmillError(f"--output={FLAGS.output} lies inside --input={FLAGS.input}; wanted a folder outside of it")
 
 
-def begin(the_plan: plan.Plan) -> None:
+def begin(the_plan: plan.Plan) -> plan.Claim:
     """Makes the dataset's folder and writes the plan, or refuses a folder that holds something else."""
     plan.check_resumable(the_plan)
     try:
         for part in ((), ("reports",), ("rejects",)):
             files.make_folder(the_plan.path(*part))
-        files.write(the_plan.path("plan.json"), json.dumps(the_plan.to_json(), indent=1, sort_keys=True) + "\n")
+        return plan.claim(the_plan)
     except OSError as error:
         raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from pipeline import files
 from pipeline.errors import TintmillError
-from pipeline.plan import Plan, read_committed, shard_digests
+from pipeline.plan import Plan, is_shard, read_committed, shard_digests
 
 
 class Reports:
@@ -113,8 +113,9 @@ class Reports:
 
     def _missing(self) -> list[tuple[str, int]]:
         """Shards without a report, or lost since it was read."""
-        sizes = {entry.name: entry.size for entry in files.list_files(self.plan.folder)}
-        here = {key for key, report in self._found.items() if sizes.get(report["file"]) == report["bytes"]}
+        there = {entry.name: entry for entry in files.list_files(self.plan.folder)}
+        files_of = {key: there.get(report["file"]) for key, report in self._found.items()}
+        here = {key for key, entry in files_of.items() if entry and is_shard(entry, self._found[key])}
         return [key for key in self.plan.shard_keys() if key not in here]
 
 

@@ -55,7 +55,7 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
         "rejected": _count_codes(rejects),
         "excluded": excluded,
         "listing": f"{listing_digest(ordered):064x}",
-        "inputs": [[r.id, r.size, r.modified] for r in ordered],
+        "inputs": [[r.id, r.size, r.version] for r in ordered],
     }
     lines = "".join(json.dumps(line, sort_keys=True) + "\n" for line in rejects)
     files.write(plan.path("rejects", f"{split}-{index:05d}.jsonl"), lines)

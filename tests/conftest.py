@@ -1,5 +1,6 @@
 """Fixtures shared by all rooms: real pictures where there are any, and small prepared datasets, made once a session."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import lab
-from tests import helpers
+from tests import gcs, helpers
+
+_NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +50,27 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def storage():
+    """An emulator of Google Cloud Storage, one a session, behind a proxy that makes faults."""
+    server = gcs.find_server()
+    if not server:
+        pytest.skip(f"no {gcs.SERVER}: `make test` installs it where there is Go")
+    with gcs.running(server) as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(storage, monkeypatch) -> gcs.Bucket:
+    """An empty bucket, which this process and all that it starts take for Google's; no faults yet."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
+    monkeypatch.setattr("pipeline.gcs._FIRST_DELAY", 0.01)
+    storage.forget()
+    made = gcs.Bucket(storage, f"bucket-{next(_NUMBERS)}")
+    yield made
+    storage.forget()
 
 
 def pytest_configure(config):

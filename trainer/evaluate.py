@@ -23,16 +23,18 @@ from pipeline import command, files, lab
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
+from trainer import stage
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS, required=True)
-flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("data", None, "Dataset directory, local or gs://.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("split", "test", "Split to score on.", flag_values=FLAGS)
 flags.DEFINE_integer("batch", 16, "Pictures a forward pass.", flag_values=FLAGS)
 flags.DEFINE_float(
     "temperature", None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", flag_values=FLAGS
 )
 flags.DEFINE_integer("pictures", 12, "How many examples are kept as pictures.", flag_values=FLAGS)
+stage.define_flags(FLAGS)
 
 TRIVIAL_ROWS = ("grey", "dataset mean", "another picture's ab", "true ab halved")
 TRUTH_ROW = "truth through the encoding"
@@ -71,13 +73,12 @@ def main(arguments: list[str]) -> None:
     if arguments:
         raise TintmillError(f"wanted flags only, got {arguments}")
     from trainer.settings import check_same_embedder, load_settings
-    from trainer.shards import check_dataset
 
     dataset = open_dataset(FLAGS.data)
     dataset.check_split(FLAGS.split)
     settings = load_settings(FLAGS.run)
     check_same_embedder(FLAGS.run, dataset)
-    check_dataset(dataset)
+    dataset = stage.on_this_machine(dataset, {FLAGS.split}, FLAGS)
     import_tensorflow()
     from model import artefact
 

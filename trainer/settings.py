@@ -87,6 +87,10 @@ class TrainSettings(LossSettings):
         return bool(self.mirror or self.crop or self.lightness_jitter)
 
     @property
+    def splits_read(self) -> set[str]:
+        return {self.split, self.validation_split} if self.validated else {self.split}
+
+    @property
     def validated(self) -> bool:
         return bool(self.validation_split and self.validate_every)
 

@@ -37,8 +37,6 @@ def check_dataset(dataset: Dataset) -> None:
     Raises:
       TintmillError: naming the first shard that differs.
     """
-    if files.is_remote(dataset.folder):
-        raise TintmillError(f"--data={dataset.folder}: wanted a local folder; copy the dataset to this machine first")
     for entry in dataset.shards():
         path = dataset.path(entry["file"])
         try:

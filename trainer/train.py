@@ -23,7 +23,7 @@ from pipeline import command
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
-from trainer import best, checkpoint, cluster
+from trainer import best, checkpoint, cluster, stage
 from trainer.settings import TrainSettings, begin_run, join_run
 from trainer.stop import StopSignal
 from trainer.train_flags import FLAGS, TOPICS, settings_from_flags
@@ -35,9 +35,7 @@ def main(arguments: list[str]) -> None:
     dataset = open_dataset(FLAGS.data)
     dataset.check_split(FLAGS.split)
     settings = settings_from_flags(dataset)
-    from trainer.shards import check_dataset
-
-    check_dataset(dataset)
+    dataset = stage.on_this_machine(dataset, settings.splits_read, FLAGS)
     members = cluster.from_environment()
     if members.chief:
         begin_run(FLAGS.run, settings, dataset, FLAGS.flags_into_string())

@@ -5,13 +5,14 @@ import math
 from absl import flags
 
 from pipeline.dataset import Dataset
+from trainer import stage
 from trainer.settings import BEST_BY, KEEP, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainSettings
 
 FLAGS = flags.FlagValues()
 _D = TrainSettings()
 _VALIDATION = "val"
 
-flags.DEFINE_string("data", None, "Dataset directory.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("data", None, "Dataset directory, local or gs://.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("run", None, "Run directory, new or to be resumed.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("network", _D.network, "Network; `tintmill networks` lists them.", flag_values=FLAGS)
 flags.DEFINE_string("encoder_weights", _D.encoder_weights, "imagenet, random or a file.", flag_values=FLAGS)
@@ -65,11 +66,12 @@ flags.DEFINE_integer(
 flags.DEFINE_boolean("log_ids", _D.log_ids, "Write each step's picture ids to ids.jsonl.", flag_values=FLAGS)
 flags.DEFINE_integer("profile_step", _D.profile_step, "First step of a profile; 0: none.", flag_values=FLAGS)
 flags.DEFINE_integer("profile_rows", _D.profile_rows, "Rows of --log_every steps in it.", flag_values=FLAGS)
+stage.define_flags(FLAGS)
 
 # The headings of `tintmill train --help`; each flag is below one of them.
 TOPICS = {
     "Required": ("data", "run"),
-    "Data and augmentation": ("split", "mirror", "crop", "lightness_jitter"),
+    "Data and augmentation": ("split", "mirror", "crop", "lightness_jitter", "cache", "cache_gb"),
     "Network": ("network", "encoder_weights", "global_size"),
     "Loss": (
         "loss",

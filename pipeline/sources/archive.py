@@ -86,18 +86,18 @@ def members(path: str) -> Iterator[Reference]:
         raise TintmillError(
             f"{path}: its content is neither zip nor tar, plain or by gzip, bzip2 or xz; {_REMEDY}, or convert it"
         )
-    with files.open_read(path) as f:
+    with files.open_read(path, entry.version) as f:
         if kind == "zip":
-            listed = _zip_members(f, path, entry.modified)
+            listed = _zip_members(f, path, entry.version)
         elif kind == "tar":
-            listed = tar_members(f, path, entry.modified)
+            listed = tar_members(f, path, entry.version)
         else:
-            listed = _stream_members(f, path, entry.modified, kind)
+            listed = _stream_members(f, path, entry.version, kind)
         yield from refuse_duplicates(listed)
 
 
 def tar_members(
-    file: BinaryIO, path: str, modified: float, kind: str = "tar", start: int = 0, length: int | None = None
+    file: BinaryIO, path: str, version: float, kind: str = "tar", start: int = 0, length: int | None = None
 ) -> Iterator[Reference]:
     """The members of the tar that fills `length` bytes of `file` from `start` on; offsets are those in `file`.
 
@@ -110,7 +110,7 @@ def tar_members(
         while info := tar.next():
             tar.members.clear()  # it would keep them all
             if not info.isdir():
-                yield _tar_member(info, path, modified, kind, start)
+                yield _tar_member(info, path, version, kind, start)
     except _TAR_ERRORS as error:
         _raise_unless_damage(error)
         raise TintmillError(
@@ -123,9 +123,9 @@ def tar_members(
         raise TintmillError(f"{path}: cut off at byte {start + window.tell()}, a tar ends in empty blocks; {_REMEDY}")
 
 
-def _stream_members(file: BinaryIO, path: str, modified: float, kind: str) -> Iterator[Reference]:
+def _stream_members(file: BinaryIO, path: str, version: float, kind: str) -> Iterator[Reference]:
     stream = open_stream(kind, file)
-    yield from tar_members(stream, path, modified, kind)
+    yield from tar_members(stream, path, version, kind)
     try:
         while stream.read(1 << 20):
             pass  # the stream's checksum stands behind its last byte
@@ -134,34 +134,35 @@ def _stream_members(file: BinaryIO, path: str, modified: float, kind: str) -> It
         raise TintmillError(f"{path}: damaged or cut off ({error}); {_REMEDY}") from error
 
 
-def _raise_unless_damage(error: Exception) -> None:
+def _raise_unless_damage(error: BaseException | None) -> None:
     """The disk's errors have a number; bz2's OSError about damaged bytes has none."""
     if isinstance(error, OSError) and error.errno is not None:
         raise error
 
 
-def _tar_member(info: tarfile.TarInfo, path: str, modified: float, kind: str, start: int) -> Reference:
+def _tar_member(info: tarfile.TarInfo, path: str, version: float, kind: str, start: int) -> Reference:
     name = stable_text(info.name)
     refused = _refused_name(name)
     if not info.isreg() or info.issparse():
         refused = refused or "not_a_file"
-    return Reference(name, path, info.size, modified, kind=kind, offset=start + info.offset_data, refused=refused)
+    return Reference(name, path, info.size, version, kind=kind, offset=start + info.offset_data, refused=refused)
 
 
-def _zip_members(file: BinaryIO, path: str, modified: float) -> Iterator[Reference]:
+def _zip_members(file: BinaryIO, path: str, version: float) -> Iterator[Reference]:
     try:
         directory = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        _raise_unless_damage(error.__context__)  # zipfile takes an unreadable file for a damaged one
         raise TintmillError(f"{path}: damaged or cut off ({error}); {_REMEDY}") from error
     infos = collections.deque(directory.filelist)
     del directory  # a million members take 0.7 GB: each is let go once it is listed
     while infos:
         info = infos.popleft()
         if not info.filename.endswith("/"):  # is_dir() fails on a name that is empty
-            yield _zip_member(info, path, modified)
+            yield _zip_member(info, path, version)
 
 
-def _zip_member(info: zipfile.ZipInfo, path: str, modified: float) -> Reference:
+def _zip_member(info: zipfile.ZipInfo, path: str, version: float) -> Reference:
     name = stable_text(info.filename)
     refused, mode = _refused_name(name), info.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
@@ -171,7 +172,7 @@ def _zip_member(info: zipfile.ZipInfo, path: str, modified: float) -> Reference:
     elif info.compress_type not in _ZIP_METHODS:
         refused = refused or "unsupported_compression"
     place = {"offset": info.header_offset, "stored": info.compress_size, "crc": info.CRC}
-    return Reference(name, path, info.file_size, modified, kind="zip", refused=refused, **place)
+    return Reference(name, path, info.file_size, version, kind="zip", refused=refused, **place)
 
 
 def _refused_name(name: str) -> str | None:

@@ -53,7 +53,7 @@ def _matched(pattern: str) -> Iterator[Reference]:
     for entry in files.match(pattern):
         name = stable_text(entry.name)
         if not archive.has_suffix(entry.path):
-            yield _labelled(Reference(name, entry.path, entry.size, entry.modified))
+            yield _labelled(Reference(name, entry.path, entry.size, entry.version))
             continue
         for member in map(_labelled, archive.members(entry.path)):
             yield dataclasses.replace(member, id=f"{name}/{member.id}")

@@ -92,14 +92,14 @@ def _train(path: str, labels: _Labels, wanted: set[str] | None) -> Iterator[Refe
 
 def _tar_of_tars(path: str, labels: _Labels, wanted: set[str] | None) -> Iterator[Reference]:
     """Pictures of the inner tars, at their offsets in the outer one."""
-    modified = files.stat(path).modified
+    version = files.stat(path).version
     for outer in archive.members(path):
         synset = _SYNSET_TAR.fullmatch(outer.id)
         if outer.refused or synset is None:
             yield dataclasses.replace(outer, refused=outer.refused or "outside_layout")
         elif wanted is None or synset[1] in wanted:
-            with files.open_read(path) as f:
-                inner = archive.tar_members(f, f"{path}:{outer.id}", modified, start=outer.offset, length=outer.size)
+            with files.open_read(path, version) as f:
+                inner = archive.tar_members(f, f"{path}:{outer.id}", version, start=outer.offset, length=outer.size)
                 for entry in archive.refuse_duplicates(inner):
                     label = None if entry.refused else labels.classes[synset[1]]
                     yield dataclasses.replace(entry, id=f"train/{synset[1]}/{entry.id}", path=path, label=label)

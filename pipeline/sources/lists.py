@@ -45,12 +45,12 @@ def references(path: str) -> Iterator[Reference]:
             raise TintmillError(f"{path}, line {number}: found {name}, wanted a path or a gs:// URL; download it first")
         picture = stable_text(name if files.is_remote(name) else posixpath.normpath(name))
         absolute = name if files.is_remote(name) or name.startswith("/") else files.join(folder, name)
-        size, modified, refused = _stat(absolute)
+        size, version, refused = _stat(absolute)
         if picture in seen:
             refused = "duplicate_id"
         seen.add(picture)
         shown = one_line(label, "blank") if label else None
-        yield Reference(picture, absolute, size, modified, shown, SPLITS.get(split), refused=refused)
+        yield Reference(picture, absolute, size, version, shown, SPLITS.get(split), refused=refused)
 
 
 def _rows(path: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
@@ -89,4 +89,4 @@ def _stat(path: str) -> tuple[int, float, str | None]:
         entry = files.stat(path)
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return 0, 0.0, "unreadable"
-    return entry.size, entry.modified, None
+    return entry.size, entry.version, None

@@ -11,6 +11,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 from pipeline import files
@@ -19,6 +20,7 @@ from pipeline.sources import archive
 from pipeline.sources.reference import Reference
 
 _MOST_OPEN = 16
+_AHEAD = 8  # pictures that are on their way from a bucket
 _LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")  # zip: signature, version, flags, method, ..., name and extra lengths
 
 
@@ -26,7 +28,7 @@ class _OpenFiles(threading.local):
     """The files this thread read last, open."""
 
     def __init__(self):
-        self._files: collections.OrderedDict[str, BinaryIO] = collections.OrderedDict()
+        self._files: collections.OrderedDict[tuple[str, float], BinaryIO] = collections.OrderedDict()
 
     def close(self) -> None:
         while self._files:
@@ -34,16 +36,16 @@ class _OpenFiles(threading.local):
 
     def get(self, reference: Reference) -> BinaryIO:
         """Raises Rejected, where the archive is not the one that was listed, or cannot be opened."""
-        path = reference.path
-        if path not in self._files:
+        key = reference.path, reference.version
+        if key not in self._files:
             while len(self._files) >= _MOST_OPEN:
                 self._files.popitem(last=False)[1].close()
-            self._files[path] = _open(path)
-        self._files.move_to_end(path)
-        if _changed(self._files[path], reference):
-            self._files.pop(path).close()
+            self._files[key] = _open(reference)
+        self._files.move_to_end(key)
+        if _changed(self._files[key], reference):
+            self._files.pop(key).close()
             raise Rejected("changed")
-        return self._files[path]
+        return self._files[key]
 
 
 _open_files = _OpenFiles()
@@ -51,26 +53,45 @@ atexit.register(_open_files.close)
 
 
 def read_many(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:
-    """Each reference with its picture's bytes, or with why there are none; in the given order, one at a time.
+    """Each reference with its picture's bytes, or with why there are none; in the given order, few held at a time.
 
     A TFDS record tells its label only when it is read: the reference comes back with it.
 
     Args:
       largest: pictures of more bytes are rejected as `too_large`, unread.
     """
+    is_streamed = [archive.is_stream(r.kind) and not _refusal(r, largest) for r in references]
+    others = _read_in_order([r for r, by_stream in zip(references, is_streamed, strict=True) if not by_stream], largest)
     streamed: dict[tuple[str, int], bytes | Rejected] | None = None
-    for reference in references:
-        if archive.is_stream(reference.kind) and not _refusal(reference, largest):
-            if streamed is None:
-                wanted = [r for r in references if archive.is_stream(r.kind) and not _refusal(r, largest)]
-                streamed = _read_streams(wanted)
-            yield reference, streamed.pop((reference.path, reference.offset))
+    for reference, by_stream in zip(references, is_streamed, strict=True):
+        if not by_stream:
+            yield next(others)
             continue
-        try:
-            found = read(reference, largest)
-        except Rejected as rejected:
-            found = reference, rejected
-        yield found
+        if streamed is None:
+            streamed = _read_streams([r for r, one in zip(references, is_streamed, strict=True) if one])
+        yield reference, streamed.pop((reference.path, reference.offset))
+
+
+def _read_in_order(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:
+    """One by one from a disk; from a bucket, which takes its time to answer, some ahead of what is asked for."""
+    if not any(files.is_remote(reference.path) for reference in references):
+        yield from (_try_read(reference, largest) for reference in references)
+        return
+    with ThreadPoolExecutor(_AHEAD, "read") as pool:
+        waiting: collections.deque[Future] = collections.deque()
+        for reference in references:
+            waiting.append(pool.submit(_try_read, reference, largest))
+            if len(waiting) == _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _try_read(reference: Reference, largest: int) -> tuple[Reference, bytes | Rejected]:
+    try:
+        return read(reference, largest)
+    except Rejected as rejected:
+        return reference, rejected
 
 
 def read(reference: Reference, largest: int) -> tuple[Reference, bytes]:
@@ -84,6 +105,8 @@ def read(reference: Reference, largest: int) -> tuple[Reference, bytes]:
         raise Rejected(refusal)
     try:
         return _READERS[reference.kind](reference)
+    except FileNotFoundError as error:  # a bucket has no longer what was listed
+        raise Rejected("changed") from error
     except OSError as error:
         raise Rejected("unreadable") from error
 
@@ -92,33 +115,33 @@ def _refusal(reference: Reference, largest: int) -> str | None:
     return reference.refused or ("too_large" if reference.size > largest else None)
 
 
-def _open(path: str) -> BinaryIO:
+def _open(reference: Reference) -> BinaryIO:
     try:
-        return files.open_read(path)
+        return files.open_read(reference.path, reference.version)
     except OSError as error:
         raise Rejected("unreadable") from error
 
 
 def _changed(file: BinaryIO, reference: Reference) -> bool:
-    """Whether a local archive was written since it was listed."""
-    return not files.is_remote(reference.path) and os.fstat(file.fileno()).st_mtime != reference.modified
+    """Whether a local archive was written since it was listed; of a bucket's, no other version is ever read."""
+    return not files.is_remote(reference.path) and os.fstat(file.fileno()).st_mtime != reference.version
 
 
 def _read_file(reference: Reference) -> tuple[Reference, bytes]:
     path = reference.path
     try:
-        data = files.read(path)
-        modified = reference.modified if files.is_remote(path) else os.stat(path).st_mtime
+        data = files.read(path, reference.version)
+        version = reference.version if files.is_remote(path) else os.stat(path).st_mtime
     except FileNotFoundError as error:
         raise Rejected("unreadable" if _was_dead_link(reference) else "changed") from error
-    if (len(data), modified) != (reference.size, reference.modified):
+    if (len(data), version) != (reference.size, reference.version):
         raise Rejected("changed")
     return reference, data
 
 
 def _was_dead_link(reference: Reference) -> bool:
     """Whether a link led nowhere when it was listed: then the link's own time was taken."""
-    return os.path.islink(reference.path) and os.lstat(reference.path).st_mtime == reference.modified
+    return os.path.islink(reference.path) and os.lstat(reference.path).st_mtime == reference.version
 
 
 def _read_tar(reference: Reference) -> tuple[Reference, bytes]:
@@ -176,12 +199,14 @@ def _read_streams(references: list[Reference]) -> dict[tuple[str, int], bytes | 
         wanted = sorted((r for r in references if r.path == path), key=lambda r: r.offset)
         found |= {(path, r.offset): Rejected("unreadable") for r in wanted}  # until they are read
         try:
-            with files.open_read(path) as f, archive.open_stream(wanted[0].kind, f) as stream:
+            with files.open_read(path, wanted[0].version) as f, archive.open_stream(wanted[0].kind, f) as stream:
                 for reference in wanted:
                     stream.seek(reference.offset)
                     data = stream.read(reference.size)
                     whole = len(data) == reference.size and not _changed(f, reference)
                     found[path, reference.offset] = data if whole else Rejected("changed")
+        except FileNotFoundError:  # a bucket has no longer what was listed
+            found |= {(path, r.offset): Rejected("changed") for r in wanted}
         except (OSError, *archive.STREAM_ERRORS):
             continue  # what was not reached stays unreadable
     return found

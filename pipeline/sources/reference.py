@@ -15,7 +15,8 @@ class Reference:
 
     `id`: NFC posix path relative to the source's root, unique in the dataset. `path`: the file that holds its bytes,
     `kind` says how: the whole `file`, a member of a `tar`, `targz`, `tarbz2`, `tarxz`, `zip` or `tfds` file, or a
-    `record`. `size`: of the picture's file in bytes. `modified`: of `path`, in seconds. `label`: class name, or None.
+    `record`. `size`: of the picture's file in bytes. `version`: of `path`, seconds of its last writing;
+    in a bucket its generation. `label`: class name, or None.
     `split`: the source's own split (val or test), or None to assign one by hash. `offset`: where the member begins: its
     bytes (tar; of a compressed one in the uncompressed stream), its local header (zip), its framing (tfds, record).
     `stored`: its bytes in a zip. `crc`: CRC-32 of a zip member. `refused`: a reason code decided at listing.
@@ -25,7 +26,7 @@ class Reference:
     id: str
     path: str
     size: int
-    modified: float
+    version: float
     label: str | None = None
     split: str | None = None
     kind: str = "file"

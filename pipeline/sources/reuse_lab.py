@@ -47,12 +47,12 @@ def describe(root: str, settings: Settings) -> Description:
 def references(root: str, settings: Settings) -> Iterator[Reference]:
     for entry in read_manifest(root)["shards"]:
         path = files.join(root, entry["file"])
-        modified = files.stat(path).modified
+        version = files.stat(path).version
         ids = _record_ids(root, entry)
         places = _places(path, entry["bytes"])
         for name, (offset, length) in zip(ids, places, strict=True):
             place = {"kind": "record", "offset": offset, "stored": length}
-            yield Reference(name, path, length, modified, split=_OFFICIAL[entry["split"]], **place)
+            yield Reference(name, path, length, version, split=_OFFICIAL[entry["split"]], **place)
 
 
 def read_manifest(root: str) -> dict:

@@ -124,12 +124,12 @@ def _features(folder: str) -> _Features:
 def _records(path: str, split: str | None) -> Iterator[Reference]:
     """A shard's records by their framing: length, its checksum, content, its checksum."""
     entry, name = files.stat(path), os.path.basename(path)
-    with files.open_read(path) as f:
+    with files.open_read(path, entry.version) as f:
         try:
             for number, (content, length) in enumerate(record.frame_places(f, entry.size)):
                 place = {"kind": "tfds", "offset": content - record.HEADER}
                 place["stored"] = record.HEADER + length + record.FOOTER
-                yield Reference(f"{name}__{number}", path, length, entry.modified, split=split, **place)
+                yield Reference(f"{name}__{number}", path, length, entry.version, split=split, **place)
         except ValueError as error:
             raise TintmillError(f"{path}: {error}; prepare the dataset with TFDS again") from error
 

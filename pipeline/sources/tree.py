@@ -32,7 +32,7 @@ def entries(root: str) -> Iterator[Reference]:
         yield from archive.members(root)
         return
     for entry in files.list_files(root):
-        yield Reference(stable_text(entry.name), entry.path, entry.size, entry.modified)
+        yield Reference(stable_text(entry.name), entry.path, entry.size, entry.version)
 
 
 def below(root: str, prefix: str) -> Iterator[Reference]:

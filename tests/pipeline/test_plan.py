@@ -195,9 +195,9 @@ def test_a_shuffled_listing_gives_the_same_plan(listing, tmp_path):
     assert after == before
 
 
-@pytest.mark.parametrize("field", ["size", "modified", "label", "split", "id"])
+@pytest.mark.parametrize("field", ["size", "version", "label", "split", "id"])
 def test_a_changed_picture_changes_the_fingerprint(listing, tmp_path, field):
-    value = {"size": 101, "modified": 2.0, "label": "class_3", "split": "test", "id": "class_0/new.jpg"}[field]
+    value = {"size": 101, "version": 2.0, "label": "class_3", "split": "test", "id": "class_0/new.jpg"}[field]
     before = made(tmp_path, splits=(("train", 1.0),)).fingerprint
     listing([dataclasses.replace(references()[0], **{field: value}), *references()[1:]])
     assert made(tmp_path, splits=(("train", 1.0),)).fingerprint != before
@@ -360,7 +360,7 @@ def begun(tmp_path, count: int = 3, **settings) -> plan.Plan:
 
 def commit(the_plan: plan.Plan, split: str, index: int) -> None:
     files.write(the_plan.path(the_plan.shard_name(split, index)), b"shard")
-    inputs = [[r.id, r.size, r.modified] for r in plan.list_references(the_plan)]
+    inputs = [[r.id, r.size, r.version] for r in plan.list_references(the_plan)]
     report = {"plan": the_plan.fingerprint, "bytes": 5, "inputs": inputs}
     files.write(the_plan.report_path(split, index), json.dumps(report))
 
@@ -423,7 +423,7 @@ def test_a_removed_picture_is_named(tmp_path):
 def test_a_changed_picture_is_named(tmp_path):
     the_plan = begun(tmp_path)
     (tmp_path / "in" / "cat" / "photo_000.png").write_bytes(b"other")
-    with pytest.raises(TintmillError, match=r"changed since .*cat/photo_000.png had \(size, time\)"):
+    with pytest.raises(TintmillError, match=r"changed since .*cat/photo_000.png had \(size, version\)"):
         plan.check_resumable(again(the_plan))
 
 

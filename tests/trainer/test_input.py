@@ -319,8 +319,3 @@ def test_training_does_not_start_on_a_damaged_dataset(copied, tmp_path, damage):
     done = helpers.tintmill("train", f"--data={copied}", f"--run={tmp_path / 'run'}")
     helpers.assert_one_line_error(done, path.name, "is damaged")
     assert not (tmp_path / "run").exists()
-
-
-def test_a_remote_dataset_is_refused_with_the_remedy():
-    with pytest.raises(TintmillError, match="wanted a local folder; copy"):
-        shards.check_dataset(Dataset("gs://bucket/toy/1.0.0", {}))

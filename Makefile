@@ -4,6 +4,7 @@ PHOTOS ?=
 BIN := .venv/bin
 UV := .venv/lock/bin/uv
 GCS_SERVER := github.com/fsouza/fake-gcs-server@v1.56.1
+PYTEST := python -m pytest --numprocesses=auto --dist=loadfile
 COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .PHONY: demo test test-faults test-cluster lint format bench bench-train bench-peers lock lock-bench lock-cluster clean
@@ -12,12 +13,14 @@ demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for yo
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
 
 test: .venv/done $(BIN)/fake-gcs-server ## all tests but the long fault tests and those of clusters
-	$(BIN)/python -m pytest -m "not faults and not cluster"
+	$(BIN)/$(PYTEST) -m "not faults and not cluster"
 
 test-faults: .venv/done ## kills, races, full disks: long
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/$(PYTEST) -m faults
 
-test-cluster: .venv-cluster/done ## job files against schemas, Dataflow's request, Slurm where it is installed
+test-cluster: .venv-cluster/done ## prepare on Flink and Spark, job files against schemas, Slurm where it is installed
+	@for program in java mvn; do command -v $$program > /dev/null || \
+	{ echo "make test-cluster: no $$program on PATH; wanted Java 17 and Maven"; exit 1; }; done
 	.venv-cluster/bin/python -m pytest -m cluster
 
 lint: .venv/done

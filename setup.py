@@ -29,6 +29,7 @@ EXTRAS = {
         "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
         "mlcroissant>=1.0,<2",  # validates the dataset card
         "pytest>=8,<10",
+        "pytest-xdist>=3.8,<4",  # two tests at a time: most of them wait for a process of one thread to start
         "ruff>=0.17,<0.18",
     ],
 }

@@ -120,9 +120,9 @@ def read_command_flags(name: str, argv: list[str]) -> tuple[flags.FlagValues, tu
     if name == "prepare" and values["runner"].present:
         raise TintmillError(f"--runner={values['runner'].value}: --target says that; leave it out")
     if rest:
-        from pipeline.beam_job import LOCAL_RUNNER, check_flags  # importing Beam takes seconds
+        from pipeline import beam_flags  # importing Beam takes seconds
 
-        check_flags(LOCAL_RUNNER, rest)  # as strict as on this machine
+        beam_flags.check(beam_flags.LOCAL_RUNNER, rest, values)  # as strict as on this machine
     return values, tuple(given)
 
 

@@ -38,7 +38,7 @@ from pipeline.deal import Deal
 from pipeline.plan import Plan, list_references, shard_of
 from pipeline.shard import build_shard
 from pipeline.sources import Reference
-from pipeline.worker_watch import watch_workers
+from pipeline.worker_watch import leave_lost_connections_unsaid, watch_workers
 
 
 class BuildShard(beam.DoFn):
@@ -98,6 +98,7 @@ def _run_elsewhere(plan: Plan, runner: str, flags: list[str]) -> None:
     handler = signal.getsignal(signal.SIGINT)
     result = pipeline.run()
     signal.signal(signal.SIGINT, handler)  # Beam's own ends the job server, through which the job is cancelled
+    leave_lost_connections_unsaid()
     try:
         result.wait_until_finish()
     except (KeyboardInterrupt, command.Terminated):

@@ -1,4 +1,4 @@
-"""Ends a run whose worker process was killed; Beam's local runner would wait for its answer for ever."""
+"""Processes of a run that die: of this machine's workers Beam's local runner would wait for an answer for ever."""
 
 import contextlib
 import logging
@@ -48,6 +48,19 @@ def watch_workers() -> Iterator[None]:
         threading.excepthook = old_hook
         for handler in handlers:
             handler.removeFilter(_is_news)
+
+
+def leave_lost_connections_unsaid() -> None:
+    """From now on Beam's threads do not print that a job server's connection broke; the main thread tells it, in one
+    line, and may do so before they notice.
+    """
+    before = threading.excepthook
+
+    def on_thread_exception(failure: threading.ExceptHookArgs) -> None:
+        if not _is_lost_connection(failure.exc_value):
+            before(failure)
+
+    threading.excepthook = on_thread_exception
 
 
 def _raise_died(signal_number, frame):

@@ -7,7 +7,7 @@ GCS_SERVER := github.com/fsouza/fake-gcs-server@v1.56.1
 PYTEST := python -m pytest --numprocesses=auto --dist=loadfile
 COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: demo test test-faults test-cluster lint format bench bench-train bench-peers lock lock-bench lock-cluster clean
+.PHONY: demo test test-faults test-cluster lint format bench bench-train bench-peers bench-cluster lock lock-bench lock-cluster lock-engines clean
 
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
@@ -47,6 +47,12 @@ lock-bench: $(UV) ## requirements-bench.lock anew from the ranges of tests/bench
 
 lock-cluster: $(UV) ## requirements-cluster.lock anew from setup.py and tests/cluster/requirements.in
 	$(COMPILE) setup.py tests/cluster/requirements.in --extra dataflow --extra test --output-file requirements-cluster.lock
+
+lock-engines: .venv/done ## launch/clusters/*.sha256 anew: what Maven fetches for Beam's job servers
+	$(BIN)/python -m launch.clusters.engines
+
+bench-cluster: .venv/done ## prepare on Flink and Spark of this machine beside its own runner
+	$(BIN)/python -m tests.bench.run cluster
 
 clean:
 	rm -rf .venv .venv-bench .venv-cluster demo build *.egg-info

@@ -1,8 +1,8 @@
 """Flink and Spark with Beam's job servers: fetched once by pip and Maven, pinned by version and sha256.
 
 The engines themselves are their releases on PyPI. Beam's job servers are put together from Beam's own libraries on
-Maven: the job server in one file is not to be had everywhere, and it holds the same classes. Beam's Java side may be
-of another release than Beam's Python side: they talk by a protocol, and the cluster tests hold the two to it.
+Maven: the job server in one file is not to be had everywhere, and it holds the same classes. Beam's Java side is of
+another release than Beam's Python side: they talk by a protocol, and the cluster tests hold the two to it.
 """
 
 import dataclasses
@@ -136,9 +136,8 @@ def _fetch_distribution(engine: Engine, folder: Path) -> None:
 
 def _fetch_job_server(engine: Engine, folder: Path) -> None:
     """Beam's jars without those that the engine brings: of two versions of a class the engine's own must win."""
-    pom, jars = _HERE / f"{engine.name}.pom.xml", folder / "job-server"
-    flags = ("-q", "-B", "-DincludeScope=runtime", f"-DoutputDirectory={jars}", f"-Dbeam.version={JAVA_BEAM}")
-    _run("mvn", *flags, f"--file={pom}", f"-DbuildDirectory={folder}", "dependency:copy-dependencies")
+    jars = folder / "job-server"
+    _copy_dependencies(engine, folder, jars)
     check_pinned(jars, (_HERE / f"{engine.name}.sha256").read_text())
     theirs = {_artifact(path): path for path in _engine_jars(engine, folder)}
     for path in jars.glob("*.jar"):
@@ -149,6 +148,12 @@ def _fetch_job_server(engine: Engine, folder: Path) -> None:
             os.rename(path, theirs["guava"].parent / path.name)
         elif _artifact(path) in theirs:
             path.unlink()
+
+
+def _copy_dependencies(engine: Engine, folder: Path, jars: Path) -> None:
+    pom = _HERE / f"{engine.name}.pom.xml"
+    flags = ("-q", "-B", "-DincludeScope=runtime", f"-DoutputDirectory={jars}", f"-Dbeam.version={JAVA_BEAM}")
+    _run("mvn", *flags, f"--file={pom}", f"-DbuildDirectory={folder}", "dependency:copy-dependencies")
 
 
 def check_pinned(folder: Path, lock: str) -> None:
@@ -163,7 +168,7 @@ def check_pinned(folder: Path, lock: str) -> None:
         if wanted.get(name) != found.get(name):
             raise TintmillError(
                 f"{name}: its sha256 is {found.get(name)}, pinned was {wanted.get(name)}; if that is meant, "
-                "write the pins anew (`make lock-cluster`)"
+                "write the pins anew (`make lock-engines`)"
             )
 
 
@@ -203,3 +208,10 @@ def _run(*command: str) -> None:
         said = (done.stdout + done.stderr).strip().splitlines() or ["nothing said"]
         errors = [line for line in said if "ERROR" in line.upper()] or said[-1:]
         raise TintmillError(f"`{' '.join(command[:4])} ...` failed: {errors[0]}")
+
+
+if __name__ == "__main__":  # `make lock-engines`: pins anew what Maven fetches, without comparing it
+    for one in (FLINK, SPARK):
+        with tempfile.TemporaryDirectory() as place:
+            _copy_dependencies(one, Path(place), Path(place, "jars"))
+            (_HERE / f"{one.name}.sha256").write_text("".join(f"{line}\n" for line in lock_lines(Path(place, "jars"))))

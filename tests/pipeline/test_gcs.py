@@ -355,6 +355,19 @@ def test_of_two_that_begin_at_once_with_other_settings_the_second_is_refused(buc
     assert plan.check_resumable(the_plan) is None
 
 
+def test_a_plan_that_appears_while_a_run_begins_is_compared(bucket):
+    bucket.put("in/a.jpg", DATA)
+    begun(bucket)
+    first = bucket.get("out/plan.json")
+    for size in (32, 64):
+        bucket.delete("out/plan.json")
+        bucket.storage.fault("GET", "prefix=out%2F&", then(lambda: bucket.put("out/plan.json", first)), 1)
+        if size == 32:
+            begun(bucket, size)
+    with pytest.raises(TintmillError, match=r"begun with other settings: size 32 -> 64"):
+        begun(bucket, size)
+
+
 def test_a_manifest_that_another_run_published_meanwhile_stays(bucket):
     bucket.put("in/a.jpg", DATA)
     the_plan, claim = begun(bucket)

@@ -136,11 +136,6 @@ def exists(path: str) -> bool:
         return next(_list_remote(path), None) is not None
 
 
-def size(path: str) -> int:
-    """Size in bytes; raises OSError where there is no such file."""
-    return gcs.stat(path).size if is_remote(path) else os.path.getsize(path)
-
-
 def generation(path: str) -> int | None:
     """What `write` must find at `path` to replace nobody else's file; 0: nothing. None for a local path: disks have no
     such number.

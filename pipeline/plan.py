@@ -288,7 +288,9 @@ def _check_unused(plan: Plan) -> None:
     if not files.exists(plan.folder):
         return
     found = next((entry.name for entry in files.list_files(plan.folder) if ".tmp-" not in entry.name), None)
-    if found:
+    if found and files.exists(plan.path(PLAN)):
+        check_resumable(plan)  # another run began just now
+    elif found:
         raise TintmillError(f"{plan.folder} holds {found}, which no `tintmill prepare` began; give another --output")
 
 

@@ -290,7 +290,8 @@ def _show_progress(reports: Reports, finished: threading.Event) -> None:
         last = False
         while not last:
             last = finished.wait(15.0 if files.is_remote(reports.plan.folder) else 1.0)
-            reports.look()
+            with contextlib.suppress(TintmillError):  # a bucket does not answer; who publishes looks again
+                reports.look()
             if reports.built > before:
                 before = reports.built
                 bar.set_description(f"{before} shards", refresh=False)

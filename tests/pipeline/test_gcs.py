@@ -1,9 +1,11 @@
 """gs://: reading, writing and preparing on an emulator, with the faults that networks and other writers make."""
 
 import io
+import json
 import os
 import subprocess
 import threading
+import time
 import zipfile
 
 import pytest
@@ -287,6 +289,14 @@ def test_a_picture_that_changed_since_it_was_listed_is_rejected(bucket, kind, mo
     assert changed(kind, bucket) == {"a.jpg": "changed"}
 
 
+def test_a_list_in_a_bucket_names_pictures_beside_it_and_elsewhere(bucket):
+    bucket.put("in/a.jpg", b"a")
+    bucket.put("else/b.jpg", b"b")
+    bucket.put("in/list.csv", f"path,label\na.jpg,x\n{bucket / 'else/b.jpg'},y\ngone.jpg,x\n".encode())
+    found = listed("folder", bucket / "in/list.csv")
+    assert contents(found.values()) == {"a.jpg": b"a", bucket / "else/b.jpg": b"b", "gone.jpg": "unreadable"}
+
+
 def test_a_picture_that_is_gone_since_it_was_listed_is_rejected(bucket):
     bucket.put("in/a.jpg", DATA)
     found = listed("folder", bucket / "in")
@@ -343,6 +353,19 @@ def test_of_two_that_begin_at_once_with_other_settings_the_second_is_refused(buc
         begun(bucket, 64)
     assert bucket.get("out/plan.json") == first
     assert plan.check_resumable(the_plan) is None
+
+
+def test_a_plan_that_appears_while_a_run_begins_is_compared(bucket):
+    bucket.put("in/a.jpg", DATA)
+    begun(bucket)
+    first = bucket.get("out/plan.json")
+    for size in (32, 64):
+        bucket.delete("out/plan.json")
+        bucket.storage.fault("GET", "prefix=out%2F&", then(lambda: bucket.put("out/plan.json", first)), 1)
+        if size == 32:
+            begun(bucket, size)
+    with pytest.raises(TintmillError, match=r"begun with other settings: size 32 -> 64"):
+        begun(bucket, size)
 
 
 def test_a_manifest_that_another_run_published_meanwhile_stays(bucket):
@@ -422,6 +445,22 @@ def test_a_dataset_from_a_bucket_is_the_local_one_to_the_byte(bucket, photos, pl
     prepared(bucket, bucket / "photos")  # builds again what is no longer what was committed, and no more
     assert_same_shards(bucket, plain_dataset)
     assert files.generation(f"{made}/{first.name}") == generation
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_makes_the_same_dataset(bucket, photos, plain_dataset):
+    bucket.storage.fault("POST", UPLOAD, then(lambda: time.sleep(0.3)))
+    run = start(photos, bucket / "out")
+    helpers.wait_until(lambda: any("reports/" in name for name in bucket.names()), run)
+    helpers.kill_group(run)
+    reports = [entry.path for entry in files.list_files(bucket / "out/toy/1.0.0/reports")]
+    committed = [bucket / f"out/toy/1.0.0/{json.loads(files.read(path))['file']}" for path in reports]
+    assert len(committed) < len(helpers.shard_files(plain_dataset))
+    before = [files.generation(path) for path in committed]
+    bucket.storage.forget()
+    prepared(bucket, photos)
+    assert [files.generation(path) for path in committed] == before
+    assert_same_shards(bucket, plain_dataset)
 
 
 @pytest.mark.slow

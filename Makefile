@@ -21,7 +21,7 @@ test-faults: .venv/done ## kills, races, full disks: long
 test-cluster: .venv-cluster/done ## prepare on Flink and Spark, job files against schemas, Slurm where it is installed
 	@for program in java mvn; do command -v $$program > /dev/null || \
 	{ echo "make test-cluster: no $$program on PATH; wanted Java 17 and Maven"; exit 1; }; done
-	.venv-cluster/bin/python -m pytest -m cluster
+	.venv-cluster/bin/$(PYTEST) -m cluster
 
 lint: .venv/done
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ another release than Beam's Python side: they talk by a protocol, and the cluste
 """
 
 import dataclasses
+import fcntl
 import hashlib
 import os
 import re
@@ -106,20 +107,24 @@ def fetch(engine: Engine) -> None:
     Raises:
       TintmillError: Java, Maven or pip is missing or fails, or something is not what it was when it was pinned.
     """
-    if home(engine).exists():
-        return
     for program in ("java", "mvn"):
         if not shutil.which(program):
             raise TintmillError(f"no {program} on PATH: a {engine.name} cluster wants Java 17 and Maven; install both")
     home(engine).parent.mkdir(parents=True, exist_ok=True)
+    with open(home(engine).parent / f".{engine.name}.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be fetching it
+        if not home(engine).exists():
+            _fetch(engine)
+
+
+def _fetch(engine: Engine) -> None:
     with tempfile.TemporaryDirectory(dir=home(engine).parent, prefix=".fetching-") as temporary:
         folder = Path(temporary, "home")
         folder.mkdir()
         _fetch_distribution(engine, folder)
         _fetch_job_server(engine, folder)
         _write_launcher(engine, folder)
-        if not home(engine).exists():  # another process may have been first
-            os.rename(folder, home(engine))
+        os.rename(folder, home(engine))
 
 
 def _fetch_distribution(engine: Engine, folder: Path) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import importlib.util
+import re
 import shutil
 import socket
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ LOCAL_RUNNER = "FnApiRunner"
 _JOB_SERVERS_IN_JAVA = ("flink", "flinkrunner", "spark", "sparkrunner")
 _DATAFLOW = ("dataflow", "dataflowrunner")
 _ADDRESSES = ("flink_master", "spark_master_url", "job_endpoint")
-_NO_ADDRESSES = ("[auto]", "[local]", "local", "embed")  # names for "begin one here"
+_BEGUN_HERE = r"\[(auto|local)\]|local(\[.*\])?|embed"  # no addresses
 
 
 def check(runner: str, flags: list[str], ours: Iterable[str]) -> None:
@@ -50,14 +51,14 @@ def _check_unknown(runner: str, unknown: list[str], ours: list[str]) -> None:
         raise TintmillError(f"{' '.join(unknown)}: no flag of `tintmill prepare`, nor of Beam")
     for flag in unknown:
         name = flag.lstrip("-").split("=")[0]
-        near = difflib.get_close_matches(name.removeprefix("no"), ours, n=1, cutoff=0.8)
+        near = difflib.get_close_matches(name.removeprefix("no"), ours, n=1, cutoff=0.75)
         if flag.startswith("-") and near:
             raise TintmillError(f"{flag}: no flag of `tintmill prepare`, nor of Beam; is --{near[0]} meant?")
 
 
 def _check_address(name: str, address: str) -> None:
     """Beam waits five minutes for a cluster that is not there, and then says only that it waited."""
-    if not address or address.startswith(_NO_ADDRESSES):
+    if not address or re.fullmatch(_BEGUN_HERE, address):
         return
     url = urlsplit(address if "://" in address else f"//{address}")
     try:

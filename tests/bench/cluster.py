@@ -1,8 +1,8 @@
 """prepare on Flink and Spark clusters of this machine beside its own runner: work, start-up and the cost of a shard.
 
-Each way is run over few pictures, over many, and over many in eight times the shards: what the many take longer than
-the few is work, what the shards take longer is their own cost, the rest is start-up. The clusters run before, so that
-start-up is a job's. All in turns, because the machine is shared; medians of REPEATS.
+Each way is run over few and over many pictures; what the many take longer is work, the rest is start-up, of the job
+alone: the clusters run before. Then over the many without the embedder, in few and in many shards: what the shards take
+longer is their own cost. All in turns, because the machine is shared; medians of REPEATS.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 from apache_beam.coders import registry
 
 from launch.cluster import CLUSTERS
@@ -22,14 +23,23 @@ from launch.clusters.processes import processes
 from pipeline.sources import Reference
 from tests.bench.workers import link_pictures
 
-FEW, MANY, REPEATS = 100, 1200, 3
-LARGE, SMALL = 64, 8  # pictures a shard
-RUNS = {"few": (FEW, LARGE), "many": (MANY, LARGE), "shards": (MANY, SMALL)}
-WAYS = {"local, 1 worker": ("", 1), "Flink, 1 TaskManager": ("flink", 1)}
-WAYS |= {"Flink, 2 TaskManagers": ("flink", 2), "local, 2 workers": ("", 2), "Spark, 2 workers": ("spark", 2)}
-
-# On paper: the job that one machine's figures are taken to.
-IMAGENET, BILLION, SHARD_EXAMPLES = 1_281_167, 1_000_000_000, 512
+FEW, MANY, REPEATS = 60, 460, 3
+EMBEDDER = ("--embedder=mobilenet_v2", "--embedder_weights=random")
+RUNS = {  # pictures and flags
+    "few": (FEW, ("--shard_examples=8", *EMBEDDER)),
+    "many": (MANY, ("--shard_examples=8", *EMBEDDER)),
+    "few shards": (MANY, ("--shard_examples=8", "--embedder=none")),
+    "many shards": (MANY, ("--shard_examples=1", "--embedder=none")),
+}
+WAYS = {  # engine and workers
+    "local, 1 worker": ("", 1),
+    "local, 2 workers": ("", 2),
+    "Flink, 1 TaskManager": ("flink", 1),
+    "Flink, 2 TaskManagers": ("flink", 2),
+    "Spark, 2 workers": ("spark", 2),
+}
+# On paper: the jobs that the figures of one core are taken to.
+JOBS, SHARD_EXAMPLES, WORKERS = (1_281_167, 1_000_000_000), 512, (16, 256, 4096)
 
 
 def main() -> None:
@@ -38,14 +48,16 @@ def main() -> None:
         flags = {way: stack.enter_context(_flags(Path(folder, way), *WAYS[way])) for way in WAYS}
         costs = {key: [] for key in itertools.product(WAYS, RUNS)}
         for repeat, (way, run) in itertools.product(range(REPEATS), costs):
-            count, shard = RUNS[run]
+            count, more = RUNS[run]
             output = Path(folder, f"{way}-{run}-{repeat}")
-            costs[way, run].append(_seconds(inputs[count], output, [f"--shard_examples={shard}", *flags[way]]))
+            costs[way, run].append(_seconds(inputs[count], output, [*more, *flags[way]]))
     medians = {key: statistics.median(values) for key, values in costs.items()}
     rates = {way: _report(way, *(medians[way, run] for run in RUNS)) for way in WAYS}
-    print(f"{'two TaskManagers / one':<34}{rates['Flink, 2 TaskManagers'] / rates['Flink, 1 TaskManager']:9.2f}")
+    for engine in ("local, 2 workers", "Flink, 2 TaskManagers"):
+        one = engine.replace("2", "1").removesuffix("s")
+        print(f"{engine + ' / one':<34}{rates[engine] / rates[one]:9.2f}")
     print(f"{'a reference, as it is shuffled':<34}{_reference_bytes():9} bytes")
-    for pictures in (IMAGENET, BILLION):
+    for pictures in JOBS:
         _on_paper(pictures, rates["Flink, 1 TaskManager"])
 
 
@@ -62,16 +74,16 @@ def _flags(folder: Path, engine: str, workers: int):
 
 def _seconds(pictures: Path, output: Path, flags: list[str]) -> float:
     line = [sys.executable, "-m", "launch.cli", "prepare", f"--input={pictures}", f"--output={output}", "--name=bench"]
-    care = ["--splits=train:1", "--nodrop_duplicates", "--embedder=mobilenet_v2", "--embedder_weights=random"]
+    care = ["--splits=train:1", "--nodrop_duplicates", "--max_reject_fraction=0.2"]
     began = time.monotonic()
-    subprocess.run([*line, *care, "--max_reject_fraction=0.2", *flags], check=True, capture_output=True)
+    subprocess.run([*line, *care, *flags], check=True, capture_output=True)
     return time.monotonic() - began
 
 
-def _report(way: str, few: float, many: float, shards: float) -> float:
+def _report(way: str, few: float, many: float, few_shards: float, many_shards: float) -> float:
     """Prints a line; returns pictures a second."""
     each = (many - few) / (MANY - FEW)
-    a_shard = (shards - many) / (MANY / SMALL - MANY / LARGE)
+    a_shard = (many_shards - few_shards) / (MANY - -(-MANY // 8))
     print(f"{way:<34}{1 / each:9.1f} pictures/s, {1e3 * a_shard:.0f} ms a shard, start-up {few - each * FEW:.1f} s")
     return 1 / each
 
@@ -79,16 +91,22 @@ def _report(way: str, few: float, many: float, shards: float) -> float:
 def _reference_bytes() -> int:
     """What the shuffle moves for a picture of ImageNet in a bucket."""
     name = "n01440764/n01440764_10026.JPEG"
-    reference = Reference(name, f"gs://bucket/imagenet/train/{name}", 13697, 1.7e9, "n01440764", "train")
+    reference = Reference(name, f"gs://bucket/imagenet/train/{name}", 13697, 1.7e15, "n01440764", "train")
     return len(registry.get_coder(tuple).encode((("train", 1234), reference.to_tuple())))
 
 
 def _on_paper(pictures: int, rate: float) -> None:
-    """A worker is one TaskManager with its Python worker, on a core like this machine's."""
+    """A worker is one TaskManager with its Python worker, on a core like this machine's.
+
+    Engines give shards to workers by hash, so the one with the most decides: its share is drawn here. What is left out:
+    reading from a bucket, and the listing, which is one worker's (`plan`).
+    """
     shards = -(-pictures // SHARD_EXAMPLES)
-    gigabytes = pictures * _reference_bytes() / 1e9
-    print(f"{pictures:,} pictures: {shards:,} shards, {gigabytes:,.1f} GB shuffled", end="")
-    print("".join(f", {pictures / rate / workers / 3600:,.1f} h on {workers} workers" for workers in (16, 256, 4096)))
+    print(f"{pictures:,} pictures: {shards:,} shards, {pictures * _reference_bytes() / 1e9:,.1f} GB shuffled; hours:")
+    for workers in WORKERS:
+        most = np.bincount(np.random.default_rng(0).integers(workers, size=shards)).max()
+        even = pictures / rate / workers / 3600
+        print(f"  {workers:5} workers {even:10,.1f} if even, {most * SHARD_EXAMPLES / rate / 3600:10,.1f} by hash")
 
 
 if __name__ == "__main__":

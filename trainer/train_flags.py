@@ -4,6 +4,7 @@ import math
 
 from absl import flags
 
+from pipeline import files
 from pipeline.dataset import Dataset
 from trainer import stage
 from trainer.settings import BEST_BY, KEEP, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainSettings
@@ -69,6 +70,10 @@ flags.DEFINE_integer("profile_rows", _D.profile_rows, "Rows of --log_every steps
 stage.define_flags(FLAGS)
 
 # The headings of `tintmill train --help`; each flag is below one of them.
+flags.register_validator(
+    "run", lambda run: not files.is_remote(run), "wanted a folder, which all workers see; a bucket is none", FLAGS
+)
+
 TOPICS = {
     "Required": ("data", "run"),
     "Data and augmentation": ("split", "mirror", "crop", "lightness_jitter", "cache", "cache_gb"),

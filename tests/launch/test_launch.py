@@ -70,6 +70,7 @@ def test_output_writes_the_file_and_print_shows_it_too(tmp_path):
         (("--target=slurm",), ("-- train FLAGS",)),
         (("--target=slurm", "--", "verify"), ("-- train FLAGS", "verify")),
         (("--target=slurm", "--", *TRAIN, "--netwrok=tint"), ("netwrok", "network")),
+        ((*KUBERNETES, "--", *TRAIN, "--run=gs://bucket/run"), ("--run=gs://bucket/run", "a bucket is none")),
         (("--target=slurm", "--", *TRAIN, "--steps=many"), ("--steps", "many")),
         (("--target=slurm", "--", "train", "--run=x"), ("--data",)),
         (("--target=slurm", "--", *TRAIN, "now"), ("now",)),

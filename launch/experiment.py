@@ -200,8 +200,8 @@ def file_name(label: str) -> str:
 
 def step_milliseconds(run: str) -> float:
     """The median over a run's log, input included."""
-    rates = [row["pictures_per_second"] for row in curves.read_rows(os.path.join(run, "metrics.csv"))]
-    return 1e3 * load_settings(run)["global_batch"] / float(np.median(rates))
+    global_batch = load_settings(run)["global_batch"]
+    return 1e3 * global_batch / curves.speed(run, global_batch)["pictures_per_second"]
 
 
 def format_table(name: str, experiment: Experiment, scores: list[Score]) -> str:

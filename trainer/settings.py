@@ -164,8 +164,9 @@ def join_run(run: str, settings: TrainSettings, dataset: Dataset) -> None:
     Raises:
       TintmillError: naming the settings that differ, or the other dataset.
     """
-    _check_same_settings(run, load_settings(run), settings, free=["readers"])
-    _check_same_dataset(run, dataset)
+    remedy = "start all workers with the same flags"
+    _check_same_settings(run, load_settings(run), settings, ["readers"], remedy)
+    _check_same_dataset(run, dataset, remedy)
 
 
 def load_settings(run: str) -> dict:
@@ -212,21 +213,23 @@ def _make_run(run: str) -> None:
         raise TintmillError(f"--run={run} holds {foreign[0]}, which no `tintmill train` began; give another --run")
 
 
-def _check_same_settings(run: str, old: dict, settings: TrainSettings, free: list[str]) -> None:
+def _check_same_settings(
+    run: str, old: dict, settings: TrainSettings, free: list[str], remedy: str = "give another --run"
+) -> None:
     new = dataclasses.asdict(settings)
     keys = [key for key in new if key not in free and old.get(key) != new[key]]
     if keys:
         found = ", ".join(f"{key} {old.get(key)!r} -> {new[key]!r}" for key in keys)
-        raise TintmillError(f"--run={run} was begun with other settings: {found}; give another --run")
+        raise TintmillError(f"--run={run} was begun with other settings: {found}; {remedy}")
 
 
-def _check_same_dataset(run: str, dataset: Dataset) -> None:
+def _check_same_dataset(run: str, dataset: Dataset, remedy: str = "give another --run") -> None:
     old = artefact.load_dataset(run)
     if old["fingerprint"] == dataset.manifest["fingerprint"]:
         return
     check_same_embedder(run, dataset)
     names = [f"{m['settings']['name']} {m['fingerprint'][:12]}" for m in (old, dataset.manifest)]
-    raise TintmillError(f"--run={run} was begun on dataset {names[0]}, --data is {names[1]}; give another --run")
+    raise TintmillError(f"--run={run} was begun on dataset {names[0]}, --data is {names[1]}; {remedy}")
 
 
 def _check(condition, name: str, found, wanted: str) -> None:

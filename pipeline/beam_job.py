@@ -32,10 +32,11 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from pipeline import command, flink_job
+from pipeline import command, files, flink_job
 from pipeline.beam_flags import LOCAL_RUNNER
 from pipeline.deal import Deal
-from pipeline.plan import Plan, list_references, shard_of
+from pipeline.errors import TintmillError
+from pipeline.plan import LAST_ERROR, Plan, list_references, shard_of
 from pipeline.shard import build_shard
 from pipeline.sources import Reference
 from pipeline.worker_watch import leave_lost_connections_unsaid, watch_workers
@@ -69,7 +70,12 @@ class BuildDealtShards(beam.DoFn):
 
 
 def _build(plan: Plan, key: tuple[str, int], references: Iterable[tuple]) -> str:
-    report = build_shard(plan, *key, [Reference.from_tuple(r) for r in references])
+    try:
+        report = build_shard(plan, *key, [Reference.from_tuple(r) for r in references])
+    except TintmillError as error:
+        with contextlib.suppress(OSError, TintmillError):  # of an output that cannot be written either
+            files.write(plan.path(LAST_ERROR), str(error))
+        raise
     beam.metrics.Metrics.counter("tintmill", "pictures_kept").inc(report["kept"])
     return report["file"]
 

@@ -20,6 +20,9 @@ from pipeline.sources import SOURCES, Reference
 PLAN, MANIFEST = "plan.json", "manifest.json"
 OFFICIAL_SPLITS = ("train", "val", "test")  # names and order of the splits that a source may bring itself
 
+# What a worker says before it fails: an engine that tries again may tell the command only of its own last trouble.
+LAST_ERROR = "last_error.txt"
+
 # Libraries whose version can change a shard's bytes.
 _LIBRARIES = ("tintmill", "numpy", "pillow", "tensorflow", "keras", "tensorflow-datasets", "protobuf")
 

@@ -237,6 +237,8 @@ def build(reports: Reports, beam_flags: list[str]) -> None:
     Raises:
       TintmillError: with the worker's last word and how far it came.
     """
+    said = reports.plan.path(plan.LAST_ERROR)
+    _remove(said)  # of a run that was killed
     if not reports.todo:
         return
     from pipeline.beam_job import run
@@ -245,10 +247,18 @@ def build(reports: Reports, beam_flags: list[str]) -> None:
         with _progress(reports):
             run(reports.plan, FLAGS.runner, FLAGS.workers, beam_flags)
     except Exception as error:  # runners wrap a worker's exception in types of their own
+        text = files.read(said).decode() if files.exists(said) else _last_line(error)
         raise TintmillError(
-            f"a worker failed: {_last_line(error)}; {reports.built} of {reports.built + reports.todo} shards are "
+            f"a worker failed: {text}; {reports.built} of {reports.built + reports.todo} shards are "
             "finished and kept; run the same command again to go on"
         ) from error
+    finally:
+        _remove(said)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        files.remove(path)
 
 
 def leave_out_duplicates(reports: Reports, beam_flags: list[str]) -> None:

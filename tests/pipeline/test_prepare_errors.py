@@ -6,9 +6,11 @@ import re
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pipeline.errors import TintmillError
 from tests import helpers
 
 pytestmark = pytest.mark.slow
@@ -294,3 +296,20 @@ for shard in sorted(Path(sys.argv[1]).glob("*.tfrecord-*")):
     for data in record.read_frames(shard.open("rb")):
         print(verify.parse(data)["id"].decode())
 """
+
+
+def test_a_worker_s_own_words_are_told_whatever_the_runner_says(tmp_path, monkeypatch):
+    """An engine that tries a step again may tell only the trouble of its last attempt."""
+    from pipeline import beam_job, prepare
+
+    def run(*_):
+        (tmp_path / "last_error.txt").write_text("the worker on node7 has tensorflow missing")
+        raise RuntimeError("java.lang.RuntimeException: CANCELLED: call already cancelled")
+
+    plan = SimpleNamespace(path=lambda *parts: str(tmp_path.joinpath(*parts)), folder=str(tmp_path), counts=())
+    reports = SimpleNamespace(plan=plan, todo=2, built=0, read=0, look=lambda: None)
+    monkeypatch.setattr(beam_job, "run", run)
+    monkeypatch.setattr(prepare, "FLAGS", SimpleNamespace(runner="flink", workers=1))
+    with pytest.raises(TintmillError, match="failed: the worker on node7 has tensorflow missing; 0 of 2 shards"):
+        prepare.build(reports, [])
+    assert not list(tmp_path.iterdir())

@@ -150,7 +150,7 @@ def test_the_processes_of_a_job_must_be_of_one_mind(tmp_path):
     """Unlike a later start, which may go on with other steps or replicas."""
     run = begun(tmp_path / "run")
     join_run(run, dataclasses.replace(BASE, readers=3), dataset_of())
-    with pytest.raises(TintmillError, match="begun with other settings: steps 1000 -> 5000; start all workers with the same"):
+    with pytest.raises(TintmillError, match="other settings: steps 1000 -> 5000; start all workers with the same"):
         join_run(run, dataclasses.replace(BASE, steps=5000), dataset_of())
     with pytest.raises(TintmillError, match=r"begun on dataset toy a.* --data is toy b"):
         join_run(run, BASE, dataset_of("b" * 64))

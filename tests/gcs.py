@@ -20,6 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+from launch.clusters.processes import free_ports
 from tests import helpers
 
 SERVER = "fake-gcs-server"
@@ -178,7 +179,7 @@ class _Proxy(http.server.ThreadingHTTPServer):
 @contextlib.contextmanager
 def running(server: str) -> Iterator[Storage]:
     """The server and the proxy before it, until the end of the block; nothing is left behind, or on disk."""
-    port, server_port = helpers.free_ports(2)
+    port, server_port = free_ports(2)
     storage = Storage(port, server_port)
     line = [server, "-backend=memory", "-scheme=http", "-host=127.0.0.1", f"-port={server_port}", "-log-level=error"]
     process = subprocess.Popen(

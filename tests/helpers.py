@@ -10,7 +10,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,15 +20,6 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]  # of the repository
 TIMEOUT = 300  # seconds until a hung command fails its test; far above what any takes
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on at this moment."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("localhost", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def photo_pixels(seed: int, height: int = 72, width: int = 96) -> np.ndarray:

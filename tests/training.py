@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from launch.clusters.processes import free_ports
 from tests import helpers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,7 @@ def start_workers(count: int, *arguments, replicas: int = 1) -> list[subprocess.
 
     What worker i prints goes to RUN.log0, RUN.log1, ...
     """
-    cluster = {"worker": [f"localhost:{port}" for port in helpers.free_ports(count)]}
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(count)]}
     line = [sys.executable, "-m", "tests.virtual_workers", "train", *flags(*arguments), f"--replicas={replicas}"]
     workers = []
     for index in range(count):

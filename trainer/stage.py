@@ -47,7 +47,7 @@ def on_this_machine(dataset: Dataset, splits: set[str], values: flags.FlagValues
         return dataset
     if values.cache and files.is_remote(values.cache):
         raise TintmillError(f"--cache={values.cache}: wanted a folder on this machine")
-    root = files.absolute(values.cache or _default_cache())
+    root = files.absolute(values.cache or files.cache_folder())
     entries = [entry for entry in dataset.shards() if entry["split"] in splits]
     try:
         folder = _claim(root, dataset, entries, values.cache_gb * _GB)
@@ -57,10 +57,6 @@ def on_this_machine(dataset: Dataset, splits: set[str], values: flags.FlagValues
     except OSError as error:
         raise TintmillError(f"--cache={root}: cannot be written: {error}") from error
     return Dataset(folder, dataset.manifest)
-
-
-def _default_cache() -> str:
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tintmill")
 
 
 def _claim(root: str, dataset: Dataset, entries: list[dict], bound: float) -> str:

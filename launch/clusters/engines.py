@@ -18,6 +18,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from pipeline import files
 from pipeline.errors import TintmillError
 
 JAVA_BEAM = "2.62.0"  # the newest whose runners for Flink and Spark, and job service, were all found on Maven
@@ -97,8 +98,7 @@ def _engine_jars(engine: Engine, folder: Path) -> list[Path]:
 
 def home(engine: Engine) -> Path:
     """Where an engine lies once it is fetched."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "tintmill" / f"{engine.name}-{engine.version}-beam-{JAVA_BEAM}"
+    return Path(files.cache_folder(), f"{engine.name}-{engine.version}-beam-{JAVA_BEAM}")
 
 
 def fetch(engine: Engine) -> None:

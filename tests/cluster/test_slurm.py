@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from launch.clusters.processes import free_ports
 from tests import helpers, training
 
 pytestmark = pytest.mark.cluster
@@ -64,7 +65,7 @@ class Slurm:
         (self.folder / "state").mkdir()
         (self.folder / "slurm.conf").write_text(
             CONFIGURATION.format(
-                host=socket.gethostname(), ports=helpers.free_ports(3), folder=self.folder, cpus=os.cpu_count()
+                host=socket.gethostname(), ports=free_ports(3), folder=self.folder, cpus=os.cpu_count()
             )
         )
         for node in ("w1", "w2"):

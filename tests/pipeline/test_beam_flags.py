@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from launch.clusters.processes import free_ports
 from pipeline import beam_flags
 from pipeline.errors import TintmillError
 from tests import helpers
@@ -12,7 +13,7 @@ OURS = ("size", "embedder_weights", "drop_grey")
 
 
 def test_a_cluster_that_does_not_answer_is_refused_at_once():
-    [port] = helpers.free_ports(1)
+    [port] = free_ports(1)
     with pytest.raises(TintmillError, match=f"=localhost:{port}: nothing answers there .*is the cluster up"):
         beam_flags.check("PortableRunner", [f"--job_endpoint=localhost:{port}"], OURS)
 

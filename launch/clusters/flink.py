@@ -52,7 +52,7 @@ class FlinkCluster:
         for number in range(workers):
             self.start_worker(number)
         processes.start_worker_pool(group, self.pool, env)
-        self.group.wait_until("job-manager", lambda: self._overview().get("taskmanagers") == workers)
+        self.group.wait_until("job-manager", lambda: self._overview().get("slots-total") == workers)
 
     @property
     def flags(self) -> list[str]:

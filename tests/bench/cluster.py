@@ -1,12 +1,15 @@
 """prepare on Flink and Spark clusters of this machine beside its own runner: work, start-up and the cost of a shard.
 
-Each way is run over few and over many pictures; what the many take longer is work, the rest is start-up, of the job
-alone: the clusters run before. Then over the many without the embedder, in few and in many shards: what the shards take
-longer is their own cost. All in turns, because the machine is shared; medians of REPEATS.
+Work is what lies between the first commit of a shard and the last, read off the reports; the rest of the command's time
+is start-up and end, of the job alone: the clusters run before. It varies by seconds, so that no difference of whole
+jobs would show the work. Without the embedder, in few and in many shards: what the many take longer is their own cost.
+All in turns, because the machine is shared; medians of REPEATS.
 """
 
 import contextlib
+import dataclasses
 import itertools
+import json
 import statistics
 import subprocess
 import sys
@@ -23,20 +26,17 @@ from launch.clusters.processes import processes
 from pipeline.sources import Reference
 from tests.bench.workers import link_pictures
 
-FEW, MANY, REPEATS = 60, 2060, 3  # of fewer the start-up of an engine, which varies by seconds, would hide the work
-EMBEDDER = ("--embedder=mobilenet_v2", "--embedder_weights=random")
-RUNS = {  # pictures and flags
-    "few": (FEW, ("--shard_examples=8", *EMBEDDER)),
-    "many": (MANY, ("--shard_examples=8", *EMBEDDER)),
-    "few shards": (MANY, ("--shard_examples=8", "--embedder=none")),
-    "many shards": (MANY, ("--shard_examples=1", "--embedder=none")),
+PICTURES, REPEATS = 1060, 3
+RUNS = {  # flags
+    "work": ("--shard_examples=8", "--embedder=mobilenet_v2", "--embedder_weights=random"),
+    "few shards": ("--shard_examples=8", "--embedder=none"),
+    "many shards": ("--shard_examples=1", "--embedder=none"),
 }
 WAYS = {  # engine and workers
     "local, 1 worker": ("", 1),
-    "local, 2 workers": ("", 2),
     "Flink, 1 TaskManager": ("flink", 1),
     "Flink, 2 TaskManagers": ("flink", 2),
-    "Spark, 2 workers": ("spark", 2),
+    "Spark, 1 worker": ("spark", 1),
 }
 # On paper: the jobs that the figures of one core are taken to.
 JOBS, SHARD_EXAMPLES, WORKERS = (1_281_167, 1_000_000_000), 512, (16, 256, 4096)
@@ -44,21 +44,28 @@ JOBS, SHARD_EXAMPLES, WORKERS = (1_281_167, 1_000_000_000), 512, (16, 256, 4096)
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        inputs = {count: link_pictures(Path(folder, str(count)), count) for count in (FEW, MANY)}
+        pictures = link_pictures(Path(folder, "pictures"), PICTURES)
         flags = {way: stack.enter_context(_flags(Path(folder, way), *WAYS[way])) for way in WAYS}
-        costs = {key: [] for key in itertools.product(WAYS, RUNS)}
-        for repeat, (way, run) in itertools.product(range(REPEATS), costs):
-            count, more = RUNS[run]
+        jobs = {key: [] for key in itertools.product(WAYS, RUNS)}
+        for repeat, (way, run) in itertools.product(range(REPEATS), jobs):
             output = Path(folder, f"{way}-{run}-{repeat}")
-            costs[way, run].append(_seconds(inputs[count], output, [*more, *flags[way]]))
-    medians = {key: statistics.median(values) for key, values in costs.items()}
-    rates = {way: _report(way, *(medians[way, run] for run in RUNS)) for way in WAYS}
-    for engine in ("local, 2 workers", "Flink, 2 TaskManagers"):
-        one = engine.replace("2", "1").removesuffix("s")
-        print(f"{engine + ' / one':<34}{rates[engine] / rates[one]:9.2f}")
-    print(f"{'a reference, as it is shuffled':<34}{_reference_bytes():9} bytes")
-    for pictures in JOBS:
-        _on_paper(pictures, rates["Flink, 1 TaskManager"])
+            jobs[way, run].append(_job(pictures, output, [*RUNS[run], *flags[way]]))
+            print(f"turn {repeat}, {way}, {run}: {jobs[way, run][-1]}", file=sys.stderr)
+    rates = {way: _report(way, *(jobs[way, run] for run in RUNS)) for way in WAYS}
+    print(f"{'two TaskManagers / one':<24}{rates['Flink, 2 TaskManagers'] / rates['Flink, 1 TaskManager']:9.2f}")
+    print(f"{'a reference, as it is shuffled':<34}{_reference_bytes()} bytes")
+    for count in JOBS:
+        _on_paper(count, rates["Flink, 1 TaskManager"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Seconds of a whole command, seconds and pictures between its first and last commit, its shards."""
+
+    whole: float
+    work: float
+    pictures: int
+    shards: int
 
 
 @contextlib.contextmanager
@@ -72,20 +79,26 @@ def _flags(folder: Path, engine: str, workers: int):
         yield CLUSTERS[engine](group, workers).flags
 
 
-def _seconds(pictures: Path, output: Path, flags: list[str]) -> float:
+def _job(pictures: Path, output: Path, flags: list[str]) -> Job:
     line = [sys.executable, "-m", "launch.cli", "prepare", f"--input={pictures}", f"--output={output}", "--name=bench"]
     care = ["--splits=train:1", "--nodrop_duplicates", "--max_reject_fraction=0.2"]
     began = time.monotonic()
     subprocess.run([*line, *care, *flags], check=True, capture_output=True)
-    return time.monotonic() - began
+    whole = time.monotonic() - began
+    reports = sorted(output.glob("bench/*/reports/*.json"), key=lambda path: path.stat().st_mtime_ns)
+    commits = [path.stat().st_mtime for path in reports]
+    after_the_first = sum(json.loads(path.read_text())["read"] for path in reports[1:])
+    return Job(whole, commits[-1] - commits[0], after_the_first, len(reports))
 
 
-def _report(way: str, few: float, many: float, few_shards: float, many_shards: float) -> float:
+def _report(way: str, work: list[Job], few: list[Job], many: list[Job]) -> float:
     """Prints a line; returns pictures a second."""
-    each = (many - few) / (MANY - FEW)
-    a_shard = (many_shards - few_shards) / (MANY - -(-MANY // 8))
-    print(f"{way:<34}{1 / each:9.1f} pictures/s, {1e3 * a_shard:.0f} ms a shard, start-up {few - each * FEW:.1f} s")
-    return 1 / each
+    rate = statistics.median(job.pictures / job.work for job in work)
+    seconds = [statistics.median(job.work for job in jobs) for jobs in (few, many)]
+    a_shard = (seconds[1] - seconds[0]) / (many[0].shards - few[0].shards)
+    start_up = statistics.median(job.whole - job.work for job in work)
+    print(f"{way:<24}{rate:9.1f} pictures/s, {1e3 * a_shard:.1f} ms a shard, start-up and end {start_up:.1f} s")
+    return rate
 
 
 def _reference_bytes() -> int:

@@ -5,6 +5,7 @@ Local paths go through the standard library, gs:// URLs through `gcs`: two branc
 
 import contextlib
 import fcntl
+import fnmatch
 import glob
 import io
 import os
@@ -118,10 +119,15 @@ def _pattern_expression(pattern: str) -> str:
     """A bucket's pattern as a regular expression; its own matching knows other rules than the local one."""
     parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     found = ""
-    for part in re.findall(r"\*\*/|\*\*|\[!?[^\]]+\]|.", pattern, re.DOTALL):
+    for part in re.findall(r"\*\*/|\*\*|\[!?\]?[^\]]*\]|.", pattern, re.DOTALL):
         is_set = part.startswith("[") and len(part) > 1
-        found += parts.get(part) or (part.replace("[!", "[^").replace("\\", r"\\") if is_set else re.escape(part))
+        found += parts.get(part) or (_set_expression(part) if is_set else re.escape(part))
     return found
+
+
+def _set_expression(part: str) -> str:
+    """[a-z] or [!a-z] by the standard library's rules, [z-a] matching nothing; a set never matches a slash."""
+    return "(?!/)" + fnmatch.translate(part).removesuffix(r"\Z")
 
 
 def pattern_root(pattern: str) -> str:

@@ -103,7 +103,20 @@ def test_files_and_folders_exist_once_something_is_there(bucket):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["*.jpg", "*/*.jpg", "**/*.jpg", "a/**", "**/b/*", "[ab]/?.jpg", "[!a]/*", "a/*/b/*.png", "a/**/1.jpg"]
+    "pattern",
+    [
+        "*.jpg",
+        "*/*.jpg",
+        "**/*.jpg",
+        "a/**",
+        "**/b/*",
+        "[ab]/?.jpg",
+        "[!a]/*",
+        "a/*/b/*.png",
+        "a/**/1.jpg",
+        "[z-a]/*",
+        "a[!b]*",
+    ],
 )
 def test_a_pattern_matches_in_a_bucket_what_it_matches_in_a_folder(bucket, tmp_path, pattern):
     for name in ("1.jpg", "a/1.jpg", "a/22.jpg", "b/1.jpg", "a/b/1.jpg", "a/c/b/2.png", "c/d/e/3.jpg", "a.jpg/1"):

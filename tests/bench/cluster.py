@@ -119,7 +119,7 @@ def _on_paper(pictures: int, rate: float) -> None:
     for workers in WORKERS:
         most = np.bincount(np.random.default_rng(0).integers(workers, size=shards)).max()
         even = pictures / rate / workers / 3600
-        print(f"  {workers:5} workers {even:10,.1f} if even, {most * SHARD_EXAMPLES / rate / 3600:10,.1f} by hash")
+        print(f"  {workers:5} workers {even:10,.2f} if even, {most * SHARD_EXAMPLES / rate / 3600:10,.2f} by hash")
 
 
 if __name__ == "__main__":

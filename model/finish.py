@@ -1,9 +1,9 @@
 """Colours at a network's resolution onto a picture of any size: the picture's own L*, chroma only where sRGB has it.
 
-A picture is worked through in blocks of rows, so that memory does not grow with it; each pixel comes out as if the whole
-were done at once. What is kept is the luminance Y itself, of which L* is a function: Y goes into the matrix from XYZ to
-RGB as it came, and only X and Z follow from the colours. Where that leaves sRGB, chroma is reduced at constant L* and
-hue; clipping channels would change L* by up to tens of units.
+A picture is worked through in blocks of rows, so that memory does not grow with it; each pixel comes out as if the
+whole were done at once. What is kept is the luminance Y itself, of which L* is a function: Y goes into the matrix from
+XYZ to RGB as it came, and only X and Z follow from the colours. Where that leaves sRGB, chroma is reduced at constant
+L* and hue; clipping channels would change L* by up to tens of units.
 """
 
 import dataclasses

@@ -16,7 +16,15 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XMP, _DC, _TIFF = "http://ns.adobe.com/xap/1.0/", "http://purl.org/dc/elements/1.1/", "http://ns.adobe.com/tiff/1.0/"
 _IPTC, _NOTE = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "http://ns.adobe.com/xmp/note/"
 _META, _XML = "adobe:ns:meta/", "http://www.w3.org/XML/1998/namespace"
-_PREFIXES = {"rdf": _RDF, "x": _META, "xmp": _XMP, "dc": _DC, "tiff": _TIFF, "Iptc4xmpExt": _IPTC, "tintmill": NAMESPACE}
+_PREFIXES = {
+    "rdf": _RDF,
+    "x": _META,
+    "xmp": _XMP,
+    "dc": _DC,
+    "tiff": _TIFF,
+    "Iptc4xmpExt": _IPTC,
+    "tintmill": NAMESPACE,
+}
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 
 

@@ -74,23 +74,24 @@ def read(data: bytes, limits: photo.Limits) -> Picture:
         warnings.simplefilter("ignore")  # odd metadata: the pixels are what counts
         image = photo.open_checked(data, limits)
         pages = _pages(image)
+        # Pillow turns a TIFF itself when it decodes it, and then says that it is upright.
+        tags, stored = (tiff_file.tags(image), photo.orientation(image)) if image.format == "TIFF" else (None, 1)
         deep = _decode_16(data, image)
         pixels, alpha = deep if deep else _decode_8(image)
         orientation = photo.orientation(image)
         pixels = _turn(pixels, orientation)
         height, width = pixels.shape[:2]
         profile = image.info.get("icc_profile")
-        is_tiff = image.format == "TIFF"
         return Picture(
             pixels,
             None if alpha is None else _turn(alpha, orientation),
             image.format,
             pages,
-            orientation,
+            max(orientation, stored),
             photo.profile_description(profile) if profile else None,
-            None if is_tiff else _exif(image, width, height),
+            None if tags else _exif(image, width, height),
             _xmp(image),
-            tiff_file.tags(image) if is_tiff else None,
+            tags,
             image.format == "WEBP" and _is_lossless_webp(data),
             _dpi(image),
         )

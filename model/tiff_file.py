@@ -9,13 +9,13 @@ from PIL import Image, TiffImagePlugin
 
 from pipeline import photo
 
-_BITS, _PHOTOMETRIC, _SAMPLES, _SAMPLE_FORMAT, _EXTRA = 258, 262, 277, 339, 338
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _SAMPLE_FORMAT, _EXTRA = 256, 257, 258, 262, 277, 339, 338
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # colours that are multiplied by alpha, and such that are not
 _EXIF, _GPS, _INTEROPERABILITY = 34665, 34853, 40965
 _TEXTS = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)  # document, description, make, ..., artist, copyright
 _IPTC, _XMP = 33723, 700
-_ASCII, _BYTE, _LONG = 2, 1, 4
+_BYTE, _ASCII, _UNDEFINED = 1, 2, 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def decode_16(data: bytes, image: Image.Image) -> np.ndarray:
     except (*photo.DECODER_ERRORS, tifffile.TiffFileError) as error:
         photo.load(image)  # which knows what is wrong with it
         raise photo.Rejected("damaged") from error
-    if levels.shape[:2] != image.size[::-1] or levels.dtype != np.uint16:
+    if levels.shape[:2] != (image.tag_v2[_HEIGHT], image.tag_v2[_WIDTH]) or levels.dtype != np.uint16:
         raise photo.Rejected("damaged")
     return _with_alpha_last(levels, image.tag_v2)
 
@@ -83,6 +83,8 @@ def tags(image: Image.Image) -> Tags:
     found = image.tag_v2.get(_IPTC)
     if isinstance(found, bytes):
         iptc = found
+    elif isinstance(found, tuple) and all(isinstance(value, int) for value in found):  # bytes called LONGs
+        iptc = struct.pack(f"{'<' if image.tag_v2.prefix == b'II' else '>'}{len(found)}I", *found)
     for tag in (_EXIF, _GPS):
         try:
             directory = dict(image.getexif().get_ifd(tag))
@@ -109,8 +111,7 @@ def write(
     extra = [(tag, _ASCII, 0, text.encode("utf-8", "replace"), True) for tag, text in tags.texts.items()]
     extra += [(_XMP, _BYTE, len(xmp), xmp, True)]
     if tags.iptc:
-        extra += [(_IPTC, 7, len(tags.iptc), tags.iptc, True)]
-    extra += [(tag, _LONG, 1, 0, True) for tag in tags.directories]  # filled in below
+        extra += [(_IPTC, _UNDEFINED, len(tags.iptc), tags.iptc, True)]
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
@@ -126,29 +127,34 @@ def write(
         software=False,
         **({"resolution": dpi, "resolutionunit": "INCH"} if dpi else {}),
     )
-    return _with_directories(buffer, tags.directories)
-
-
-def _with_directories(buffer: io.BytesIO, directories: dict[int, dict]) -> bytes:
-    """Appends EXIF and GPS directories and points the file's tags at them."""
-    if not directories:
-        return buffer.getvalue()
-    import tifffile
-
-    with tifffile.TiffFile(buffer) as file:
-        places = {tag: file.pages[0].tags[tag].valueoffset for tag in directories}
     data = bytearray(buffer.getvalue())
-    data += bytes(len(data) % 2)
-    appended = _lay_out(directories, len(data))
-    data += appended
-    for number in range(struct.unpack_from("<H", appended)[0]):
-        tag, _, _, where = struct.unpack_from("<HHII", appended, 2 + 12 * number)
-        struct.pack_into("<I", data, places[tag], where)
+    if tags.directories:
+        _append_directories(data, tags.directories)
     return bytes(data)
 
 
+def _append_directories(data: bytearray, directories: dict[int, dict]) -> None:
+    """Adds EXIF and GPS directories, which tifffile does not write, and a first directory that points at them."""
+    data += bytes(len(data) % 2)
+    outer = _lay_out(directories, len(data))  # a directory that holds nothing but the pointers
+    data += outer
+    data += bytes(len(data) % 2)
+    entries = sorted(_entries(data, _first(data)) + _entries(outer, 0), key=lambda entry: entry[:2][::-1])
+    struct.pack_into("<I", data, 4, len(data))
+    data += struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+
+
+def _first(data: bytes) -> int:
+    return struct.unpack_from("<I", data, 4)[0]
+
+
+def _entries(data: bytes, place: int) -> list[bytes]:
+    count = struct.unpack_from("<H", data, place)[0]
+    return [bytes(data[start : start + 12]) for start in range(place + 2, place + 2 + 12 * count, 12)]
+
+
 def _lay_out(directories: dict[int, dict], place: int) -> bytes:
-    """A directory of directories, as Pillow lays it out for that place in a file."""
+    """A little-endian directory of directories, as Pillow lays it out for that place in a file."""
     outer = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\x08\0\0\0")
     for tag, directory in directories.items():
         outer[tag] = directory

@@ -108,8 +108,10 @@ def test_a_network_sees_transparent_parts_white():
 
 @pytest.mark.parametrize(
     ("kind", "written"),
-    [("JPEG", "JPEG"), ("MPO", "JPEG"), ("PNG", "PNG"), ("WEBP", "WEBP"), ("TIFF", "TIFF"), ("BMP", "PNG")]
-    + [("GIF", "PNG"), ("PPM", "PNG"), ("AVIF", "PNG"), ("JPEG2000", "PNG")],
+    [
+        *(("JPEG", "JPEG"), ("MPO", "JPEG"), ("PNG", "PNG"), ("WEBP", "WEBP"), ("TIFF", "TIFF")),
+        *((kind, "PNG") for kind in ("BMP", "GIF", "PPM", "AVIF", "JPEG2000")),
+    ],
 )
 def test_a_file_comes_out_in_its_own_format_or_as_png(kind, written):
     assert pillow(rewritten(encode(PIXELS, kind))).format == written

@@ -59,8 +59,10 @@ def test_coloured_again_it_names_the_last_model_alone():
 
 @pytest.mark.parametrize(
     "broken",
-    [b"", b"\0\xff", b"<x>", b"<a/>", OLD[:300], b'<?xml version="1.0" encoding="no-such"?><a/>']
-    + [b'<!DOCTYPE a [<!ENTITY b "c">]>' + OLD],
+    [
+        *(b"", b"\0\xff", b"<x>", b"<a/>", OLD[:300], b'<?xml version="1.0" encoding="no-such"?><a/>'),
+        b'<!DOCTYPE a [<!ENTITY b "c">]>' + OLD,
+    ],
 )
 def test_a_packet_that_cannot_be_read_is_replaced(broken):
     assert properties(xmp.packet({"model": "tint"}, broken))["model"] == ["tint"]

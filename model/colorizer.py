@@ -1,19 +1,36 @@
-"""Grey or colour picture in, colour picture of the same size out.
+"""Grey picture in, its colours out.
 
 The picture goes the way of a training picture: the same grey version, the same framing for the embedder, the same L*.
-The network sees it with its shorter side at the training size, whatever its own size; the colours are then scaled up
-bilinearly and put on the picture's own, full-size L*. A network of one fixed size sees the picture squashed to that.
+The network sees it with its shorter side at the training size, whatever its own size, so that the same picture has the
+same colours at every size; `finish` puts them on the picture's own, full-size L*. A network of one fixed size sees the
+picture squashed to that.
 """
+
+import copy
+import dataclasses
 
 import numpy as np
 from PIL import Image
 
-from model import artefact
-from pipeline import embed, lab, photo
+from model import artefact, finish
+from pipeline import ab_bins, embed, lab, photo
 from pipeline.errors import TintmillError
 from pipeline.settings import EmbedderSettings
 
 _LONGEST = 4  # a strip is squashed to this aspect ratio: memory follows the network's input, not the picture's shape
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """Colours at the network's resolution.
+
+    Attributes:
+      ab: float32 [h, w, 2]: a*, b*.
+      logits: float32 [h', w', 313] of the bins, at a resolution of their own; None of a network without.
+    """
+
+    ab: np.ndarray
+    logits: np.ndarray | None
 
 
 class Colorizer:
@@ -38,6 +55,12 @@ class Colorizer:
     ):
         self._network, self._embedder, self._size, self._fit = network, embedder, size, fit
         self._embed_record, self._network_size = embed_record, network_size
+        self._working_side = size
+
+    @property
+    def has_bins(self) -> bool:
+        """Whether the network predicts distributions over the bins: temperature and uncertainty want them."""
+        return "bins" in (getattr(self._network, "output", None) or ())
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """Colours a picture.
@@ -48,19 +71,40 @@ class Colorizer:
           uint8 [H, W, 3] sRGB with the picture's own L*.
         """
         pixels = np.asarray(image)
-        grey = Image.fromarray(lab.to_grey(pixels))
-        ab = self.predict_ab(grey)
-        lightness = lab.rgb_to_lab(pixels)[..., :1]
-        return lab.lab_to_rgb8(np.concatenate([lightness, upsample(ab, image.size)], axis=-1))
+        return finish.paint(pixels, self.predict_ab(Image.fromarray(finish.grey(pixels))))
 
-    def predict_ab(self, grey: Image.Image) -> np.ndarray:
-        """Colours at the network's resolution.
+    def predict(self, grey: Image.Image, temperature: float | None = None) -> Prediction:
+        """Colours at the network's resolution, and the bins they come from.
 
         Args:
           grey: PIL image of mode L, any size.
-        Returns:
-          float32 [h, w, 2]: a*, b*.
+          temperature: of the annealed mean, for this picture alone, positive; None is the network's own.
+        Raises:
+          TintmillError: a temperature, and the network has no bins.
         """
+        if temperature is not None and not self.has_bins:
+            raise TintmillError(
+                f"--temperature={temperature}: the network predicts colours without bins, it has no temperature; leave "
+                "the flag out, or train with --loss=bins"
+            )
+        inputs = self._inputs(grey)
+        answer = self._network(inputs, training=False)
+        logits = np.asarray(answer["bins"], np.float32)[0] if self.has_bins else None
+        if temperature is None:
+            return Prediction(np.asarray(answer["ab"], np.float32)[0] * 128.0, logits)
+        return Prediction(_annealed(logits, temperature, inputs["l"].shape[1:3]), logits)
+
+    def predict_ab(self, grey: Image.Image, temperature: float | None = None) -> np.ndarray:
+        """The `ab` of `predict` alone: float32 [h, w, 2]."""
+        return self.predict(grey, temperature).ab
+
+    def at_side(self, side: int) -> "Colorizer":
+        """The same, but the network sees pictures with their shorter side at `side` instead of the training size."""
+        other = copy.copy(self)
+        other._working_side = side
+        return other
+
+    def _inputs(self, grey: Image.Image) -> dict[str, np.ndarray]:
         small = np.asarray(grey.resize(self._working_size(grey.size), Image.Resampling.BICUBIC))
         lightness = lab.rgb_to_lab(np.repeat(small[..., None], 3, axis=-1))[..., :1]
         inputs = {"l": network_lightness(lightness)[None]}
@@ -69,13 +113,13 @@ class Colorizer:
                 grey = Image.fromarray(photo.fit(grey, self._size, self._fit))
             view = embed.view(grey, self._fit, self._embedder.settings)
             inputs["embedding"] = self._embedder(view[None]).astype(np.float32)
-        return np.asarray(self._network(inputs, training=False)["ab"])[0] * 128.0
+        return inputs
 
     def _working_size(self, size: tuple[int, int]) -> tuple[int, int]:
         if self._network_size:
             return self._network_size
-        scale = self._size / min(size)
-        return tuple(min(round(length * scale), _LONGEST * self._size) for length in size)
+        scale = self._working_side / min(size)
+        return tuple(min(round(length * scale), _LONGEST * self._working_side) for length in size)
 
 
 def network_lightness(lightness):
@@ -83,10 +127,13 @@ def network_lightness(lightness):
     return lightness / 50.0 - 1.0
 
 
-def upsample(ab: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """ab float32 [h, w, 2] scaled bilinearly to `size` = (width, height): float32 [H, W, 2]."""
-    channels = [Image.fromarray(np.ascontiguousarray(ab[..., i]), "F") for i in range(2)]
-    return np.stack([np.asarray(c.resize(size, Image.Resampling.BILINEAR)) for c in channels], axis=-1)
+def _annealed(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> np.ndarray:
+    """What `heads.colours` does with the logits [h, w, 313], at another temperature: ab float32 [height, width, 2]."""
+    share = np.exp((logits - logits.max(axis=-1, keepdims=True)) / np.float32(temperature))
+    share /= share.sum(axis=-1, keepdims=True)
+    maps = np.ascontiguousarray((share @ ab_bins.centres()).transpose(2, 0, 1))
+    doubled = finish.resize(maps, 2 * maps.shape[2], 2 * maps.shape[1])
+    return np.ascontiguousarray(doubled[:, : size[0], : size[1]].transpose(1, 2, 0))
 
 
 def load(run: str, embedder_weights: str | None = None, temperature: float | None = None) -> Colorizer:

@@ -16,9 +16,9 @@ ENCODINGS = ("lab8", "lab8_png", "lab16")
 _XYZ_FROM_RGB = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
-_RGB_FROM_XYZ = np.linalg.inv(_XYZ_FROM_RGB)
-_WHITE = np.array([0.95047, 1.0, 1.08883])  # D65
-_EPSILON, _SLOPE, _OFFSET = 0.008856, 7.787, 16.0 / 116.0
+RGB_FROM_XYZ = np.linalg.inv(_XYZ_FROM_RGB)
+WHITE = np.array([0.95047, 1.0, 1.08883])  # D65
+EPSILON, SLOPE, OFFSET = 0.008856, 7.787, 16.0 / 116.0
 
 
 def rgb_to_lab(rgb, xp=np):
@@ -31,7 +31,7 @@ def rgb_to_lab(rgb, xp=np):
       float [..., 3]: L* 0..100, a*, b*. float32 from uint8 and from float32.
     """
     if xp is np and rgb.dtype == np.uint8:
-        return _linear_to_lab(_linear_table().take(rgb), np)
+        return _linear_to_lab(_linear_table(256).take(rgb), np)
     return _linear_to_lab(_linearise(rgb, xp), xp)
 
 
@@ -43,7 +43,7 @@ def lab_to_rgb(lab, xp=np):
     Returns:
       float [..., 3] in 0..1.
     """
-    return _delinearise(xp.clip(_lab_to_linear(lab, xp), 0.0, 1.0), xp)
+    return delinearise(xp.clip(_lab_to_linear(lab, xp), 0.0, 1.0), xp)
 
 
 def lab_to_rgb8(lab: np.ndarray) -> np.ndarray:
@@ -74,21 +74,32 @@ def fit_gamut(lab: np.ndarray) -> np.ndarray:
     return fitted
 
 
-def to_grey(rgb: np.ndarray) -> np.ndarray:
-    """The grey sRGB picture of the same luminance, hence the same L*; a grey picture is returned unchanged.
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """The grey sRGB picture of the same luminance, hence the same L*; a grey picture of 8 bits is returned unchanged.
 
     Args:
-      rgb: uint8 [H, W, 3].
+      pixels: uint8 or uint16 [H, W, 3], or [H, W] of a grey picture.
     Returns:
       uint8 [H, W].
     """
-    red, green, blue = _luminance_tables()
-    luminance = red.take(rgb[..., 0])  # `take` and in place: half the time of indexing and temporaries
-    luminance += green.take(rgb[..., 1])
-    luminance += blue.take(rgb[..., 2])
-    luminance *= 65535.0
-    luminance += 0.5
-    return _grey_table().take(luminance.astype(np.uint16))
+    if pixels.ndim == 2 and pixels.dtype == np.uint8:
+        return pixels
+    scaled = luminance(pixels)
+    scaled *= 65535.0
+    scaled += 0.5
+    return grey_table().take(scaled.astype(np.uint16))
+
+
+def luminance(pixels: np.ndarray) -> np.ndarray:
+    """Relative luminance Y, 0..1, float32 [H, W] of uint8 or uint16 sRGB [H, W, 3], or [H, W] of a grey picture."""
+    levels = np.iinfo(pixels.dtype).max + 1
+    if pixels.ndim == 2:
+        return _linear_table(levels).take(pixels)
+    red, green, blue = _luminance_tables(levels)
+    total = red.take(pixels[..., 0])  # `take` and in place: half the time of indexing and temporaries
+    total += green.take(pixels[..., 1])
+    total += blue.take(pixels[..., 2])
+    return total
 
 
 def pack(lab: np.ndarray, encoding: str) -> np.ndarray:
@@ -127,15 +138,15 @@ def _check_encoding(encoding: str) -> None:
 
 
 def _linear_to_lab(rgb, xp):
-    f = [_f(_dot(rgb, _XYZ_FROM_RGB[i] / _WHITE[i], xp), xp) for i in range(3)]
+    f = [_f(_dot(rgb, _XYZ_FROM_RGB[i] / WHITE[i], xp), xp) for i in range(3)]
     return xp.stack([116.0 * f[1] - 16.0, 500.0 * (f[0] - f[1]), 200.0 * (f[1] - f[2])], axis=-1)
 
 
 def _lab_to_linear(lab, xp):
     fy = (lab[..., 0] + 16.0) / 116.0
     fx, fz = fy + lab[..., 1] / 500.0, fy - lab[..., 2] / 200.0
-    xyz = xp.stack([_f_inverse(f, xp) * float(w) for f, w in zip((fx, fy, fz), _WHITE, strict=True)], axis=-1)
-    return xp.stack([_dot(xyz, row, xp) for row in _RGB_FROM_XYZ], axis=-1)
+    xyz = xp.stack([_f_inverse(f, xp) * float(w) for f, w in zip((fx, fy, fz), WHITE, strict=True)], axis=-1)
+    return xp.stack([_dot(xyz, row, xp) for row in RGB_FROM_XYZ], axis=-1)
 
 
 def _dot(values, row, xp):
@@ -144,19 +155,20 @@ def _dot(values, row, xp):
 
 
 def _f(t, xp):
-    root = np.cbrt(t) if xp is np else xp.power(xp.maximum(t, _EPSILON), 1.0 / 3.0)
-    return xp.where(t > _EPSILON, root, _SLOPE * t + _OFFSET)
+    root = np.cbrt(t) if xp is np else xp.power(xp.maximum(t, EPSILON), 1.0 / 3.0)
+    return xp.where(t > EPSILON, root, SLOPE * t + OFFSET)
 
 
 def _f_inverse(f, xp):
-    return xp.where(f > 0.2068966, f * f * f, (f - _OFFSET) / _SLOPE)
+    return xp.where(f > 0.2068966, f * f * f, (f - OFFSET) / SLOPE)
 
 
 def _linearise(rgb, xp):
     return xp.where(rgb > 0.04045, xp.power((xp.maximum(rgb, 0.04045) + 0.055) / 1.055, 2.4), rgb / 12.92)
 
 
-def _delinearise(linear, xp):
+def delinearise(linear, xp=np):
+    """Linear values 0..1 to sRGB 0..1."""
     high = 1.055 * xp.power(xp.maximum(linear, 0.0031308), 1.0 / 2.4) - 0.055
     return xp.where(linear > 0.0031308, high, linear * 12.92)
 
@@ -172,15 +184,16 @@ def _scale_chroma(lab: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _linear_table() -> np.ndarray:
-    return _linearise(np.arange(256) / 255.0, np).astype(np.float32)
+def _linear_table(levels: int) -> np.ndarray:
+    return _linearise(np.arange(levels) / (levels - 1.0), np).astype(np.float32)
 
 
 @functools.cache
-def _luminance_tables() -> list[np.ndarray]:
-    return [(_linear_table().astype(np.float64) * weight).astype(np.float32) for weight in _XYZ_FROM_RGB[1]]
+def _luminance_tables(levels: int) -> list[np.ndarray]:
+    return [(_linear_table(levels).astype(np.float64) * weight).astype(np.float32) for weight in _XYZ_FROM_RGB[1]]
 
 
 @functools.cache
-def _grey_table() -> np.ndarray:
-    return np.rint(_delinearise(np.arange(65536) / 65535.0, np) * 255.0).astype(np.uint8)
+def grey_table() -> np.ndarray:
+    """The 8-bit sRGB level of a linear value in 65535ths: uint8 [65536]."""
+    return np.rint(delinearise(np.arange(65536) / 65535.0) * 255.0).astype(np.uint8)

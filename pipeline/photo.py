@@ -12,7 +12,7 @@ import warnings
 import zlib
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 REASONS = {
     "empty": "the file has no bytes",
@@ -49,10 +49,20 @@ _ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # MPO and TIFF hold pages; t
 
 # What Pillow's decoders raise on hostile bytes (found by fuzzing: RuntimeError is AVIF's, IndexError and TypeError are
 # GIF's and TIFF's). Each `except` of it guards one Pillow call, so that no mistake of ours is called a bad picture.
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, struct.error, zlib.error),
 )
+
+_TURNS = {  # what makes a picture of this EXIF orientation upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 Image.MAX_IMAGE_PIXELS = None  # Limits.max_pixels, checked on the header before any decoding, replaces Pillow's
 
@@ -98,18 +108,15 @@ def decode_reduced(data: bytes, limits: Limits, side: int | None) -> tuple[Image
     Raises:
       Rejected: with the reason code.
     """
-    if not data:
-        raise Rejected("empty")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd EXIF, palettes and metadata: the pixels are what counts
-        image = _open(data)
-        _check_header(image, limits)
+        image = open_checked(data, limits)
         whole = image.size
         if side and image.format in ("JPEG", "MPO"):
             image.draft(None, (side, side))
-        _load(image)
-        upright, turned = _upright(image)
-        return _to_srgb8(upright), whole[::-1] if turned else whole
+        load(image)
+        upright = _upright(image)
+        return _to_srgb8(upright), whole[::-1] if orientation(image) >= 5 else whole
 
 
 def sniff(data: bytes) -> str:
@@ -162,12 +169,25 @@ def _mirror_pad(pixels: np.ndarray, size: int) -> np.ndarray:
     return np.pad(pixels, margins, mode="symmetric")
 
 
+def open_checked(data: bytes, limits: Limits) -> Image.Image:
+    """The picture before its pixels are decoded, which `load` does.
+
+    Raises:
+      Rejected: no picture, or one beyond the limits by its header.
+    """
+    if not data:
+        raise Rejected("empty")
+    image = _open(data)
+    _check_header(image, limits)
+    return image
+
+
 def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError as error:
         raise Rejected("not_a_picture") from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise Rejected("damaged") from error
 
 
@@ -183,45 +203,65 @@ def _check_header(image: Image.Image, limits: Limits) -> None:
 def _frames(image: Image.Image) -> int:
     try:
         return getattr(image, "n_frames", 1)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return 1  # a broken frame list; loading the first frame will tell
 
 
-def _load(image: Image.Image) -> None:
+def load(image: Image.Image) -> None:
+    """Decodes the pixels; raises Rejected where they are truncated or damaged."""
     try:
         image.load()
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         # Pillow has no type for it; the two texts are its own ("image file is truncated", "Truncated File Read").
         raise Rejected("truncated" if "truncated" in str(error).lower() else "damaged") from error
 
 
-def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
-    """The image by its EXIF orientation, and whether width and height changed places."""
+def orientation(image: Image.Image) -> int:
+    """The picture's EXIF orientation, 1 to 8; 1 where it has none that can be read."""
     try:
-        turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-        return ImageOps.exif_transpose(image), turned
-    except _DECODER_ERRORS:
-        return image, False  # unreadable EXIF says nothing about orientation
+        found = image.getexif().get(ExifTags.Base.Orientation)
+    except DECODER_ERRORS:
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = _TURNS.get(orientation(image))
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_srgb8(image: Image.Image) -> Image.Image:
     image = _scale_to_8_bits(image)
-    rgb = _colours(image)
+    rgb = colours(image)
     if not image.has_transparency_data:
         return rgb
     return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), image.convert("RGBA").getchannel("A"))
 
 
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
-    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+    if not is_deep_grey(image):
         return image
+    return Image.fromarray(((levels_16(image).astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def is_deep_grey(image: Image.Image) -> bool:
+    """Whether a decoded picture is a grey one of more than 8 bits."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def levels_16(image: Image.Image) -> np.ndarray:
+    """The levels of a grey picture of more than 8 bits, uint16 [H, W].
+
+    Raises:
+      Rejected: floats, or integers beyond 16 bits.
+    """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         raise Rejected("unsupported")
-    return Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+    return values.astype(np.uint16)
 
 
-def _colours(image: Image.Image) -> Image.Image:
+def colours(image: Image.Image) -> Image.Image:
     """The picture in sRGB, by its ICC profile where it has one that can be applied; transparency is left aside."""
     profile = image.info.get("icc_profile")
     if image.mode not in ("L", "CMYK"):  # profiles of these describe ink or grey; all others describe RGB
@@ -242,7 +282,20 @@ def _convert_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
 @functools.lru_cache(maxsize=16)
 def _transform_to_srgb(profile: bytes, mode: str):
     """Built once a profile: it takes longer than applying it, and a camera's pictures share theirs."""
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    if "sRGB" in ImageCms.getProfileDescription(source):
+    if is_srgb(profile):
         return None
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether an ICC profile is sRGB's by its own description."""
+    return "sRGB" in (profile_description(profile) or "")
+
+
+def profile_description(profile: bytes) -> str | None:
+    """What an ICC profile calls itself; None where it cannot be read."""
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip()
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None

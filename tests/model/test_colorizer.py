@@ -1,12 +1,13 @@
-"""The colorizer: sizes, L*, colours scaled up, and that use is what training was."""
+"""The colorizer: sizes, L*, temperature, and that use is what training was."""
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from model import artefact, colorizer
+from model import artefact, colorizer, heads
 from model.colorizer import Colorizer, network_lightness
+from model.network_spec import NetworkSpec
 from pipeline import embed, lab, photo
 from pipeline.dataset import open_dataset
 from pipeline.errors import TintmillError
@@ -85,30 +86,6 @@ def test_colours_are_in_the_units_of_the_network():
     np.testing.assert_allclose(lab.rgb_to_lab(coloured)[20, 20], [50, 32, -16], atol=0.7)
 
 
-def test_colours_are_scaled_up_bilinearly():
-    """Left half red, right half green at the network's size: at ten times it, the change between them is gradual."""
-    ab = np.zeros((4, 4, 2), np.float32)
-    ab[:, :2, 0], ab[:, 2:, 0] = 50, -50
-    row = colorizer.upsample(ab, (40, 40))[20, :, 0]
-    assert row[0] == 50
-    assert row[-1] == -50
-    between = row[(row < 49) & (row > -49)]
-    assert len(between) >= 8
-    np.testing.assert_allclose(np.diff(between), -10, atol=0.01)
-
-
-def test_scaling_up_keeps_where_colours_are():
-    """The axes are not swapped, and a colour's centre stays at its place."""
-    ab = np.zeros((5, 9, 2), np.float32)
-    ab[1, 6] = 1, 2
-    large = colorizer.upsample(ab, (90, 50))
-    assert large.shape == (50, 90, 2)
-    weight = large[..., 0]
-    rows, columns = (weight.sum(axis=axis) @ np.arange(weight.shape[1 - axis]) / weight.sum() for axis in (1, 0))
-    assert (rows + 0.5, columns + 0.5) == (pytest.approx(15, abs=0.1), pytest.approx(65, abs=0.1))
-    np.testing.assert_allclose(large[..., 1], 2 * weight, atol=1e-6)
-
-
 def test_colours_of_the_input_are_ignored():
     """A colour picture and its grey version get the same colours to the bit, and the same picture but for the rounding
     of L* to 8 bits in the grey version."""
@@ -149,6 +126,52 @@ def test_an_embedder_gets_the_grey_picture_in_the_training_framing():
         Colorizer(network, embedder, SIZE, fit)(image)
         np.testing.assert_array_equal(embedder.seen[0], photo.fit(grey, 224, fit))
         np.testing.assert_array_equal(network.inputs["embedding"], np.ones((1, 10), np.float32))
+
+
+def bins_network(temperature: float = 0.38) -> keras.Model:
+    """A network with the bins head and nothing learnt, whose logits differ from pixel to pixel."""
+    keras.utils.set_random_seed(0)
+    lightness = keras.Input((None, None, 1), name="l")
+    features = keras.layers.Conv2D(16, 3, strides=2, padding="same", kernel_initializer="he_normal")(lightness)
+    features = keras.layers.Rescaling(20.0)(features)
+    outputs = heads.colours(features, lightness, NetworkSpec(None, SIZE, SIZE, head="bins"), regress=None)
+    network = keras.Model({"l": lightness}, outputs)
+    assert heads.set_temperature(network, temperature)
+    return network
+
+
+GREY = Image.fromarray(lab.to_grey(helpers.photo_pixels(3, 41, 67)))
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.38, 1.0])
+def test_a_temperature_for_one_picture_is_the_networks_set_to_it(temperature):
+    """The network itself is left as it was; its map is twice the logits', cropped where the picture's side is odd."""
+    colorize = Colorizer(bins_network(), None, SIZE, "crop")
+    before = colorize.predict_ab(GREY)
+    asked = colorize.predict(GREY, temperature)
+    wanted = Colorizer(bins_network(temperature), None, SIZE, "crop").predict(GREY)
+    np.testing.assert_allclose(asked.ab, wanted.ab, atol=0.02)
+    np.testing.assert_array_equal(asked.logits, wanted.logits)
+    np.testing.assert_array_equal(colorize.predict_ab(GREY), before)
+    np.testing.assert_array_equal(colorize.predict_ab(GREY, temperature), asked.ab)
+    assert asked.ab.shape[:2] == (32, 52)
+    assert asked.logits.shape == (16, 26, 313)
+
+
+def test_a_temperature_without_bins_is_refused():
+    assert not stub(no_colour).has_bins
+    assert stub(no_colour).predict(GREY).logits is None
+    with pytest.raises(TintmillError, match=r"--temperature=0\.5: the network predicts colours without bins"):
+        stub(no_colour).predict(GREY, 0.5)
+
+
+def test_another_side_is_what_the_network_sees():
+    network = Recorder()
+    colorize = Colorizer(network, None, SIZE, "crop")
+    colorize.at_side(50).predict_ab(GREY)
+    assert network.inputs["l"].shape[1:3] == (50, 82)
+    colorize.predict_ab(GREY)
+    assert network.inputs["l"].shape[1:3] == (32, 52)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,139 @@
+"""Bytes of a picture file -> bytes of the coloured one, of the same kind, size and depth."""
+
+import dataclasses
+import io
+import math
+
+import numpy as np
+from PIL import Image
+
+from model import finish, picture_file, xmp
+from pipeline import lab, photo
+from pipeline.errors import TintmillError
+
+_COLOUR = 1.0  # mean chroma of the source from which on it is called toned
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How pictures are coloured and written.
+
+    Attributes:
+      temperature: of the annealed mean of a network with bins; None is the network's own.
+      chroma: a* and b* are multiplied by it: 0 is grey, 1 as predicted.
+      upsample: one of `finish.UPSAMPLE`.
+      quality: of JPEG and lossy WebP, 1 to 100.
+      uncertainty: whether to make the map of `Coloured.uncertainty`.
+    Raises:
+      TintmillError: a value out of its range, by the name of its flag.
+    """
+
+    temperature: float | None = None
+    chroma: float = 1.0
+    upsample: str = "bilinear"
+    quality: int = 95
+    uncertainty: bool = False
+
+    def __post_init__(self):
+        if self.temperature is not None and not 0 < self.temperature < math.inf:
+            raise TintmillError(
+                f"--temperature={self.temperature}: wanted a positive number; 1 is the mean, near 0 the mode"
+            )
+        if not 0 <= self.chroma < math.inf:
+            raise TintmillError(f"--chroma={self.chroma}: wanted 0 (grey) or more; 1 leaves colours as predicted")
+        if self.upsample not in finish.UPSAMPLE:
+            raise TintmillError(f"--upsample={self.upsample}: wanted one of {', '.join(finish.UPSAMPLE)}")
+        if not 1 <= self.quality <= 100:
+            raise TintmillError(f"--quality={self.quality}: wanted 1 to 100")
+
+
+@dataclasses.dataclass(frozen=True)
+class Coloured:
+    """A coloured picture file.
+
+    Attributes:
+      data, extension: its bytes and how its name ends: .jpg, .png, .tif or .webp.
+      facts: what was found and done, ready for JSON: width, height, bits, format (of the source), pages (of which the
+        first was coloured), alpha, profile (what the source's ICC profile calls itself, or None; written is sRGB),
+        orientation (that was applied), toned (it had colours, which were ignored), reduced (the share of pixels whose
+        chroma was reduced to fit sRGB).
+      uncertainty: PNG, 8-bit grey, of the picture's size: how evenly the bins share each pixel (the entropy of their
+        distribution): 0 where one has all, 255 where all are alike. None unless asked for.
+    """
+
+    data: bytes
+    extension: str
+    facts: dict
+    uncertainty: bytes | None
+
+
+def colour_bytes(
+    data: bytes, colorizer, options: Options, limits: photo.Limits, provenance: dict[str, str]
+) -> Coloured:
+    """Colours a picture file; an uncoloured one is never returned.
+
+    Args:
+      data: the file.
+      colorizer: of which `predict` and `has_bins` are used.
+      provenance: written into the picture's XMP beside "automatically coloured": the model, its digest, settings.
+    Raises:
+      photo.Rejected: with the reason code.
+      TintmillError: temperature or uncertainty of a network without bins.
+    """
+    if options.uncertainty and not colorizer.has_bins:
+        raise TintmillError(
+            "--uncertainty: the network predicts colours without bins, it does not say how sure it is; leave the flag "
+            "out, or train with --loss=bins"
+        )
+    picture = picture_file.read(data, limits)
+    prediction = colorizer.predict(Image.fromarray(picture.visible_grey()), options.temperature)
+    painted = finish.paint_counted(picture.pixels, prediction.ab, options.chroma, options.upsample)
+    facts = _facts(picture) | {"reduced": round(painted.reduced, 6)}
+    coloured = picture_file.write(picture, painted.pixels, options.quality, xmp.packet(provenance, picture.xmp))
+    extension = picture_file.EXTENSIONS.get(picture.format, ".png")
+    size = painted.pixels.shape[:2]
+    return Coloured(coloured, extension, facts, _uncertainty(prediction.logits, *size) if options.uncertainty else None)
+
+
+def _facts(picture: picture_file.Picture) -> dict:
+    height, width = picture.pixels.shape[:2]
+    return {
+        "width": width,
+        "height": height,
+        "bits": 8 * picture.pixels.dtype.itemsize,
+        "format": picture.format,
+        "pages": picture.pages,
+        "alpha": picture.alpha is not None,
+        "profile": picture.profile,
+        "orientation": picture.orientation,
+        "toned": _mean_chroma(picture.pixels) > _COLOUR,
+    }
+
+
+def _mean_chroma(pixels: np.ndarray) -> float:
+    """Of about every hundredth row and column: enough to tell a toned picture from a grey one."""
+    if pixels.ndim == 2:
+        return 0.0
+    steps = [max(1, length // 100) for length in pixels.shape[:2]]
+    some = pixels[:: steps[0], :: steps[1]] / np.float32(np.iinfo(pixels.dtype).max)
+    return float(np.hypot(*np.moveaxis(lab.rgb_to_lab(some)[..., 1:], -1, 0)).mean())
+
+
+def _uncertainty(logits: np.ndarray, height: int, width: int) -> bytes:
+    enlarged = finish.Enlarged(entropy(logits)[None], width, height)
+    levels = np.empty((height, width), np.uint8)
+    for rows in finish.blocks(height, width):
+        levels[rows] = np.rint(enlarged.rows(rows)[0] * 255.0)
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def entropy(logits: np.ndarray) -> np.ndarray:
+    """The entropy of each pixel's bins at temperature 1, as a share of the greatest: float32 [h, w] of [h, w, bins]."""
+    scaled = logits - logits.max(axis=-1, keepdims=True)
+    share = np.exp(scaled)
+    total = share.sum(axis=-1)
+    # H = -sum p log p with log p = scaled - log total; bins of share 0 add 0.
+    bits = np.log(total) - (share * scaled).sum(axis=-1) / total
+    return np.clip(bits / np.log(logits.shape[-1]), 0.0, 1.0).astype(np.float32)

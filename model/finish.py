@@ -1,0 +1,227 @@
+"""Colours at a network's resolution onto a picture of any size: the picture's own L*, chroma only where sRGB has it.
+
+A picture is worked through in blocks of rows, so that memory does not grow with it; each pixel comes out as if the
+whole were done at once. What is kept is the luminance Y itself, of which L* is a function: Y goes into the matrix from
+XYZ to RGB as it came, and only X and Z follow from the colours. Where that leaves sRGB, chroma is reduced at constant
+L* and hue; clipping channels would change L* by up to tens of units.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from pipeline import lab
+
+UPSAMPLE = ("bilinear", "guided")
+
+_BLOCK = 1 << 16  # pixels: what is computed of a block stays in a core's own cache
+_HALVINGS = 12  # the kept share of chroma is known to 1/4096
+_DARK = 0.2068966  # below it CIELAB's cube root is a line
+_TO_RGB = lab.RGB_FROM_XYZ * lab.WHITE  # of X, Y, Z relative to white
+# Neutral to the last digit, where the six digits of the matrix leave 0.00007, and linear RGB in 65535ths.
+_FROM_XYZ = (65535.0 * _TO_RGB / _TO_RGB.sum(axis=1, keepdims=True)).astype(np.float32)
+# What still rounds to the lowest and highest level.
+_LOWEST = {8: -0.5 * 65535 / 255 / 12.92, 16: -0.5 / 12.92}
+_HIGHEST = {8: 1.0045 * 65535, 16: 1.00001 * 65535}
+_GUIDE_EPSILON = 3e-3  # of the variance of f(Y), 0.14..1: a step of L* 6 counts half
+
+
+@dataclasses.dataclass(frozen=True)
+class Painted:
+    """`pixels`: sRGB [H, W, 3]; `reduced`: the share of them whose chroma was reduced, 0..1."""
+
+    pixels: np.ndarray
+    reduced: float
+
+
+def paint(pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str = "bilinear") -> np.ndarray:
+    """A picture with its own L* and other colours.
+
+    L* changes by what rounding to 8 bits costs, less than 0.5.
+
+    Args:
+      pixels: uint8 or uint16 sRGB [H, W, 3], whose colours are ignored, or [H, W] of a grey picture.
+      ab: float32 [h, w, 2], a* and b* at any resolution.
+      chroma: a* and b* are multiplied by it.
+      upsample: `bilinear`, or `guided`: changes of colour follow the picture's edges.
+    Returns:
+      [H, W, 3] of the dtype of `pixels`.
+    """
+    return paint_counted(pixels, ab, chroma, upsample).pixels
+
+
+def paint_counted(pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str = "bilinear") -> Painted:
+    """As `paint`, with the share of pixels whose chroma was reduced."""
+    shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32([[[chroma / 500]], [[-chroma / 200]]])  # of f(X), f(Z)
+    if upsample == "guided":
+        shifts = _guide(pixels, shifts)
+    enlarged = Enlarged(shifts, pixels.shape[1], pixels.shape[0])
+    painted = np.empty((*pixels.shape[:2], 3), pixels.dtype)
+    reduced = 0
+    for rows in blocks(*pixels.shape[:2]):
+        luminance = lab.luminance(pixels[rows])
+        light = _f(luminance)
+        shift = enlarged.rows(rows)
+        if upsample == "guided":
+            shift = _follow(shift, light)
+        linear, count = _linear(luminance.ravel(), light.ravel(), shift.reshape(2, -1), 8 * pixels.dtype.itemsize)
+        for channel, plane in enumerate(linear):
+            painted[rows, :, channel] = _levels(plane, pixels.dtype).reshape(luminance.shape)
+        reduced += count
+    return Painted(painted, reduced / (pixels.shape[0] * pixels.shape[1]))
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    """The grey version of a picture, uint8 [H, W], as `lab.to_grey`, in bounded memory."""
+    result = np.empty(pixels.shape[:2], np.uint8)
+    for rows in blocks(*pixels.shape[:2]):
+        result[rows] = lab.to_grey(pixels[rows])
+    return result
+
+
+def blocks(height: int, width: int) -> Iterator[slice]:
+    """The rows of a picture in blocks of bounded size."""
+    step = max(1, _BLOCK // width)
+    for first in range(0, height, step):
+        yield slice(first, min(first + step, height))
+
+
+class Enlarged:
+    """Maps [C, h, w] as they are at another size, computed for the rows that are asked for.
+
+    Bilinear where the map grows, as `Image.resize` has it; where it shrinks, averaged. Rows do not depend on which are
+    asked for together.
+    """
+
+    def __init__(self, maps: np.ndarray, width: int, height: int):
+        self._maps = resize(maps, min(width, maps.shape[2]), min(height, maps.shape[1]))
+        self._rows, self._columns = _positions(self._maps.shape[1], height), _positions(self._maps.shape[2], width)
+
+    def rows(self, rows: slice) -> np.ndarray:
+        """float32 [C, rows, width]."""
+        low, weight = self._rows[0][rows], self._rows[1][rows]
+        near = self._maps[:, low[0] : low[-1] + 2]
+        left, share = self._columns
+        wide = near.take(left, axis=2)
+        wide += (near.take(np.minimum(left + 1, near.shape[2] - 1), axis=2) - wide) * share
+        step = np.diff(wide, axis=1, append=wide[:, -1:])
+        result = step.take(low - low[0], axis=1)
+        result *= weight[:, None]
+        result += wide.take(low - low[0], axis=1)
+        return result
+
+
+def resize(maps: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Maps float32 [C, h, w] bilinearly to another size, averaged where they shrink: float32 [C, height, width]."""
+    if maps.shape[1:] == (height, width):
+        return np.ascontiguousarray(maps, np.float32)
+    images = [Image.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in maps]
+    return np.stack([np.asarray(image.resize((width, height), Image.Resampling.BILINEAR)) for image in images])
+
+
+def _positions(small: int, large: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each of `large` places the index before it among `small`, and the weight of the next one."""
+    places = np.clip((np.arange(large) + 0.5) * (small / large) - 0.5, 0, small - 1)
+    low = places.astype(np.intp)
+    return low, (places - low).astype(np.float32)
+
+
+def _guide(pixels: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """What `_follow` needs, at the map's resolution, where lightness and colours belong together.
+
+    Returns:
+      float32 [5, h, w]: the shifts, how they change with lightness around each pixel, the lightness f(Y).
+    """
+    height, width = (min(sides) for sides in zip(pixels.shape, shifts.shape[1:], strict=False))
+    shifts = resize(shifts, width, height)
+    small = Image.fromarray(grey(pixels)).resize((width, height), Image.Resampling.BOX)
+    guide = _f(lab.luminance(np.asarray(small)))
+    mean = _box(guide)
+    covariance = _box(guide * shifts) - mean * _box(shifts)
+    slopes = _box(covariance / (_box(guide * guide) - mean * mean + _GUIDE_EPSILON))
+    return np.concatenate([shifts, slopes.astype(np.float32), guide[None]])
+
+
+def _follow(maps: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """The enlarged shifts, and what lightness has more than its own enlarged map, times the slopes.
+
+    The regression is the guided filter's (He et al. 2010; at the map's resolution, He and Sun 2015), but it gives the
+    detail alone: the filter itself smooths the colours so much that real photographs are nearer to the truth without.
+    """
+    return maps[:2] + maps[2:4] * (light - maps[4])
+
+
+def _box(maps: np.ndarray) -> np.ndarray:
+    """The mean of 3 x 3 pixels of maps [..., h, w], float64."""
+    from scipy.ndimage import uniform_filter
+
+    return uniform_filter(maps.astype(np.float64), size=(1,) * (maps.ndim - 2) + (3, 3), mode="nearest")
+
+
+def _f(luminance: np.ndarray) -> np.ndarray:
+    """CIELAB's f: L* = 116 f(Y) - 16."""
+    light = np.cbrt(luminance)
+    dark = luminance <= lab.EPSILON
+    if dark.any():
+        light[dark] = lab.SLOPE * luminance[dark] + lab.OFFSET
+    return light
+
+
+def _cube(light: np.ndarray) -> None:
+    """The inverse of `_f`, in place."""
+    dark = np.flatnonzero(light <= _DARK) if light.min() <= _DARK else []
+    line = (light[dark] - lab.OFFSET) / lab.SLOPE if len(dark) else 0.0
+    light *= light * light
+    light[dark] = line
+
+
+def _linear(luminance: np.ndarray, light: np.ndarray, shift: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
+    """Linear RGB of Y [N], f(Y) [N] and the shifts of f(X), f(Z) from it [2, N], chroma reduced where it must be.
+
+    Returns:
+      float32 [3, N] in 65535ths, and how many were reduced.
+    """
+    linear = _to_rgb(luminance, light, shift)
+    outside = np.flatnonzero(_is_outside(linear, bits))
+    if not len(outside):
+        return linear, 0
+    luminance, light, shift = luminance[outside], light[outside], shift[:, outside]
+    keep, lost = np.zeros(len(outside), np.float32), np.ones(len(outside), np.float32)
+    for _ in range(_HALVINGS):
+        middle = (keep + lost) / 2
+        fits = ~_is_outside(_to_rgb(luminance, light, shift * middle), bits)
+        keep, lost = np.where(fits, middle, keep), np.where(fits, lost, middle)
+    linear[:, outside] = _to_rgb(luminance, light, shift * keep)
+    return linear, len(outside)
+
+
+def _to_rgb(luminance: np.ndarray, light: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    x, z = light + shift[0], light + shift[1]
+    _cube(x)
+    _cube(z)
+    linear, part = np.empty((3, len(light)), np.float32), np.empty_like(light)
+    for plane, weights in zip(linear, _FROM_XYZ, strict=True):  # not matmul: its last bits depend on the block's length
+        np.multiply(x, weights[0], out=plane)
+        plane += np.multiply(luminance, weights[1], out=part)
+        plane += np.multiply(z, weights[2], out=part)
+    return linear
+
+
+def _is_outside(linear: np.ndarray, bits: int) -> np.ndarray:
+    return (linear.min(axis=0) < _LOWEST[bits]) | (linear.max(axis=0) > _HIGHEST[bits])
+
+
+def _levels(linear: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """sRGB levels of linear values in 65535ths."""
+    if dtype == np.uint8:
+        return _level_table().take(linear.astype(np.intp), mode="clip")
+    return np.rint(lab.delinearise(np.clip(linear / 65535.0, 0.0, 1.0)) * 65535.0).astype(np.uint16)
+
+
+@functools.cache
+def _level_table() -> np.ndarray:
+    """The 8-bit sRGB level of a linear value from i to i + 1 65535ths, uint8 [65536]."""
+    return np.rint(lab.delinearise(np.arange(0.5, 65536.0) / 65536.0) * 255.0).astype(np.uint8)

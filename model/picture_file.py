@@ -1,0 +1,269 @@
+"""Picture files as people have them: bytes -> upright sRGB levels of 8 or 16 bits and what goes with them, and back.
+
+What `pipeline.photo` decides holds here too: which files are pictures, how profiles are read, which codes refuse.
+Beyond it, 16 bits, transparency and what is written about a picture are kept. Written is sRGB, with its profile.
+"""
+
+import dataclasses
+import functools
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageCms, PngImagePlugin
+
+from model import exif, finish, tiff_file
+from pipeline import photo
+
+EXTENSIONS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp"}  # all others become .png
+
+_JPEG_SEGMENT = 65533  # bytes at most
+_XMP_IN_JPEG = _JPEG_SEGMENT - 29
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A picture file, decoded and made upright.
+
+    Attributes:
+      pixels: uint8 or uint16 sRGB [H, W, 3], or [H, W] where it is grey.
+      alpha: [H, W] of the same dtype, or None.
+      format: as Pillow names it: JPEG, MPO, PNG, TIFF, ...
+      pages: how many the file has; this is the first.
+      orientation: the EXIF orientation that was applied, 1 to 8.
+      profile: how its ICC profile calls itself, or None.
+      exif, xmp: blocks of bytes, or None. exif is that of the upright picture.
+      tags: of a TIFF, what is written about the picture.
+      lossless: whether a WebP was.
+      dpi: (x, y), or None.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    format: str
+    pages: int
+    orientation: int
+    profile: str | None
+    exif: bytes | None
+    xmp: bytes | None
+    tags: tiff_file.Tags | None
+    lossless: bool
+    dpi: tuple[float, float] | None
+
+    def visible_grey(self) -> np.ndarray:
+        """What a network sees: the grey version on white, uint8 [H, W]."""
+        grey = finish.grey(self.pixels)
+        if self.alpha is None:
+            return grey
+        shown = np.empty_like(grey)
+        for rows in finish.blocks(*grey.shape):
+            share = self.alpha[rows] / np.float32(np.iinfo(self.alpha.dtype).max)
+            shown[rows] = np.rint(255.0 + (grey[rows] - np.float32(255.0)) * share)
+        return shown
+
+
+def read(data: bytes, limits: photo.Limits) -> Picture:
+    """Decodes a picture file.
+
+    16 bits are kept of PNG and TIFF in grey or RGB, and of any grey picture; all else is read as 8.
+
+    Raises:
+      photo.Rejected: with the reason code.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd metadata: the pixels are what counts
+        image = photo.open_checked(data, limits)
+        pages = _pages(image)
+        # Pillow turns a TIFF itself when it decodes it, and then says that it is upright.
+        tags, stored = (tiff_file.tags(image), photo.orientation(image)) if image.format == "TIFF" else (None, 1)
+        deep = _decode_16(data, image)
+        pixels, alpha = deep if deep else _decode_8(image)
+        orientation = photo.orientation(image)
+        pixels = _turn(pixels, orientation)
+        height, width = pixels.shape[:2]
+        profile = image.info.get("icc_profile")
+        return Picture(
+            pixels,
+            None if alpha is None else _turn(alpha, orientation),
+            image.format,
+            pages,
+            max(orientation, stored),
+            photo.profile_description(profile) if profile else None,
+            None if tags else _exif(image, width, height),
+            _xmp(image),
+            tags,
+            image.format == "WEBP" and _is_lossless_webp(data),
+            _dpi(image),
+        )
+
+
+def write(picture: Picture, pixels: np.ndarray, quality: int, xmp: bytes) -> bytes:
+    """A file of `picture`'s kind with other pixels, sRGB [H, W, 3] of 8 or 16 bits.
+
+    JPEG 4:4:4 at `quality`, WebP lossless or at `quality` as it came; PNG and TIFF are lossless.
+    """
+    extension = EXTENSIONS.get(picture.format, ".png")
+    if extension == ".tif":
+        return tiff_file.write(pixels, picture.alpha, srgb_profile(), xmp, picture.tags, picture.dpi)
+    if pixels.dtype == np.uint16:
+        return _write_png_16(picture, pixels, xmp)
+    image = Image.fromarray(pixels)
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(picture.alpha))
+    return _encode(image, extension, _written(picture, extension, quality, xmp))
+
+
+def _written(picture: Picture, extension: str, quality: int, xmp: bytes) -> dict:
+    """What Pillow is told when it saves."""
+    options = {"icc_profile": srgb_profile(), "exif": picture.exif or b""}
+    if picture.dpi:
+        options["dpi"] = picture.dpi
+    if extension == ".jpg":
+        if len(options["exif"]) > _JPEG_SEGMENT:
+            options["exif"] = b""
+        return options | {"quality": quality, "subsampling": 0, "xmp": xmp}
+    if extension == ".webp":
+        return options | {"quality": quality, "lossless": picture.lossless, "exact": True, "xmp": xmp}
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    return options | {"pnginfo": text}
+
+
+def _encode(image: Image.Image, extension: str, options: dict) -> bytes:
+    formats = {".jpg": "JPEG", ".webp": "WEBP", ".png": "PNG"}
+    buffer = io.BytesIO()
+    image.save(buffer, formats[extension], **options)
+    return buffer.getvalue()
+
+
+def _write_png_16(picture: Picture, pixels: np.ndarray, xmp: bytes) -> bytes:
+    """Pillow writes no 16-bit colours; what it would write about the picture is taken from a PNG of one pixel."""
+    import imagecodecs
+
+    if picture.alpha is not None:
+        pixels = np.dstack([pixels, picture.alpha])
+    data = imagecodecs.png_encode(pixels)
+    about = _encode(Image.new("RGB", (1, 1)), ".png", _written(picture, ".png", 0, xmp))
+    header_end = 8 + 12 + 13  # signature, and IHDR with its 13 bytes
+    return data[:header_end] + about[header_end : about.index(b"IDAT") - 4] + data[header_end:]
+
+
+@functools.cache
+def srgb_profile() -> bytes:
+    """sRGB's ICC profile, always the same bytes: without the time at which it was made."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    data[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 1 January 2000
+    return bytes(data)
+
+
+def _decode_8(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels and alpha of a picture that Pillow decodes; block by block, because a conversion is a second picture."""
+    photo.load(image)
+    if photo.is_deep_grey(image):
+        return _to_srgb_16(photo.levels_16(image), image.info.get("icc_profile")), None
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    alpha = np.empty((height, width), np.uint8) if image.has_transparency_data else None
+    grey = True
+    for rows in finish.blocks(height, width):
+        block = image.crop((0, rows.start, width, rows.stop))
+        pixels[rows] = photo.colours(block)
+        if alpha is not None:
+            alpha[rows] = block.convert("RGBA").getchannel("A")
+        red, green, blue = (pixels[rows, :, channel] for channel in range(3))
+        grey = grey and np.array_equal(red, green) and np.array_equal(green, blue)
+    return (pixels[..., 1].copy() if grey else pixels), alpha
+
+
+def _decode_16(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Pixels and alpha of a PNG or TIFF of 16 bits; None for other pictures."""
+    if image.format == "PNG" and data[24] == 16:  # the bit depth, in the header that every PNG begins with
+        samples = _decode_png_16(data, image)
+    elif image.format == "TIFF" and tiff_file.is_16_bits(image):
+        samples = tiff_file.decode_16(data, image)
+    else:
+        return None
+    colours = samples.shape[2] - 1 + samples.shape[2] % 2 if samples.ndim == 3 else 1
+    pixels = samples if samples.ndim == 2 else samples[..., 0] if colours == 1 else samples[..., :3]
+    alpha = samples[..., -1].copy() if samples.ndim == 3 and samples.shape[2] > colours else None
+    return _to_srgb_16(pixels, image.info.get("icc_profile")), alpha
+
+
+def _decode_png_16(data: bytes, image: Image.Image) -> np.ndarray:
+    import imagecodecs
+
+    try:
+        return imagecodecs.png_decode(data)
+    except RuntimeError as error:
+        photo.load(image)  # which knows what is wrong with it
+        raise photo.Rejected("damaged") from error
+
+
+def _to_srgb_16(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
+    """As `photo.colours` for 8 bits: in sRGB by the ICC profile, where there is one that can be applied."""
+    if not profile or photo.is_srgb(profile):
+        return pixels
+    import imagecodecs
+
+    spaces = {"colorspace": "gray" if pixels.ndim == 2 else "rgb", "outcolorspace": "rgb"}
+    converted = np.empty((*pixels.shape[:2], 3), np.uint16)
+    try:
+        for rows in finish.blocks(*pixels.shape[:2]):
+            block = np.ascontiguousarray(pixels[rows])
+            converted[rows] = imagecodecs.cms_transform(block, profile, srgb_profile(), **spaces)
+    except RuntimeError:  # a broken profile, or one of another mode
+        return pixels
+    return converted
+
+
+def _turn(levels: np.ndarray, orientation: int) -> np.ndarray:
+    """Upright by EXIF orientation."""
+    if orientation >= 5:
+        levels = levels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        levels = levels[::-1]
+    if orientation in (2, 3, 6, 7):
+        levels = levels[:, ::-1]
+    return np.ascontiguousarray(levels)
+
+
+def _pages(image: Image.Image) -> int:
+    try:
+        return getattr(image, "n_frames", 1)
+    except photo.DECODER_ERRORS:
+        return 1
+
+
+def _exif(image: Image.Image, width: int, height: int) -> bytes | None:
+    block = image.info.get("exif")
+    if block is None:  # as ImageMagick writes it into PNG
+        try:
+            block = image.getexif().tobytes() if "Raw profile type exif" in image.info else None
+        except photo.DECODER_ERRORS:
+            return None
+    return exif.of_upright(block, width, height) if block else None
+
+
+def _xmp(image: Image.Image) -> bytes | None:
+    found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    return found.encode() if isinstance(found, str) else found
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        x, y = map(float, image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    return (x, y) if 0 < x < 65536 and 0 < y < 65536 else None
+
+
+def _is_lossless_webp(data: bytes) -> bool:
+    """Whether its picture is a VP8L chunk: the first one, or after others in the extended layout."""
+    place = 12
+    while place + 8 <= len(data):
+        kind = data[place : place + 4]
+        if kind in (b"VP8L", b"VP8 "):
+            return kind == b"VP8L"
+        length = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 8 + length + length % 2
+    return False

@@ -1,0 +1,207 @@
+"""Colouring files: CPU-seconds of a large one against what cannot be saved, its memory, colours that bleed, and sizes.
+
+The network is `tint` with random weights but for the sizes, where it is trained for a few minutes: cost does not depend
+on weights. Photographs are enlarged, with a grain, for want of large ones.
+"""
+
+import dataclasses
+import io
+import multiprocessing
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from model import colour_file, finish, picture_file, size_stability
+from pipeline import lab, photo
+from pipeline.settings import EmbedderSettings
+from tests.bench.common import in_turns, photographs, prepare
+
+SIZE = 224
+LIMITS = photo.Limits(max_pixels=200_000_000)
+LARGE, HUGE = (4000, 3000), (12_000, 8_400)
+STEPS, TRAINED_SIZE = 400, 64
+EMBEDDER = ("--embedder=mobilenet_v2", "--embedder_weights=random", "--max_reject_fraction=0.2")
+
+
+def main() -> None:
+    print_times()
+    print_memory()
+    print_bleeding()
+    print_sizes()
+
+
+# Time
+
+
+def print_times() -> None:
+    colorizer = load_colorizer()
+    for name, image, kind in (
+        ("grey JPEG", large_photograph(LARGE).convert("L"), "JPEG"),
+        ("colour JPEG", large_photograph(LARGE), "JPEG"),
+        ("colour JPEG, guided", large_photograph(LARGE), "JPEG"),
+        ("grey PNG", large_photograph(LARGE).convert("L"), "PNG"),
+    ):
+        options = colour_file.Options(upsample="guided" if name.endswith("guided") else "bilinear")
+        print_time(name, encoded(image, kind), colorizer, options)
+
+
+def print_time(name: str, data: bytes, colorizer, options: colour_file.Options) -> None:
+    """The whole against forward pass, reading and writing, each alone and in turns."""
+    picture = picture_file.read(data, LIMITS)
+    grey = Image.fromarray(picture.visible_grey())
+    inputs = colorizer._inputs(grey)
+    painted = finish.paint(picture.pixels, colorizer.predict_ab(grey))
+    works = (
+        lambda: colour_file.colour_bytes(data, colorizer, options, LIMITS, {"model": "bench"}),
+        lambda: colorizer._network(inputs, training=False),
+        lambda: np.asarray(photo.decode(data, LIMITS)),
+        lambda: picture_file.write(picture, painted, options.quality, b"<x/>"),
+    )
+    medians = [statistics.median(costs) for costs in zip(*in_turns(*map(once, works)), strict=True)]
+    whole, forward, reading, writing = medians
+    parts = f"forward {forward:.2f}, reading {reading:.2f}, writing {writing:.2f}"
+    share = whole / (forward + reading + writing)
+    print(f"{name:<20} of 12 MP: {whole:5.2f} CPU-s, {share:.2f} times the sum of {parts}", flush=True)
+
+
+def once(work):
+    def run() -> int:
+        work()
+        return 1
+
+    return run
+
+
+def load_colorizer():
+    """`tint` of random weights, whose embedding costs nothing: a real one's forward pass would hide the rest."""
+    from pipeline.quiet import import_tensorflow
+
+    import_tensorflow()
+    from model import networks
+    from model.colorizer import Colorizer
+    from model.network_spec import NetworkSpec
+
+    return Colorizer(networks.build("tint", NetworkSpec(1000, encoder_weights="random")), ZeroEmbedder(), SIZE, "crop")
+
+
+class ZeroEmbedder:
+    settings = EmbedderSettings("mobilenet_v2")
+
+    def __call__(self, views: np.ndarray) -> np.ndarray:
+        return np.zeros((len(views), 1000), np.float16)
+
+
+def large_photograph(size: tuple[int, int]) -> Image.Image:
+    """A photograph enlarged, with the grain of a film, so that a file of it is as large as such files are."""
+    with Image.open(photographs()[0]) as image:
+        pixels = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+    grain = np.random.default_rng(0).normal(0, 4, (997, 1009, 1)).astype(np.float32)
+    result = np.empty_like(pixels)
+    for row in range(0, size[1], 997):  # in parts: the float copy of 100 megapixels is large
+        part = pixels[row : row + 997]
+        tiled = np.tile(grain, (1, part.shape[1] // 1009 + 1, 1))[: len(part), : part.shape[1]]
+        result[row : row + 997] = np.clip(part + tiled, 0, 255)
+    return Image.fromarray(result)
+
+
+def encoded(image: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **({"quality": 95} if kind == "JPEG" else {"compress_level": 1}))
+    return buffer.getvalue()
+
+
+# Memory
+
+
+def print_memory() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("colour.jpg", "grey.jpg", "colour.png", "sideways.jpg"):
+            path = Path(folder, name)
+            for work in (write_huge, peak_gib):  # a process each: a peak is its own
+                with multiprocessing.get_context("spawn").Pool(1) as pool:
+                    peak = pool.apply(work, (path,))
+            print(f"{name:<13} of 101 MP: {peak:.2f} GiB at the peak, TensorFlow and network included", flush=True)
+
+
+def write_huge(path: Path) -> None:
+    image = large_photograph(HUGE)
+    exif = Image.Exif()
+    exif[0x0112] = 6 if path.stem == "sideways" else 1
+    image = image.convert("L") if path.stem == "grey" else image
+    image.save(path, exif=exif)
+
+
+def peak_gib(path: Path) -> float:
+    colorizer = load_colorizer()
+    colour_file.colour_bytes(path.read_bytes(), colorizer, colour_file.Options(), LIMITS, {"model": "bench"})
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+# Bleeding
+
+
+def print_bleeding() -> None:
+    """The truth's colours at a part of its resolution, scaled up both ways: how far from the truth."""
+    pictures = [np.asarray(photo.decode(path.read_bytes(), photo.Limits())) for path in photographs()[:40]]
+    for share in (4, 8):
+        errors = {upsample: [bleeding(pixels, share, upsample) for pixels in pictures] for upsample in finish.UPSAMPLE}
+        for upsample, found in errors.items():
+            overall, edges = np.mean(found, axis=0)
+            print(f"colours at 1/{share}, {upsample:<9} CIEDE2000 {overall:.3f}, near edges {edges:.3f}", flush=True)
+
+
+def bleeding(pixels: np.ndarray, share: int, upsample: str) -> tuple[float, float]:
+    """Mean CIEDE2000 over all pixels, and over the tenth with the steepest L*."""
+    from scipy.ndimage import gaussian_gradient_magnitude
+    from skimage.color import deltaE_ciede2000
+
+    truth = lab.rgb_to_lab(pixels)
+    height, width = (max(1, length // share) for length in pixels.shape[:2])
+    small = finish.resize(truth[..., 1:].transpose(2, 0, 1), width, height).transpose(1, 2, 0)
+    painted = finish.paint(lab.to_grey(pixels), small, 1.0, upsample)
+    difference = deltaE_ciede2000(truth, lab.rgb_to_lab(painted))
+    steepness = gaussian_gradient_magnitude(truth[..., 0], 1.0)
+    return difference.mean(), difference[steepness >= np.quantile(steepness, 0.9)].mean()
+
+
+# Sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    name: str
+    colorizer: object
+
+
+def print_sizes() -> None:
+    """A network of few steps, with its working size and run at the size of the picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = prepare(Path(folder), *EMBEDDER, f"--size={TRAINED_SIZE}")
+        command = [sys.executable, "-m", "launch.cli", "train", f"--data={data}", f"--run={folder}/run"]
+        command += ["--network=tint", "--encoder_weights=random", f"--steps={STEPS}", "--global_batch=16"]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ)
+        from model import colorizer as colorizers
+
+        loaded = colorizers.load(f"{folder}/run")
+        for way in (Way("working size", loaded), Way("given size", size_stability.AtGivenSize(loaded))):
+            print_stability(way)
+
+
+def print_stability(way: Way) -> None:
+    pictures = [photo.decode(path.read_bytes(), photo.Limits()) for path in photographs()]
+    sizes = (64, 128, 256)
+    found = [size_stability.compare_sizes(way.colorizer, picture, sizes)["ciede2000"] for picture in pictures[:40]]
+    found = np.array([differences for differences in found if len(differences) == 2])
+    means = ", ".join(f"{size}: {mean:.2f}" for size, mean in zip(sizes[1:], found.mean(axis=0), strict=True))
+    print(f"{way.name}: CIEDE2000 from the colours at {sizes[0]}: {means} ({len(found)} pictures)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

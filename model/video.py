@@ -32,6 +32,7 @@ _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _MISSING = 1.0  # seconds that the end may lie before the header's duration; more is a video cut off
 _HD = 720  # rows from which on players take a video that does not say so for BT.709
 _BT709, _UNSPECIFIED, _BT601, _LIMITED = 1, 2, 6, 1  # FFmpeg's numbers of colour spaces and ranges
+_HDR = (16, 18)  # FFmpeg's numbers of the transfer characteristics PQ and HLG
 _COVER = 1 << 10  # FFmpeg's mark of a stream that is one still picture
 
 
@@ -123,6 +124,8 @@ class _Colouring:
     def _colour(self, frame) -> None:
         if frame.is_corrupt or frame.pts is None:
             raise NotColoured("damaged_video", f"frame {self._frames} is corrupt")
+        if frame.color_trc in _HDR:
+            raise NotColoured("unsupported_video", "HDR; convert it to BT.709 first")
         pixels = _pixels(frame)
         if not self._encoder:
             self._begin(frame, pixels.shape[1], pixels.shape[0])

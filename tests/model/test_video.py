@@ -174,6 +174,12 @@ def test_frames_of_more_pixels_than_allowed_are_refused():
         coloured(videos.make(videos.pan(2)), limits=photo.Limits(max_pixels=96 * 128 - 1))
 
 
+@pytest.mark.parametrize("transfer", [16, 18], ids=["PQ", "HLG"])
+def test_hdr_is_refused_not_washed_out(transfer):
+    with pytest.raises(NotColoured, match="unsupported_video"):
+        coloured(videos.make(videos.pan(2), transfer=transfer))
+
+
 def test_a_disk_that_is_full_is_no_broken_video():
     class Full(io.BytesIO):
         def write(self, data):

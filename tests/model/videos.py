@@ -31,11 +31,13 @@ def make(
     turned: int = 0,
     title: str = "A film",
     ratio: Fraction | None = None,
+    transfer: int = 2,
 ) -> bytes:
     """A video file.
 
     Args:
       times: when each frame is shown, in ticks; 25 a second by default. `last`: ticks that the last one is shown.
+      transfer: FFmpeg's number of the transfer characteristic that it says it has.
       turned: degrees to the left that a player has to turn the frames by.
     """
     times = times or [i * TICKS // 25 for i in range(len(frames))]
@@ -46,6 +48,7 @@ def make(
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixel_format
         stream.codec_context.flags |= av.codec.context.Flags.frame_duration
+        stream.color_trc = transfer
         if ratio:
             stream.sample_aspect_ratio = ratio
         if turned:

@@ -74,7 +74,8 @@ def test_a_coloured_video_differs_in_its_colours_alone(kind):
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv"])
 def test_a_variable_rate_is_kept(kind):
-    data = videos.make(videos.pan(7), kind, times=[0, 512, 1024, 3000, 9000, 9512, 20_000], last=4000)
+    """The last frame's time too, which no other frame tells."""
+    data = videos.make(videos.pan(7), kind, times=[0, 512, 1024, 3000, 9000, 9512, 20_000], last=4000, sound=None)
     before = videos.content(data)
     assert len({b - a for a, b in zip(before.times, before.times[1:], strict=False)}) > 3
     assert_same_but_colours(before, videos.content(coloured(data, f"film.{kind}")))
@@ -289,9 +290,8 @@ def test_at_a_cut_nothing_of_the_scene_before_is_left():
 
 
 def test_light_that_changes_as_a_whole_is_no_cut():
-    picture = helpers.photo_pixels(1, 64, 64)
-    darker = (picture * 0.8).astype(np.uint8)
-    assert held([picture, darker, picture], [np.zeros((16, 16, 2), np.float32)] * 3)[1] == 1
+    dark = helpers.photo_pixels(1, 64, 64) // 3 + 40
+    assert held([dark, dark + 60, dark], [np.zeros((16, 16, 2), np.float32)] * 3)[1] == 1
 
 
 def test_what_comes_into_view_has_its_own_colours():

@@ -25,7 +25,9 @@ EXTRAS = {
     "dataflow": ["apache-beam[gcp]>=2.77,<2.78"],  # prepare on Google Cloud Dataflow: the job request and its staging
     "demo": ["scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside it
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+    "video": ["av>=18,<19"],  # colorize reads and writes videos; its wheels hold FFmpeg and x264, which is GPL
     "test": [
+        "av>=18,<19",  # as the extra `video`
         "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
         "mlcroissant>=1.0,<2",  # validates the dataset card
         "pytest>=8,<10",

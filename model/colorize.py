@@ -1,162 +1,255 @@
-"""Colours picture files and folders with a trained run.
+"""`tintmill colorize`: colours pictures and videos with a trained run or an exported model.
 
-    tintmill colorize --run=RUN --output=COLOURED PHOTO.jpg FOLDER
+    tintmill colorize --run=RUN --output=COLOURED PHOTO.jpg FOLDER 'SCANS/**/*.tif' ALBUM.zip gs://BUCKET/DIR FILM.mp4
 
-Each picture comes out at its own size with its own L*: JPEGs as JPEG (quality 95, 4:4:4), all others as PNG. Folders
-keep their structure. `colorize.jsonl` in the output says for each file what became of it; a picture that cannot be
-coloured is named with its reason and makes the exit code 1, it is never copied uncoloured.
+Each picture comes out at its own size with its own L*, in the format that it has; folders and archives keep their
+structure. --output may be gs:// too. `colorize.jsonl` in it says for each file what became of it: what cannot be
+coloured is named with its reason and makes the exit code 1, it is never copied uncoloured. The same command again does
+what is missing: an output is done where the log says so for the same input, model and settings, and it is there with
+the size that was logged. Files that are not from colorize are never replaced without --overwrite, inputs never.
+
+Videos (.mp4, .mov, .mkv, .webm) want PyAV: pip install 'tintmill[video]'. Colours are held steady from frame to frame,
+sound is copied. H.264, in .webm VP9.
 """
 
+import contextlib
+import dataclasses
 import io
-import json
 import os
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import BinaryIO, NamedTuple
 
 from absl import flags
-from PIL import Image
+from tqdm import tqdm
 
+from model import colour_inputs, coloured_folder, model_identity, video
+from model.colour_file import Options, colour_bytes
+from model.colour_inputs import shown
+from model.coloured_folder import ColouredFolder, place, with_extension
+from model.not_coloured import NotColoured
 from pipeline import command, files, photo
 from pipeline.errors import TintmillError
+from pipeline.sources import archive, reading
+from pipeline.sources.reference import Reference
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("run", None, "Run directory of `tintmill train`.", flag_values=FLAGS, required=True)
-flags.DEFINE_string("output", None, "Folder for the coloured pictures.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("run", None, "Run directory of `tintmill train`; or give --model.", flag_values=FLAGS)
+flags.DEFINE_string("model", None, "Model of `tintmill export`; or give --run.", flag_values=FLAGS)
+flags.DEFINE_string("output", None, "Folder for the coloured files, local or gs://.", flag_values=FLAGS, required=True)
 flags.DEFINE_string("embedder_weights", None, "Where the embedder's weights file is now.", flag_values=FLAGS)
 flags.DEFINE_float(
     "temperature", None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", flag_values=FLAGS
 )
+flags.DEFINE_float("chroma", 1.0, "Factor on the colours' strength: 0 is grey.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "upsample",
+    "bilinear",
+    ["bilinear", "guided"],
+    "How colours come to the picture's size; guided follows its edges.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer("quality", 95, "Of JPEG and WebP, 1 to 100.", flag_values=FLAGS)
+flags.DEFINE_bool(
+    "uncertainty",
+    False,
+    "Also write NAME.uncertainty.png: how unsure a network with bins is. Pictures only.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_integer("max_pixels", 100_000_000, "Refuse pictures with more pixels (memory).", flag_values=FLAGS)
+flags.DEFINE_bool("overwrite", False, "Colour all anew, and replace files that no run has logged.", flag_values=FLAGS)
+
+_BYTES_A_PIXEL = 8  # a file with more than this for each of --max_pixels holds no picture of theirs
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is done to every file."""
+
+    options: Options
+    limits: photo.Limits
+    model: model_identity.Identity
+
+    def order(self, reference: Reference) -> dict:
+        """What decides a file's colours, see `ColouredFolder`."""
+        return {
+            "input": colour_inputs.told(reference),
+            "name": reference.id,
+            "size": reference.size,
+            "version": reference.version,
+            "model": self.model.name,
+            "model_sha256": self.model.sha256,
+            "settings": dataclasses.asdict(self.options),
+        }
+
+    def provenance(self) -> dict[str, str]:
+        """What a coloured file says of itself."""
+        settings = ", ".join(f"{name}={value}" for name, value in dataclasses.asdict(self.options).items())
+        return {"model": self.model.name, "model_sha256": self.model.sha256, "settings": settings}
+
+
+class Outcome(NamedTuple):
+    """A coloured file: (name, size) of what was written, itself first, and facts for the log."""
+
+    written: list[tuple[str, int]]
+    facts: dict
 
 
 def main(arguments: list[str]) -> None:
-    pictures = list(list_inputs(arguments))
-    check_inputs_stay(pictures, FLAGS.output)
+    job = _job()
+    inputs = colour_inputs.listed(arguments, FLAGS.output)
+    check_inputs_stay(inputs, FLAGS.output)
+    with coloured_folder.opened(FLAGS.output, inputs, FLAGS.overwrite) as folder:
+        missing = [reference for reference in inputs if not folder.has(job.order(reference))]
+        failed = _colour_all(job, folder, missing, len(inputs)) if missing else 0
+    before = f", {len(inputs) - len(missing)} of them before" if len(missing) < len(inputs) else ""
+    print(f"{len(inputs) - failed} of {len(inputs)} files coloured{before}, in {shown(FLAGS.output)}")
+    if failed:
+        raise TintmillError(f"{failed} of {len(inputs)} files were not coloured; {folder.log_path} says why")
+
+
+def check_inputs_stay(inputs: list[Reference], output: str) -> None:
+    """Raises TintmillError where the output is the inputs' own folder; other names are looked at as they are chosen."""
+    given = {place(reference.path) for reference in inputs}
+    for reference in inputs:
+        target = place(files.join(output, reference.id))
+        if target in given:
+            raise TintmillError(f"--output={output}: would write over the input {shown(target)}; give another folder")
+
+
+def _job() -> Job:
+    """Raises TintmillError for flags that do not go together or have no such value."""
+    if (FLAGS.run is None) == (FLAGS.model is None):
+        raise TintmillError(f"--run={FLAGS.run} --model={FLAGS.model}: wanted one of the two")
+    options = Options(
+        temperature=FLAGS.temperature,
+        chroma=FLAGS.chroma,
+        upsample=FLAGS.upsample,
+        quality=FLAGS.quality,
+        uncertainty=FLAGS.uncertainty,
+    )
     limits = photo.Limits(max_pixels=FLAGS.max_pixels, min_side=1)
-    _make_output(FLAGS.output)
+    model = model_identity.of_run(FLAGS.run) if FLAGS.run else model_identity.of_export(FLAGS.model)
+    return Job(options, limits, model)
+
+
+def _load_model():
     from pipeline.quiet import import_tensorflow
 
+    if FLAGS.model:
+        from model import exported
+
+        return exported.load(FLAGS.model)
     import_tensorflow()
     from model import colorizer
 
-    colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
-    taken: set[str] = set()
-    failed = sum(not _colour_one(colorize, path, name, limits, taken) for path, name in _progress(pictures))
-    print(f"{len(pictures) - failed} of {len(pictures)} pictures coloured, in {FLAGS.output}")
-    if failed:
-        raise TintmillError(f"{failed} of {len(pictures)} pictures were not coloured; {_log_path()} says why")
+    return colorizer.load(FLAGS.run, FLAGS.embedder_weights)
 
 
-def list_inputs(arguments: list[str]) -> Iterator[tuple[str, str]]:
-    """(path, name below the output) of every file given or found in a given folder.
-
-    Raises:
-      TintmillError: nothing given, or something that does not exist.
-    """
-    if not arguments:
-        raise TintmillError("wanted picture files or folders after the flags; got none")
-    found = False
-    for argument in arguments:
-        if os.path.isdir(argument):
-            for entry in files.list_files(argument):
-                found = True
-                yield entry.path, entry.name
-        elif os.path.exists(argument):
-            found = True
-            yield argument, os.path.basename(argument)
-        else:
-            raise TintmillError(f"{argument}: no such file or folder")
-    if not found:
-        raise TintmillError(f"{', '.join(arguments)}: no files in it; wanted pictures")
+def _colour_all(job: Job, folder: ColouredFolder, missing: list[Reference], count: int) -> int:
+    """Colours what is missing of `count` files; returns how many could not be."""
+    colorizer = _load_model()
+    failed = 0
+    with tqdm(total=count, initial=count - len(missing), unit=" files", disable=None if count > 1 else True) as bar:
+        for reference, data in _one_ahead(_contents(missing, _BYTES_A_PIXEL * FLAGS.max_pixels)):
+            failed += not _colour_one(job, colorizer, folder, reference, data)
+            bar.update()
+    return failed
 
 
-def check_inputs_stay(pictures: list[tuple[str, str]], output: str) -> None:
-    """Raises TintmillError where a coloured picture would be written over an input."""
-    inputs = {os.path.realpath(path) for path, _ in pictures}
-    for _, name in pictures:
-        target = os.path.realpath(os.path.join(output, name))
-        if target in inputs:
-            raise TintmillError(f"--output={output}: would write over the input {target}; give another folder")
-
-
-def output_name(name: str, picture_format: str) -> str:
-    """The file name of the coloured picture: unchanged for JPEG and PNG named so, else with an extension added."""
-    extension = os.path.splitext(name)[1].lower()
-    if picture_format in ("JPEG", "MPO"):
-        return name if extension in (".jpg", ".jpeg") else f"{name}.jpg"
-    return name if extension == ".png" else f"{name}.png"
-
-
-def encode(pixels, picture_format: str) -> bytes:
-    """uint8 [H, W, 3] as JPEG (for JPEG sources) or PNG bytes."""
-    data = io.BytesIO()
-    if picture_format in ("JPEG", "MPO"):
-        Image.fromarray(pixels).save(data, "JPEG", quality=95, subsampling=0)
-    else:
-        Image.fromarray(pixels).save(data, "PNG")
-    return data.getvalue()
-
-
-def _colour_one(colorize, path: str, name: str, limits: photo.Limits, taken: set[str]) -> bool:
-    """Colours a file and logs it; `taken` holds the names written so far."""
+def _colour_one(job: Job, colorizer, folder: ColouredFolder, reference: Reference, data) -> bool:
+    """Colours a file and logs it. Raises TintmillError where the output takes no more."""
+    order, start = job.order(reference), time.monotonic()
     try:
-        data = _read(path)
-        picture_format = photo.sniff(data)
-        pixels = colorize(photo.decode(data, limits))
-    except photo.Rejected as rejected:
-        print(f"NOT COLOURED {path}: {rejected.code} ({photo.REASONS[rejected.code]})", file=sys.stderr)
-        _log({"input": path, "output": None, "code": rejected.code})
+        outcome = _colour(job, colorizer, folder, reference, data)
+    except NotColoured as failure:
+        tqdm.write(f"NOT COLOURED {shown(order['input'])}: {failure.code} ({failure.reason})", sys.stderr)
+        folder.log_failure(order, failure.code, {"reason": failure.reason, "seconds": _since(start)})
         return False
-    target = os.path.join(FLAGS.output, _free_name(output_name(name, picture_format), taken))
-    _write(target, encode(pixels, picture_format))
-    _log({"input": path, "output": target, "code": "coloured"})
+    except OSError as error:
+        raise TintmillError(
+            f"{files.join(FLAGS.output, reference.id)}: cannot be written: {error}; the files before it are done"
+        ) from error
+    folder.log_done(order, outcome.written, {"seconds": _since(start), "facts": outcome.facts})
     return True
 
 
-def _free_name(name: str, taken: set[str]) -> str:
-    # Two inputs may come to one name (a/1.jpg and b/1.jpg, or a PNG named 1 beside 1.png): neither is lost.
-    while name in taken:
-        name += os.path.splitext(name)[1]
-    taken.add(name)
-    return name
-
-
-def _write(target: str, data: bytes) -> None:
+def _colour(job: Job, colorizer, folder: ColouredFolder, reference: Reference, data) -> Outcome:
+    """Raises NotColoured for what is wrong with the file, OSError for what is wrong with the output."""
+    if isinstance(data, photo.Rejected):
+        raise NotColoured(data.code)
+    if video.is_named_so(reference.id):
+        with _opened(reference, data) as source:
+            return _colour_video(job, colorizer, folder, reference, source)
     try:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        files.write(target, data)
-    except OSError as error:
-        raise TintmillError(f"{target}: cannot be written: {error}; the pictures before it are done") from error
+        coloured = colour_bytes(data, colorizer, job.options, job.limits, job.provenance())
+    except photo.Rejected as rejected:
+        raise NotColoured(rejected.code) from rejected
+    order = job.order(reference)
+    written = [folder.write(order, with_extension(reference.id, coloured.extension), coloured.data)]
+    if coloured.uncertainty is not None:
+        written.append(folder.write(order, f"{written[0][0]}.uncertainty.png", coloured.uncertainty))
+    return Outcome(written, coloured.facts)
 
 
-def _read(path: str) -> bytes:
+def _colour_video(job: Job, colorizer, folder: ColouredFolder, reference: Reference, source: BinaryIO) -> Outcome:
+    container = video.container_of(reference.id, source)
+    with folder.writer(job.order(reference), reference.id) as (name, target):
+        facts = video.colour(source, target, container, colorizer, job.options, job.limits, job.provenance())
+        size = target.seek(0, os.SEEK_END)
+    return Outcome([(name, size)], facts)
+
+
+def _contents(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | photo.Rejected | None]]:
+    """Each file with its bytes, or with why there are none; with None where it is a video that need not be held."""
+    for stream, group in groupby(references, lambda r: r.path if archive.is_stream(r.kind) else None):
+        if stream:
+            yield from reading.read_stream(list(group), largest)
+        else:
+            yield from (_content(reference, largest) for reference in group)
+
+
+def _content(reference: Reference, largest: int) -> tuple[Reference, bytes | photo.Rejected | None]:
+    if reference.kind == "file" and video.is_named_so(reference.id):
+        return reference, None
     try:
-        return files.read(path)
-    except OSError as error:
-        raise photo.Rejected("unreadable") from error
+        return reading.read(reference, largest)
+    except photo.Rejected as rejected:
+        return reference, rejected
 
 
-def _make_output(folder: str) -> None:
+def _one_ahead(items: Iterator) -> Iterator:
+    """The same items, the next one being made while one is worked on."""
+    with ThreadPoolExecutor(1, "read") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+
+
+@contextlib.contextmanager
+def _opened(reference: Reference, data: bytes | None) -> Iterator[BinaryIO]:
+    """A video as a file to read and seek in, by what was listed. Raises NotColoured where it is no longer that."""
+    if data is not None:
+        yield io.BytesIO(data)
+        return
     try:
-        os.makedirs(folder, exist_ok=True)
-        files.write(_log_path(), "")
+        if not files.is_remote(reference.path):
+            found = files.stat(reference.path)
+            if (found.size, found.version) != (reference.size, reference.version):
+                raise NotColoured("changed")
+        source = files.open_read(reference.path, reference.version)
     except OSError as error:
-        raise TintmillError(f"--output={folder}: cannot be written: {error}") from error
+        raise NotColoured("unreadable") from error
+    with source:
+        yield source
 
 
-def _log_path() -> str:
-    return os.path.join(FLAGS.output, "colorize.jsonl")
-
-
-def _log(line: dict) -> None:
-    with open(_log_path(), "a") as f:
-        f.write(json.dumps(line) + "\n")
-
-
-def _progress(pictures: list) -> Iterator:
-    from tqdm import tqdm
-
-    return tqdm(pictures, unit=" pictures", disable=len(pictures) < 2)
+def _since(start: float) -> float:
+    return round(time.monotonic() - start, 3)
 
 
 def run_command(argv: list[str]) -> int:

@@ -172,16 +172,19 @@ def remove(path: str) -> None:
 
 
 @contextlib.contextmanager
-def atomic_writer(path: str) -> Iterator[BinaryIO]:
+def atomic_writer(path: str, generation: int | None = None) -> Iterator[BinaryIO]:
     """Opens `path` for writing, and reading back, so that others see the whole new file or none of it.
 
     Locally: a temporary file in the same folder, flushed to disk, then renamed over `path`. Remotely: a temporary file
     here, uploaded once it is whole; a bucket never shows an object whose upload failed.
+
+    Args:
+      generation: as for `write`.
     """
     if is_remote(path):
         with tempfile.SpooledTemporaryFile(_SPOOLED) as f:
             yield f
-            gcs.write(path, f)
+            gcs.write(path, f, generation)
         return
     temporary = os.path.join(os.path.dirname(path), f".tmp-{uuid.uuid4().hex}")
     try:

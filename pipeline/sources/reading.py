@@ -68,7 +68,7 @@ def read_many(references: list[Reference], largest: int) -> Iterator[tuple[Refer
             yield next(others)
             continue
         if streamed is None:
-            streamed = _read_streams([r for r, one in zip(references, is_streamed, strict=True) if one])
+            streamed = _read_streams([r for r, one in zip(references, is_streamed, strict=True) if one], largest)
         yield reference, streamed.pop((reference.path, reference.offset))
 
 
@@ -192,24 +192,33 @@ def _slice(file: BinaryIO, offset: int, length: int) -> bytes:
     return data
 
 
-def _read_streams(references: list[Reference]) -> dict[tuple[str, int], bytes | Rejected]:
+def _read_streams(references: list[Reference], largest: int) -> dict[tuple[str, int], bytes | Rejected]:
     """The members of compressed tars by (path, offset), in one pass over each; they are held at once."""
     found: dict[tuple[str, int], bytes | Rejected] = {}
     for path in sorted({r.path for r in references}):
         wanted = sorted((r for r in references if r.path == path), key=lambda r: r.offset)
-        found |= {(path, r.offset): Rejected("unreadable") for r in wanted}  # until they are read
-        try:
-            with files.open_read(path, wanted[0].version) as f, archive.open_stream(wanted[0].kind, f) as stream:
-                for reference in wanted:
-                    stream.seek(reference.offset)
-                    data = stream.read(reference.size)
-                    whole = len(data) == reference.size and not _changed(f, reference)
-                    found[path, reference.offset] = data if whole else Rejected("changed")
-        except FileNotFoundError:  # a bucket has no longer what was listed
-            found |= {(path, r.offset): Rejected("changed") for r in wanted}
-        except (OSError, *archive.STREAM_ERRORS):
-            continue  # what was not reached stays unreadable
+        found |= {(path, r.offset): data for r, data in read_stream(wanted, largest)}
     return found
+
+
+def read_stream(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:
+    """As `read_many` for members of one compressed tar, in the order of their offsets: one pass, one held at a time."""
+    waiting, first = collections.deque(references), references[0]
+    why = "unreadable"
+    try:
+        with files.open_read(first.path, first.version) as f, archive.open_stream(first.kind, f) as stream:
+            while waiting:
+                refusal = _refusal(waiting[0], largest)
+                if not refusal:
+                    stream.seek(waiting[0].offset)
+                    data = stream.read(waiting[0].size)
+                    refusal = "changed" if len(data) != waiting[0].size or _changed(f, waiting[0]) else None
+                yield waiting.popleft(), Rejected(refusal) if refusal else data
+    except FileNotFoundError:  # a bucket has no longer what was listed
+        why = "changed"
+    except (OSError, *archive.STREAM_ERRORS):
+        pass
+    yield from ((reference, Rejected(why)) for reference in waiting)  # what was not reached
 
 
 _READERS = {"file": _read_file, "tar": _read_tar, "zip": _read_zip, "tfds": _read_tfds, "record": _read_record}

@@ -1,0 +1,120 @@
+"""What `tintmill colorize` is given: files, folders, patterns and archives, local or gs://, as one list of references.
+
+A reference's id is the file's name below the output: a folder's files and an archive's members keep their places, what
+a pattern matches keeps its place below the pattern's first fixed folders. An archive is opened where it is named itself
+or matched by a pattern; among the files of a folder it is a file that is no picture.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+
+from pipeline import files
+from pipeline.errors import TintmillError
+from pipeline.files import FileStat
+from pipeline.sources import archive
+from pipeline.sources.reference import Reference
+
+
+def listed(arguments: list[str], output: str) -> list[Reference]:
+    """Every file to be coloured, once, in a stable order; paths are absolute.
+
+    Where the output lies inside a given folder, what is in it is left out: it was coloured by an earlier run.
+
+    Raises:
+      TintmillError: nothing given, something that does not exist or cannot be listed, or nothing in it.
+    """
+    if not arguments:
+        raise TintmillError("wanted picture files, folders, patterns or archives after the flags; got none")
+    found: dict[tuple, Reference] = {}
+    for argument in arguments:
+        empty = True
+        try:
+            for reference in _references(files.absolute(argument), files.absolute(output)):
+                member = () if reference.kind == "file" else (reference.offset, reference.id)
+                found.setdefault((reference.path, *member), reference)
+                empty = False
+        except OSError as error:
+            raise TintmillError(f"{shown(argument)}: cannot be listed: {error}") from error
+        if empty:
+            raise TintmillError(f"{shown(argument)}: no files in it; wanted pictures")
+    return list(found.values())
+
+
+def told(reference: Reference) -> str:
+    """The file's path; of a member, the archive's path and the member's name in it."""
+    return reference.path if reference.kind == "file" else f"{reference.path}/{reference.id}"
+
+
+def shown(text: str) -> str:
+    """`text` on one line of a terminal: line breaks, escapes and bytes that are no UTF-8 as backslash escapes."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+def _references(argument: str, output: str) -> Iterator[Reference]:
+    if files.is_pattern(argument):
+        own = _output_inside(files.pattern_root(argument), output)
+        for entry in files.match(argument):
+            if not entry.name.startswith(own):
+                yield from _matched(entry)
+    elif _is_folder(argument):
+        own = _output_inside(argument, output)
+        for entry in files.list_files(argument):
+            if not entry.name.startswith(own):
+                yield _file(entry)
+    elif _is_archive(argument):
+        yield from archive.members(argument)
+    else:
+        yield _file(_entry(argument))
+
+
+def _matched(entry: FileStat) -> Iterator[Reference]:
+    if not archive.has_suffix(entry.path):
+        yield _file(entry)
+        return
+    for member in archive.members(entry.path):
+        yield dataclasses.replace(member, id=f"{entry.name}/{member.id}")
+
+
+def _file(entry: FileStat) -> Reference:
+    return Reference(entry.name, entry.path, entry.size, entry.version)
+
+
+def _entry(path: str) -> FileStat:
+    """Any local file, a pipe too: reading it says what is wrong with it."""
+    if files.is_remote(path):
+        return files.stat(path)
+    info = os.stat(path)
+    return FileStat(os.path.basename(path), path, info.st_size, info.st_mtime)
+
+
+def _is_folder(path: str) -> bool:
+    """Raises TintmillError where there is nothing."""
+    if not files.is_remote(path):
+        if not os.path.exists(path):
+            raise TintmillError(f"{shown(path)}: no such file or folder")
+        return os.path.isdir(path)
+    try:
+        files.stat(path)
+        return False
+    except FileNotFoundError:
+        return True
+
+
+def _is_archive(path: str) -> bool:
+    """By the name in a bucket, by the content here."""
+    if files.is_remote(path):
+        return archive.has_suffix(path)
+    try:
+        return os.path.isfile(path) and archive.kind_of(path) is not None
+    except OSError:
+        return False  # reading it says why
+
+
+def _output_inside(root: str, output: str) -> str | tuple[()]:
+    """How names of files in `output` begin, relative to `root`; () where it lies elsewhere, or is `root` itself."""
+    if files.is_remote(root) or files.is_remote(output):
+        inside = output.startswith(root.rstrip("/") + "/")
+        return output[len(root.rstrip("/")) + 1 :] + "/" if inside else ()
+    relative = os.path.relpath(os.path.realpath(output), os.path.realpath(root))
+    return () if relative == "." or relative.split(os.sep)[0] == ".." else relative + "/"

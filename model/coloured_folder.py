@@ -1,0 +1,231 @@
+"""The folder of coloured files: their names, what earlier runs have left to do, and that nobody's file is lost.
+
+A file is done when the log says so for the same input (path, size, time of its last writing; in a bucket its
+generation), the same model and the same settings, and what was written is there with the size that was logged.
+
+Names: two inputs that come to one name get two (`1.jpg`, `1-2.jpg`), the same ones in every run. A file that no run has
+logged is somebody else's and is not replaced, but with `overwrite`; an input never is. A kill between a picture and its
+line leaves a picture that the log does not know: it is known again by its bytes.
+"""
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import json
+import os
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from model import colour_log
+from model.not_coloured import NotColoured
+from pipeline import files
+from pipeline.sources.reference import Reference, stable_text
+
+_ORDER = ("input", "name", "size", "version", "model_sha256", "settings")
+_LONGEST = 255  # bytes of a name, on the usual file systems
+_LONGEST_OBJECT = 1024  # bytes of a name in a bucket, folders included
+_SAME = {".jpg": (".jpg", ".jpeg", ".jpe", ".jfif"), ".tif": (".tif", ".tiff")}
+
+# What a file system says to a name, and not of a disk.
+_BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
+
+
+def with_extension(name: str, extension: str) -> str:
+    """`name` as it is where it ends in the extension or another one of the same format, else with it added."""
+    known = _SAME.get(extension, (extension,))
+    return name if os.path.splitext(name)[1].lower() in known else name + extension
+
+
+class _Made(NamedTuple):
+    """What a run made of an input: a digest of its order, and (name, size) of each file that was written."""
+
+    order: bytes
+    written: tuple[tuple[str, int], ...]
+
+
+class ColouredFolder:
+    """See `opened`.
+
+    An order says what a file is coloured from and with: a dict with at least the keys `_ORDER`. `input` and `name`, its
+    name below this folder before formats and other files are looked at, say which file it is; where any of the others
+    is not as it was, the file is coloured anew.
+    """
+
+    def __init__(self, root: str, log: colour_log.Log, inputs: list[Reference], overwrite: bool):
+        self.log_path = log.path
+        self._root, self._log, self._overwrite = root, log, overwrite
+        self._remote = files.is_remote(root)
+        self._inputs = {place(reference.path) for reference in inputs}
+        self._made: dict[tuple[str, str], _Made] = {}
+        self._owners: dict[str, tuple[str, str]] = {}
+        for entry in log.lines():
+            self._remember(entry)
+        self._objects = {e.name: (e.size, int(e.version)) for e in files.list_files(root)} if self._remote else {}
+        self._folders: set[str] = set()
+
+    def has(self, order: dict) -> bool:
+        """Whether an earlier run has done this, and its files are still there."""
+        made = self._made.get(_key(order))
+        if self._overwrite or made is None or made.order != _digest(order):
+            return False
+        return all(self._size(name) == size for name, size in made.written)
+
+    def write(self, order: dict, name: str, data: bytes) -> tuple[str, int]:
+        """Publishes a file under `name`, or one like it where that is taken: its name and size.
+
+        Raises:
+          NotColoured: no file can have this name.
+          OSError: it cannot be written.
+        """
+        for candidate in self._candidates(order, name):
+            with _names_told(candidate):
+                if self._publish(candidate, data):
+                    self._owners[candidate] = _key(order)
+                    return candidate, len(data)
+        raise AssertionError("candidates do not end")
+
+    @contextlib.contextmanager
+    def writer(self, order: dict, name: str) -> Iterator[tuple[str, BinaryIO]]:
+        """As `write`, piece by piece: its name, and a file that is published where the block ends without an error."""
+        candidate = next(c for c in self._candidates(order, name) if self._is_free(c))
+        with _names_told(candidate):
+            path = self._make_place(candidate)
+        with files.atomic_writer(path, self._generation(candidate)) as f:
+            yield candidate, f
+        self._owners[candidate] = _key(order)
+
+    def log_done(self, order: dict, written: list[tuple[str, int]], more: dict) -> None:
+        """A line for a coloured file; the first written one is the file itself."""
+        listed = [{"name": name, "size": size} for name, size in written]
+        entry = order | {"output": files.join(self._root, written[0][0]), "code": "coloured", "written": listed} | more
+        self._remember(entry)
+        self._log.append(entry)
+
+    def log_failure(self, order: dict, code: str, more: dict) -> None:
+        self._log.append(order | {"output": None, "code": code} | more)
+
+    def _remember(self, entry: dict) -> None:
+        """Lines of failures, and of versions that logged less, say nothing of what is there."""
+        if entry.get("code") != "coloured" or not {*_ORDER, "written"} <= entry.keys():
+            return
+        written = tuple((one["name"], one["size"]) for one in entry["written"])
+        self._made[_key(entry)] = _Made(_digest(entry), written)
+        self._owners |= {name: _key(entry) for name, _ in written}
+
+    def _candidates(self, order: dict, name: str) -> Iterator[str]:
+        """Names like `name` that are no other input's output, no input and no folder."""
+        name = posixpath.normpath(name)
+        if self._remote:
+            name = re.sub(r"[\0-\x1f\x7f]", lambda sign: repr(sign[0])[1:-1], stable_text(name))
+        stem, extension = os.path.splitext(name)
+        for number in itertools.count(1):
+            full = name if number == 1 else f"{stem}-{number}{extension}"
+            candidate = "/".join(map(_shortened, full.split("/")))
+            path = files.join(self._root, candidate)
+            taken = self._owners.get(candidate, _key(order)) != _key(order) or place(path) in self._inputs
+            if not taken and (self._remote or not os.path.isdir(path)):
+                yield candidate
+
+    def _is_free(self, name: str) -> bool:
+        """Whether a candidate may be written: nothing is there, or what an earlier run made of the same input."""
+        there = name in self._objects if self._remote else os.path.lexists(files.join(self._root, name))
+        return not there or self._overwrite or name in self._owners
+
+    def _publish(self, name: str, data: bytes) -> bool:
+        """False where somebody else's file is there."""
+        path = self._make_place(name)
+        if not self._remote and not self._is_free(name):
+            return _holds(path, data)
+        try:
+            files.write(path, data, self._generation(name))
+        except FileExistsError:  # in a bucket: written since it was listed
+            return False
+        return True
+
+    def _generation(self, name: str) -> int | None:
+        """What may be replaced in a bucket, see `files.write`."""
+        if not self._remote:
+            return None
+        return self._objects.get(name, (0, 0))[1] if self._is_free(name) else 0
+
+    def _make_place(self, name: str) -> str:
+        """The path for a name; its folder is there, without what killed writers of earlier runs left in it."""
+        path = files.join(self._root, name)
+        if self._remote and len(path.split("/", 3)[3].encode()) > _LONGEST_OBJECT:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+        folder = path.rpartition("/")[0]
+        if folder not in self._folders:
+            files.make_folder(folder)
+            if not self._log.is_new:
+                files.remove_leftovers(folder)
+            self._folders.add(folder)
+        return path
+
+    def _size(self, name: str) -> int | None:
+        if self._remote:
+            return self._objects.get(name, (None, 0))[0]
+        with contextlib.suppress(OSError):
+            return os.stat(os.path.join(self._root, name)).st_size
+        return None
+
+
+@contextlib.contextmanager
+def opened(root: str, inputs: list[Reference], overwrite: bool) -> Iterator[ColouredFolder]:
+    """An output folder, made where there is none, kept from other runs until the block ends.
+
+    Args:
+      inputs: what is to be coloured; none of them is ever written over.
+      overwrite: nothing counts as done, and files that no run has logged are replaced.
+    Raises:
+      TintmillError: it cannot be written, or another run writes there.
+    """
+    with colour_log.opened(root) as log:
+        yield ColouredFolder(root, log, inputs, overwrite)
+
+
+def _key(order: dict) -> tuple[str, str]:
+    return order["input"], order["name"]
+
+
+def _digest(order: dict) -> bytes:
+    text = json.dumps([order[key] for key in _ORDER], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def place(path: str) -> str:
+    """What two paths of one file have in common."""
+    return path if files.is_remote(path) else os.path.realpath(path)
+
+
+def _holds(path: str, data: bytes) -> bool:
+    """Whether a local file has just these bytes: then an earlier run of ours wrote it, or it makes no difference."""
+    return os.path.isfile(path) and os.path.getsize(path) == len(data) and files.read(path) == data
+
+
+def _shortened(part: str) -> str:
+    """A name that file systems take; what is too long keeps its extension and gets a hash of the whole."""
+    if len(os.fsencode(part)) <= _LONGEST:
+        return part
+    stem, extension = os.path.splitext(part)
+    extension = extension if len(os.fsencode(extension)) < 20 else ""
+    end = f"~{hashlib.blake2b(os.fsencode(part), digest_size=4).hexdigest()}{extension}"
+    stem = stem[:_LONGEST]
+    while len(os.fsencode(stem + end)) > _LONGEST:
+        stem = stem[:-1]
+    return stem + end
+
+
+@contextlib.contextmanager
+def _names_told(name: str) -> Iterator[None]:
+    """What is wrong with a name is a failure of one file; what is wrong with the disk passes."""
+    try:
+        yield
+    except ValueError as error:  # a NUL in it
+        raise NotColoured("bad_name", str(error)) from error
+    except OSError as error:
+        if error.errno in _BAD_NAME:
+            raise NotColoured("bad_name", f"{error.strerror}, {len(os.fsencode(name))} bytes") from error
+        raise

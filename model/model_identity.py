@@ -1,0 +1,42 @@
+"""Which model colours: its network's name and the sha256 of its file, without loading it."""
+
+import hashlib
+import json
+import os
+from typing import NamedTuple
+
+from model import artefact
+from pipeline import files
+from pipeline.errors import TintmillError
+
+_SETTINGS = "settings.json"
+
+
+class Identity(NamedTuple):
+    name: str
+    sha256: str
+
+
+def of_run(run: str) -> Identity:
+    """Raises TintmillError where `run` is no run directory, or holds no model yet."""
+    artefact.load_dataset(run)
+    path, settings = os.path.join(run, artefact.MODEL), os.path.join(run, _SETTINGS)
+    try:
+        with files.open_read(path) as f:
+            sha256 = hashlib.file_digest(f, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise TintmillError(
+            f"--run={run}: no {artefact.MODEL} in it; let its `tintmill train` come to the end"
+        ) from error
+    try:
+        return Identity(json.loads(files.read(settings))["network"], sha256)
+    except (OSError, ValueError, KeyError) as error:
+        raise TintmillError(f"{settings}: wanted the settings of `tintmill train`, found {error!r}") from error
+
+
+def of_export(path: str) -> Identity:
+    """Raises TintmillError where `path` is not what `tintmill export` wrote."""
+    from model import exported
+
+    _, description = exported.describe(path)
+    return Identity(description["network"], exported.sha256_of(path))

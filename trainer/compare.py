@@ -132,12 +132,14 @@ def difference(name: str, pairs: list[tuple[dict, dict]]) -> Difference:
 
 def format_differences(differences: list[Difference]) -> str:
     """A table, and below it a sentence on each metric."""
-    lines = [f"{'first - second':<18}{'pictures':>9}{'mean':>10}{'95 % interval':>22}{'first ahead':>13}{'second':>9}"]
+    lines = [
+        f"{'first - second':<18}{'pictures':>9}{'mean':>10}{'95 % interval':>22}{'first ahead':>13}{'second ahead':>14}"
+    ]
     for found in differences:
         ends = "-" if found.interval is None else "[{:+.4f}, {:+.4f}]".format(*found.interval)
         lines.append(
             f"{METRICS[found.metric][0]:<18}{found.pictures:>9}{found.mean:>+10.4f}{ends:>22}"
-            f"{found.first:>13.1%}{found.second:>9.1%}"
+            f"{found.first:>13.1%}{found.second:>14.1%}"
         )
     return "\n".join([*lines, "", *(found.sentence for found in differences)])
 

@@ -26,7 +26,7 @@ from pipeline import command, files
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
-from trainer import stage
+from trainer import stage, table
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS)
@@ -90,6 +90,7 @@ COLUMNS = {
     "lpips": "LPIPS",
     "frechet": "Frechet",
 }
+_FINE = ("ssim", "lpips", "lightness_error")  # shown with three digits behind the point, others with two
 TRUTH_ROW = "truth through the encoding"
 
 
@@ -121,7 +122,7 @@ def main(arguments: list[str]) -> None:
     }
     path = os.path.join(folder, "metrics.json")
     files.write(path, json.dumps(metrics, indent=1) + "\n")
-    print(format_table(metrics["rows"]))
+    print(format_table(metrics["rows"], table.terminal_width()))
     print(format_card(metrics["protocol_card"]))
     print(path)
 
@@ -300,22 +301,30 @@ def show_comparison(arguments: list[str]) -> None:
         print(path)
 
 
-def format_table(rows: list[dict]) -> str:
-    """The rows as text for a terminal, each mean with half the width of its interval."""
+def format_table(rows: list[dict], width: int | None = None) -> str:
+    """The rows as text for a terminal of `width` characters, each mean with half the width of its interval."""
     shown = {name: label for name, label in COLUMNS.items() if any(row.get(name) is not None for row in rows)}
-    lines = [f"{'':<28}{'pictures':>9}{'inf':>5}" + "".join(f"{label:>17}" for label in shown.values())]
-    for row in rows:
-        values = "".join(f"{format_value(row, name):>17}" for name in shown)
-        lines.append(f"{row['row']:<28}{row['pictures']:>9}{row['infinite_psnr']:>5}{values}")
-    return "\n".join([*lines, "\u00b1: half of the 95 % interval over pictures; its ends are in metrics.json"])
+    columns = [["", *(row["row"] for row in rows)]]
+    columns += [
+        [label, *(str(row[name]) for row in rows)] for name, label in (("pictures", "n"), ("infinite_psnr", "inf"))
+    ]
+    columns += [[label, *(format_value(row, name) for row in rows)] for name, label in shown.items()]
+    widest = [max(map(len, cells)) for cells in columns]
+    aligned = [[cell.rjust(length) for cell in cells] for cells, length in zip(columns, widest, strict=True)]
+    aligned[0] = [cell.ljust(widest[0]) for cell in columns[0]]
+    return (
+        f"{table.fold(aligned, width)}\n"
+        "n: pictures; inf: infinite PSNRs; \u00b1: half of the 95 % interval over pictures; its ends are in metrics.json"
+    )
 
 
 def format_value(row: dict, name: str) -> str:
     """A cell of the table: value and, where there is an interval, half its width."""
     if row.get(name) is None:
         return "-"
+    digits = ".3f" if name in _FINE else ".2f"
     ends = row["intervals"].get(name)
-    return f"{row[name]:.3f}" + (f" \u00b1{(ends[1] - ends[0]) / 2:.3f}" if ends else "")
+    return format(row[name], digits) + (f" \u00b1{(ends[1] - ends[0]) / 2:{digits}}" if ends else "")
 
 
 def format_card(card: dict[str, str]) -> str:

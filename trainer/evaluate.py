@@ -314,7 +314,7 @@ def format_table(rows: list[dict], width: int | None = None) -> str:
     aligned[0] = [cell.ljust(widest[0]) for cell in columns[0]]
     return (
         f"{table.fold(aligned, width)}\n"
-        "n: pictures; inf: infinite PSNRs; \u00b1: half of the 95 % interval over pictures; its ends are in metrics.json"
+        "n: pictures; inf: infinite PSNRs; \u00b1: half of the 95 % interval over pictures, ends in metrics.json"
     )
 
 

@@ -105,25 +105,29 @@ class Judged:
         answers_first: bool,
         said: str,
     ):
-        self.answer, self.left_out, self._frame = answer, list(left_out), frame
-        self._find_answer, self._said = find_answer, said
-        self._pairs, counts = [], np.zeros(65536, np.int64)
+        self.answer, self.left_out, self._pairs = answer, list(left_out), []
+        self._frame, self._find_answer, self._said = frame, find_answer, said
+        counts = self._read_once(pairs, answers_first)
+        if not self._pairs:
+            reasons = "; ".join(map(str, self.left_out[:_NAMED])) or "no files"
+            raise TintmillError(f"no picture can be scored: {reasons}")
+        sums, self.histogram = ab_bins.sums(counts), ab_bins.histogram(counts)
+        self.mean_ab = (sums["a"] / counts.sum(), sums["b"] / counts.sum())
+
+    def _read_once(self, pairs: list[Pair], answers_first: bool) -> np.ndarray:
+        """Finds out which pairs can be scored; returns `ab_bins.pair_counts` of their truths."""
+        counts = np.zeros(65536, np.int64)
         for pair in tqdm(pairs, desc="reading", unit=" pictures", disable=len(pairs) < 2):
             try:
                 truth = self._truth(pair)
                 if answers_first:
-                    find_answer(pair, truth)
+                    self._find_answer(pair, truth)
             except _Unusable as unusable:
                 self.left_out.append(unusable.left_out)
                 continue
             self._pairs.append(pair)
             counts += ab_bins.pair_counts(lab.pack(lab.rgb_to_lab(truth), "lab8"))
-        if not self._pairs:
-            raise TintmillError(
-                f"no picture can be scored: {'; '.join(map(str, self.left_out[:_NAMED])) or 'no files'}"
-            )
-        sums, self.histogram = ab_bins.sums(counts), ab_bins.histogram(counts)
-        self.mean_ab = (sums["a"] / counts.sum(), sums["b"] / counts.sum())
+        return counts
 
     def examples(self, numbers: list[int] | None = None) -> Iterator[Example]:
         chosen = self._pairs if numbers is None else [self._pairs[number] for number in numbers]

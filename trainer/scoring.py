@@ -14,7 +14,9 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from model import bootstrap, frechet, metrics
+from model import bootstrap, metrics
+from model.frechet import Features, Moments, distance
+from model.lpips import Lpips
 from pipeline import lab
 
 _FEATURE_ROWS = 3  # the answers, grey and the mean: the rows that have a Frechet distance and LPIPS
@@ -68,8 +70,8 @@ class Source(Protocol):
 class Networks:
     """Feature networks for a Frechet distance and LPIPS; None for those not asked for."""
 
-    frechet: object | None = None
-    lpips: object | None = None
+    frechet: Features | None = None
+    lpips: Lpips | None = None
 
 
 @dataclasses.dataclass
@@ -82,7 +84,7 @@ class Scores:
 
     rows: dict[str, list[dict]]
     truth: list[dict]
-    moments: dict[str, frechet.Moments]
+    moments: dict[str, Moments]
     histograms: dict[str, np.ndarray]
 
 
@@ -102,12 +104,12 @@ def _add(scores: Scores, example: Example, pictures: dict, weights: np.ndarray, 
     found = {row: {"id": example.id} | metrics.score(example.truth, p, weights) for row, p in pictures.items()}
     judged = dict(list(pictures.items())[:_FEATURE_ROWS])
     if networks.lpips:
-        for row, distance in zip(judged, networks.lpips(example.truth, list(judged.values())), strict=True):
-            found[row]["lpips"] = distance
+        for row, found_lpips in zip(judged, networks.lpips(example.truth, list(judged.values())), strict=True):
+            found[row]["lpips"] = found_lpips
     if networks.frechet:
         judged["truth"] = example.truth
         for row, features in zip(judged, networks.frechet(list(judged.values())), strict=True):
-            scores.moments.setdefault(row, frechet.Moments()).add(features[None])
+            scores.moments.setdefault(row, Moments()).add(features[None])
     for row, values in found.items():
         scores.rows.setdefault(row, []).append(values)
     own = {"colourfulness": metrics.colourfulness(example.truth)}
@@ -150,7 +152,7 @@ def make_rows(scores: Scores) -> list[dict]:
     rows = [{"row": row} | metrics.summarise(found) for row, found in scores.rows.items()]
     for row in rows:
         if row["row"] in scores.moments:
-            row["frechet"] = frechet.distance(scores.moments[row["row"]], scores.moments["truth"])
+            row["frechet"] = distance(scores.moments[row["row"]], scores.moments["truth"])
     return rows
 
 

@@ -12,7 +12,7 @@ COMMANDS = {
     "peek": ("pipeline.peek", "show what a dataset directory holds"),
     "networks": ("model.networks_table", "list the networks: inputs, parameters, multiply-adds"),
     "train": ("trainer.train", "dataset directory -> run directory"),
-    "evaluate": ("trainer.evaluate", "score a run beside the trivial answers"),
+    "evaluate": ("trainer.evaluate", "score a run, or other people's pictures, beside the trivial answers"),
     "colorize": ("model.colorize", "colour pictures with a run"),
     "report": ("trainer.report", "a run as one HTML page"),
     "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),

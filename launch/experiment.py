@@ -187,7 +187,7 @@ def score(work: Work, experiment: Experiment, test: str, data: str, temperature:
     label += f", T = {temperature}" if temperature else ""
     kept = os.path.join(work.root, "scores", f"{file_name(label)}-{work.seed}.json")
     if not os.path.exists(kept):
-        own = [f"--run={work.folder}", f"--data={data}", f"--split={experiment.split}", "--pictures=24"]
+        own = [f"--run={work.folder}", f"--data={data}", f"--split={experiment.split}", "--examples=24"]
         tintmill("evaluate", *own, *([f"--temperature={temperature}"] if temperature else []), log=work.log)
         os.makedirs(os.path.dirname(kept), exist_ok=True)
         files.write(kept, files.read(os.path.join(work.folder, "evaluation", experiment.split, "metrics.json")))

@@ -9,7 +9,7 @@ from pipeline import embed
 from pipeline.errors import TintmillError
 
 NAMED_WEIGHTS = ("imagenet", "random")
-NETWORKS = {"vgg16": "VGG16", "mobilenet_v2": "MobileNetV2"}
+NETWORKS = {"vgg16": "VGG16", "mobilenet_v2": "MobileNetV2", "inception_v3": "InceptionV3"}
 
 
 def load(name: str, weights: str, flag: str, shape: tuple = (None, None, 3)) -> keras.Model:
@@ -50,8 +50,8 @@ def _load_file(application: Callable, body: keras.Model, path: str) -> None:
     except ValueError:  # other layers than the file's: only the whole network can say whether it is another network
         whole = application(include_top=True, weights=None)
         whole.load_weights(path)
-        for layer in body.layers:
-            layer.set_weights(whole.get_layer(layer.name).get_weights() if layer.weights else [])
+        for layer, same in zip(body.layers, whole.layers, strict=False):  # no two Inceptions have the same names
+            layer.set_weights(same.get_weights())
 
 
 def _first_line(error: Exception) -> str:

@@ -49,6 +49,17 @@ def write_photos(folder: Path, count: int, classes: tuple[str, ...] = ("cat", "d
     return folder
 
 
+def write_lpips_weights(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Random weights of a `model.lpips` network, of a size that keeps the signal; those of the lin layers positive."""
+    generator = np.random.default_rng(0)
+    arrays = {}
+    for name, shape in shapes.items():
+        values = generator.normal(0, np.sqrt(2 / np.prod(shape[1:])) if len(shape) == 4 else 0.1, shape)
+        arrays[name] = (np.abs(values) if name.startswith("lin") else values).astype(np.float32)
+    np.savez(path, **arrays, ignored=np.zeros(3))
+    return arrays
+
+
 def command_line(command: str, *arguments) -> list[str]:
     return [sys.executable, "-m", "launch.cli", command, *map(str, arguments)]
 

@@ -1,45 +1,83 @@
-"""Scores a run on a split, beside the trivial answers.
+"""Scores coloured pictures against the true ones, beside the trivial answers.
 
     tintmill evaluate --run=RUNS/first --data=DATASETS/mine/1.0.0 --split=test
+    tintmill evaluate --run=RUNS/first --truth=PHOTOS
+    tintmill evaluate --pictures=COLOURED --truth=PHOTOS --output=SCORES
+    tintmill evaluate --compare RUNS/first RUNS/second
 
-Writes RUN/evaluation/SPLIT/metrics.json and example pictures (grey, coloured, truth). Rows: the run; `grey` (ab = 0);
-`dataset mean` (the dataset's mean ab everywhere), which is what an uninformed network converges to; `another picture's
-ab`, right in its statistics and wrong everywhere; `true ab halved`, right but washed out, which PSNR rewards; and as a
-ceiling `truth through the encoding`, what the record's rounding costs, measured against the original pixels by prepare.
+A run on a split of a dataset; a run on a folder of colour pictures, which it is shown in grey; other people's coloured
+pictures against their originals, matched by name without extension; and, with --compare, two evaluations of the same
+pictures. What cannot be scored is named with its reason.
+
+Writes metrics.json and example pictures (grey, coloured, truth) to RUN/evaluation/SPLIT or --output. Rows: the answers;
+`grey` (ab = 0); the mean ab everywhere, which is what an uninformed network converges to; `another picture's ab`, right
+in its statistics and wrong everywhere; `true ab halved`, right but washed out, which PSNR rewards; and the truth: on a
+dataset `truth through the encoding`, what the record's rounding costs, measured against the original pixels by prepare.
 """
 
-import dataclasses
+import contextlib
 import json
 import os
-import shutil
 import sys
-from collections.abc import Iterator
 
-import numpy as np
 from absl import flags
-from PIL import Image
 
-from pipeline import command, files, lab
+from pipeline import command, files
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
-from trainer import stage
+from trainer import stage, table
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS, required=True)
-flags.DEFINE_string("data", None, "Dataset directory, local or gs://.", flag_values=FLAGS, required=True)
-flags.DEFINE_string("split", "test", "Split to score on.", flag_values=FLAGS)
-flags.DEFINE_integer("batch", 16, "Pictures a forward pass.", flag_values=FLAGS)
+flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS)
+flags.DEFINE_string("data", None, "Dataset directory, local or gs://.", flag_values=FLAGS)
+flags.DEFINE_string("split", "test", "Split to score on; with --compare, of the runs' evaluations.", flag_values=FLAGS)
+flags.DEFINE_string("truth", None, "Folder of colour pictures.", flag_values=FLAGS)
+flags.DEFINE_string("pictures", None, "Folder of coloured versions of --truth, by whomever.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "resize",
+    "none",
+    ["none", "squash", "crop"],
+    "Of --truth and --pictures, before they are scored.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer("size", 0, "Side of the square for --resize, 256 in most protocols.", flag_values=FLAGS)
+flags.DEFINE_boolean(
+    "compare", False, "Compare two evaluations, picture by picture: two runs, or --output folders.", flag_values=FLAGS
+)
+flags.DEFINE_string("output", None, "Folder for the results; of a run by default in it.", flag_values=FLAGS)
+flags.DEFINE_integer("examples", 12, "How many first pictures are kept as examples.", flag_values=FLAGS)
+flags.DEFINE_integer("batch", 16, "Records a forward pass.", flag_values=FLAGS)
 flags.DEFINE_float(
     "temperature", None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", flag_values=FLAGS
 )
-flags.DEFINE_integer("pictures", 12, "How many examples are kept as pictures.", flag_values=FLAGS)
+flags.DEFINE_string("embedder_weights", None, "Where the run's embedder's weights file is now.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "frechet_network", "inception_v3", ["inception_v3", "mobilenet_v2"], "Of the Frechet distance.", flag_values=FLAGS
+)
+flags.DEFINE_string(
+    "frechet_weights", None, "For a Frechet distance: weights file of keras.applications, or random.", flag_values=FLAGS
+)
+flags.DEFINE_string(
+    "lpips_weights", None, "For LPIPS: .npz of AlexNet or VGG16; model/lpips.py says of what.", flag_values=FLAGS
+)
 stage.define_flags(FLAGS)
+FLAGS.set_gnu_getopt()  # flags may follow the two evaluations of --compare
 
-TRIVIAL_ROWS = ("grey", "dataset mean", "another picture's ab", "true ab halved")
-TRUTH_ROW = "truth through the encoding"
+# The headings of the help; each flag is below one of them.
+TOPICS = {
+    "What is scored": ("run", "data", "split", "truth", "pictures", "compare"),
+    "How": ("resize", "size", "temperature", "embedder_weights", "batch"),
+    "Feature networks": ("frechet_network", "frechet_weights", "lpips_weights"),
+    "Results": ("output", "examples"),
+    "Datasets in a bucket": ("cache", "cache_gb"),
+}
+_SOURCES = ({"run", "data"}, {"run", "truth"}, {"pictures", "truth"})
+_WANTED = "wanted --run and --data, --run and --truth, --pictures and --truth, or --compare and two evaluations"
+
 COLUMNS = {
     "psnr": "PSNR",
+    "psnr_pooled": "PSNR pooled",
     "ssim": "SSIM",
     "ciede2000": "CIEDE2000",
     "auc": "AuC",
@@ -48,30 +86,56 @@ COLUMNS = {
     "colourfulness_abs": "CF (absolute)",
     "colourfulness_gap": "CF gap of means",
     "colourfulness_gap_each": "CF gap of each",
+    "lightness_error": "L* off",
+    "lpips": "LPIPS",
+    "frechet": "Frechet",
 }
+_FINE = ("ssim", "lpips", "lightness_error")  # shown with three digits behind the point, others with two
+TRUTH_ROW = "truth through the encoding"
 
 
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """A scored record: `lab`, float32 [S, S, 3], is what the record holds, `ab`, float32 [S, S, 2], the prediction."""
-
-    id: str
-    lab: np.ndarray
-    ab: np.ndarray
-
-    def with_ab(self, ab) -> np.ndarray:
-        """The record's own L* with these colours, uint8 [S, S, 3] sRGB."""
-        ab = np.broadcast_to(np.asarray(ab, np.float32), self.ab.shape)
-        return lab.lab_to_rgb8(np.concatenate([self.lab[..., :1], ab], axis=-1))
-
-    @property
-    def truth(self) -> np.ndarray:
-        return lab.lab_to_rgb8(self.lab)
+@flags.multi_flags_validator(["run", "data", "truth", "pictures", "compare"], _WANTED, FLAGS)
+def _one_source(values: dict) -> bool:
+    given = {name for name in ("run", "data", "truth", "pictures") if values[name]}
+    return not given if values["compare"] else given in _SOURCES
 
 
 def main(arguments: list[str]) -> None:
+    if FLAGS.compare:
+        show_comparison(arguments)
+        return
     if arguments:
         raise TintmillError(f"wanted flags only, got {arguments}")
+    from trainer import scoring
+
+    source, about, folder = open_source()
+    networks = load_networks()
+    make_anew(folder)
+    scores = scoring.score(source, networks)
+    answers = scores.rows[source.answer]
+    metrics = about | {
+        "protocol_card": scoring.make_card(source, scores, networks),
+        "rows": [*scoring.make_rows(scores), make_truth_row(scores, about)],
+        "ab_histograms": scoring.histograms(scores),
+        "examples": scoring.keep_examples(source, answers, FLAGS.examples, folder),
+        "pictures": [scoring.finite(values) for values in answers],
+    }
+    path = os.path.join(folder, "metrics.json")
+    files.write(path, json.dumps(metrics, indent=1) + "\n")
+    print(format_table(metrics["rows"], table.terminal_width()))
+    print(format_card(metrics["protocol_card"]))
+    print(path)
+
+
+def open_source() -> tuple:
+    """(source of the examples, what metrics.json says of it, folder of the results) by the flags."""
+    if FLAGS.data:
+        return open_records()
+    return open_run_on_pictures() if FLAGS.run else open_others_pictures()
+
+
+def open_records() -> tuple:
+    """A run on a split of a dataset."""
     from trainer.settings import check_same_embedder, load_settings
 
     dataset = open_dataset(FLAGS.data)
@@ -81,140 +145,194 @@ def main(arguments: list[str]) -> None:
     dataset = stage.on_this_machine(dataset, {FLAGS.split}, FLAGS)
     import_tensorflow()
     from model import artefact
+    from trainer.answers import Records
 
     model = artefact.load_model(FLAGS.run, FLAGS.temperature)
-    folder = os.path.join(FLAGS.run, "evaluation", FLAGS.split)
-    _make_anew(folder)
-    examples = predictions(model, dataset, FLAGS.split, FLAGS.batch)
-    scores = score_rows(examples, dataset, FLAGS.split, folder)
-    metrics = make_metrics(settings, model, dataset, FLAGS.split, scores)
-    files.write(os.path.join(folder, "metrics.json"), json.dumps(metrics, indent=1) + "\n")
-    print(format_table(metrics["rows"]))
-    print(os.path.join(folder, "metrics.json"))
+    source = Records(model, settings["network"], dataset, FLAGS.split, FLAGS.batch)
+    about = about_run(settings, model, dataset.settings["size"]) | about_dataset(settings, dataset)
+    return source, about, FLAGS.output or os.path.join(FLAGS.run, "evaluation", FLAGS.split)
 
 
-def predictions(model, dataset: Dataset, split: str, batch: int) -> Iterator[Example]:
-    """Every record of the split with the network's answer, in shard order."""
-    from tqdm import tqdm
+def open_run_on_pictures() -> tuple:
+    """A run on a folder of colour pictures. Whether it was trained on some of them is not known."""
+    from trainer import judge
+    from trainer.settings import load_settings
 
-    from trainer import input as records_input
-    from trainer import shards
+    settings, frame = load_settings(FLAGS.run), judge.Frame(FLAGS.resize, FLAGS.size)
+    import_tensorflow()
+    from model import artefact, colorizer
 
-    index = shards.index_records(dataset, split)
-    batches = shards.read_batches(dataset, index, np.arange(len(index)), batch)
-    for data, parsed in tqdm(batches, total=-(-len(index) // batch), unit=" batches"):
-        inputs, targets = records_input.to_network(parsed, dataset.settings["encoding"])
-        wanted = {name: inputs[name] for name in model.input}  # not every network wants the embedding
-        predicted = np.asarray(model(wanted, training=False)["ab"], np.float32) * 128.0
-        lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0
-        truth = np.concatenate([lightness, np.asarray(targets["ab"]) * 128.0], axis=-1)
-        for name, *arrays in zip(shards.parse_ids(data), truth, predicted, strict=True):
-            yield Example(name, *arrays)
-
-
-def score_rows(examples: Iterator[Example], dataset: Dataset, split: str, folder: str) -> dict[str, list[dict]]:
-    """Scores of each row for each picture; the first examples are written to `folder` as pictures."""
-    from model import metrics
-
-    weights = metrics.rarity(dataset.ab_histogram(split))
-    scores: dict[str, list[dict]] = {row: [] for row in ("run", *TRIVIAL_ROWS, "truth")}
-    for number, (example, other) in enumerate(with_another(examples)):
-        truth = example.truth
-        answers = {"run": example.ab} | trivial_answers(example, other, dataset.mean_ab)
-        for row, ab in answers.items():
-            scores[row].append({"id": example.id} | metrics.score(truth, example.with_ab(ab), weights))
-        scores["truth"].append({"id": example.id, "colourfulness": metrics.colourfulness(truth)})
-        scores["truth"][-1]["colourfulness_abs"] = metrics.colourfulness(truth, absolute=True)
-        if number < FLAGS.pictures:
-            grey, coloured = example.with_ab((0, 0)), example.with_ab(example.ab)
-            _write_pictures(folder, number, grey=grey, coloured=coloured, truth=truth)
-    return scores
+    colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
+    source = judge.coloured_by(colorize, settings["network"], FLAGS.truth, frame)
+    name = os.path.basename(files.absolute(FLAGS.truth))
+    size = artefact.load_dataset(FLAGS.run)["settings"]["size"]
+    about = about_run(settings, artefact.load_model(FLAGS.run, FLAGS.temperature), size)
+    about |= about_folder(source, frame) | {"split": f"truth-{name}", "trained_on_split": settings["split"]}
+    return source, about, FLAGS.output or os.path.join(FLAGS.run, "evaluation", f"truth-{name}")
 
 
-def trivial_answers(example: Example, other: Example, mean_ab: tuple[float, float]) -> dict[str, np.ndarray]:
-    """The ab of `TRIVIAL_ROWS`: what a score is worth is seen beside them."""
-    truth = example.lab[..., 1:]
-    return dict(zip(TRIVIAL_ROWS, (np.zeros(2), np.array(mean_ab), other.lab[..., 1:], truth / 2), strict=True))
+def open_others_pictures() -> tuple:
+    """Other people's coloured pictures."""
+    from trainer import judge
+
+    if not FLAGS.output:
+        raise TintmillError("--output is not given: wanted a folder for metrics.json and the examples")
+    frame = judge.Frame(FLAGS.resize, FLAGS.size)
+    source = judge.others_pictures(FLAGS.pictures, FLAGS.truth, frame)
+    return source, about_folder(source, frame) | {"pictures_folder": files.absolute(FLAGS.pictures)}, FLAGS.output
 
 
-def with_another(examples: Iterator[Example]) -> Iterator[tuple[Example, Example]]:
-    """Each example with the one before it, the first at the end with the last: records lie in order of a hash."""
-    first = before = next(examples)
-    for example in examples:
-        yield example, before
-        before = example
-    yield first, before
+def about_run(settings: dict, model, size: int) -> dict:
+    """What metrics.json says of a run; `temperature` is that of the annealed mean, None for a regression."""
+    from model import cost, heads
 
-
-def make_metrics(settings: dict, model, dataset: Dataset, split: str, scores: dict[str, list[dict]]) -> dict:
-    """The content of metrics.json; its `temperature` is that of the annealed mean, None for a regression."""
-    from model import cost, heads, metrics
-
-    rows = [{"row": settings["network"]} | metrics.summarise(scores["run"])]
-    rows += [{"row": row} | metrics.summarise(scores[row]) for row in TRIVIAL_ROWS]
-    for row, name in zip(rows, ("run", *TRIVIAL_ROWS), strict=True):
-        row |= colourfulness_gaps(scores[name], scores["truth"])
-    truth = {
-        name: float(np.mean([s[name] for s in scores["truth"]])) for name in ("colourfulness", "colourfulness_abs")
-    }
-    ceiling = {"row": TRUTH_ROW} | dataset.manifest["encoding_fidelity"][split] | truth
-    ceiling |= dict.fromkeys(("colourfulness_gap", "colourfulness_gap_each"), 0.0)
     return {
-        "split": split,
-        "trained_on_split": settings["split"],
-        "same_pictures_as_training": split == settings["split"],
-        "dataset": {key: dataset.settings[key] for key in ("name", "version", "size", "fit", "encoding")},
-        "dataset_fingerprint": dataset.manifest["fingerprint"],
-        "embedder": dataset.embedder and {key: dataset.embedder[key] for key in ("name", "layer", "weights")},
         "steps": settings["steps"],
         "parameters": model.count_params(),
-        "multiply_adds": cost.picture_multiply_adds(model, dataset.settings["size"]),
+        "multiply_adds": cost.picture_multiply_adds(model, size),
         "temperature": heads.temperature_of(model),
-        "protocol": (
-            f"truth: the record's Lab ({dataset.settings['encoding']}) as 8-bit sRGB; answers: the record's L* with "
-            "the row's ab, chroma reduced into sRGB, rounded to 8 bits; means over pictures, infinite PSNRs left out; "
-            "AuC over thresholds 0..150 of ab, rebalanced by 1 / share of the ab bin among the scored pictures; "
-            f"pictures {dataset.settings['size']}x{dataset.settings['size']} by {dataset.settings['fit']}"
-        ),
-        "rows": [*rows, ceiling],
-        "pictures": [{key: _finite(value) for key, value in score.items()} for score in scores["run"]],
     }
 
 
-def colourfulness_gaps(scores: list[dict], truth: list[dict]) -> dict[str, float]:
-    """Both gaps in use: of the means (it forgives too much here for too little there), and picture by picture."""
-    found, wanted = (np.array([s["colourfulness"] for s in rows]) for rows in (scores, truth))
-    each = float(np.abs(found - wanted).mean())
-    return {"colourfulness_gap": float(abs(found.mean() - wanted.mean())), "colourfulness_gap_each": each}
+def about_dataset(settings: dict, dataset: Dataset) -> dict:
+    """What metrics.json says of the split that is scored."""
+    data = dataset.settings
+    return {
+        "split": FLAGS.split,
+        "trained_on_split": settings["split"],
+        "same_pictures_as_training": FLAGS.split == settings["split"],
+        "dataset": {key: data[key] for key in ("name", "version", "size", "fit", "encoding")},
+        "dataset_fingerprint": dataset.manifest["fingerprint"],
+        "embedder": dataset.embedder and {key: dataset.embedder[key] for key in ("name", "layer", "weights")},
+        "encoding_fidelity": dataset.manifest["encoding_fidelity"][FLAGS.split],
+        "protocol": (
+            f"truth: the record's Lab ({data['encoding']}) as 8-bit sRGB; answers: the record's L* with "
+            "the row's ab, chroma reduced into sRGB, rounded to 8 bits; means over pictures, infinite PSNRs left out; "
+            "AuC over thresholds 0..150 of ab, rebalanced by 1 / share of the ab bin among the scored pictures; "
+            f"pictures {data['size']}x{data['size']} by {data['fit']}"
+        ),
+    }
 
 
-def _finite(value):
-    """JSON has no infinity; an infinite PSNR (the answer equals the truth) is null."""
-    return value if isinstance(value, str) or np.isfinite(value) else None
+def about_folder(source, frame) -> dict:
+    """What metrics.json says of a folder that is scored; what was left out is named on stderr too."""
+    for entry in source.left_out:
+        print(f"LEFT OUT {entry}", file=sys.stderr)
+    return {
+        "truth_folder": files.absolute(FLAGS.truth),
+        "left_out": [{"file": entry.file, "reason": entry.reason, "detail": entry.detail} for entry in source.left_out],
+        "same_pictures_as_training": None,
+        "protocol": (
+            "truth: the files of a folder as 8-bit sRGB; means over pictures, infinite PSNRs left out; AuC over "
+            "thresholds 0..150 of ab, rebalanced by 1 / share of the ab bin among the scored pictures; resize "
+            f"{frame.describe()}"
+        ),
+    }
 
 
-def format_table(rows: list[dict]) -> str:
-    """The rows as text for a terminal."""
-    lines = [f"{'':<28}{'pictures':>9}{'inf':>5}" + "".join(f"{name:>16}" for name in COLUMNS.values())]
-    for row in rows:
-        values = "".join(f"{'-' if row.get(name) is None else format(row[name], '.3f'):>16}" for name in COLUMNS)
-        lines.append(f"{row['row']:<28}{row['pictures']:>9}{row['infinite_psnr']:>5}{values}")
-    return "\n".join(lines)
+def load_networks():
+    """The feature networks that were asked for."""
+    from trainer import scoring
+
+    if not (FLAGS.frechet_weights or FLAGS.lpips_weights):
+        return scoring.Networks()
+    import_tensorflow()
+    from model import frechet, lpips
+
+    return scoring.Networks(
+        frechet.Features(FLAGS.frechet_network, FLAGS.frechet_weights) if FLAGS.frechet_weights else None,
+        lpips.Lpips(FLAGS.lpips_weights) if FLAGS.lpips_weights else None,
+    )
 
 
-def _make_anew(folder: str) -> None:
-    """An empty folder: pictures of an earlier, longer evaluation would stay in the report."""
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
+def make_truth_row(scores, about: dict) -> dict:
+    """The last row of the table."""
+    from trainer import scoring
+
+    if "encoding_fidelity" in about:
+        return scoring.truth_row(TRUTH_ROW, scores, about["encoding_fidelity"])
+    count = len(scores.truth)
+    return scoring.truth_row("truth itself", scores, {"pictures": count, "infinite_psnr": count, "psnr": None})
 
 
-def _write_pictures(folder: str, number: int, **pictures: np.ndarray) -> None:
-    for name, pixels in pictures.items():
-        Image.fromarray(pixels).save(os.path.join(folder, f"{number:03d}_{name}.png"))
+def make_anew(folder: str) -> None:
+    """The folder without what an earlier evaluation left: its pictures would stay beside the new scores.
+
+    Raises:
+      TintmillError: it is not on this machine, cannot be written, or lies where pictures are read.
+    """
+    from trainer import scoring
+
+    check_output(folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        scoring.remove_examples(folder)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(folder, "metrics.json"))
+    except OSError as error:
+        raise TintmillError(f"{folder}: cannot be written: {error}") from error
+
+
+def check_output(folder: str) -> None:
+    """Raises TintmillError where results would lie in a bucket, or among the pictures that are read."""
+    if files.is_remote(folder):
+        raise TintmillError(f"--output={folder}: wanted a folder on this machine")
+    inside = os.path.realpath(folder)
+    for name in ("truth", "pictures"):
+        if FLAGS[name].value and (inside + os.sep).startswith(os.path.realpath(FLAGS[name].value) + os.sep):
+            raise TintmillError(f"--output={folder}: lies in --{name}={FLAGS[name].value}; wanted another folder")
+
+
+def show_comparison(arguments: list[str]) -> None:
+    """Prints how two evaluations differ; writes comparison.json to --output, where that is given."""
+    from trainer import compare
+
+    if len(arguments) != 2:
+        raise TintmillError(f"--compare: wanted two runs or folders with metrics.json, got {len(arguments)}")
+    (first, one), (second, other) = (compare.find_evaluation(path, FLAGS.split) for path in arguments)
+    differences = compare.compare(one, other)
+    print(f"first:  {first}\nsecond: {second}\n")
+    print(compare.format_differences(differences))
+    if FLAGS.output:
+        check_output(FLAGS.output)
+        path = os.path.join(FLAGS.output, "comparison.json")
+        os.makedirs(FLAGS.output, exist_ok=True)
+        files.write(path, json.dumps(compare.to_json(first, second, differences), indent=1) + "\n")
+        print(path)
+
+
+def format_table(rows: list[dict], width: int | None = None) -> str:
+    """The rows as text for a terminal of `width` characters, each mean with half the width of its interval."""
+    shown = {name: label for name, label in COLUMNS.items() if any(row.get(name) is not None for row in rows)}
+    columns = [["", *(row["row"] for row in rows)]]
+    columns += [
+        [label, *(str(row[name]) for row in rows)] for name, label in (("pictures", "n"), ("infinite_psnr", "inf"))
+    ]
+    columns += [[label, *(format_value(row, name) for row in rows)] for name, label in shown.items()]
+    widest = [max(map(len, cells)) for cells in columns]
+    aligned = [[cell.rjust(length) for cell in cells] for cells, length in zip(columns, widest, strict=True)]
+    aligned[0] = [cell.ljust(widest[0]) for cell in columns[0]]
+    return (
+        f"{table.fold(aligned, width)}\n"
+        "n: pictures; inf: infinite PSNRs; \u00b1: half of the 95 % interval over pictures, ends in metrics.json"
+    )
+
+
+def format_value(row: dict, name: str) -> str:
+    """A cell of the table: value and, where there is an interval, half its width."""
+    if row.get(name) is None:
+        return "-"
+    digits = ".3f" if name in _FINE else ".2f"
+    ends = row["intervals"].get(name)
+    return format(row[name], digits) + (f" \u00b1{(ends[1] - ends[0]) / 2:{digits}}" if ends else "")
+
+
+def format_card(card: dict[str, str]) -> str:
+    return "\n".join(f"  {name}: {text}" for name, text in card.items())
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("evaluate", FLAGS, main, argv, __doc__)
+    return command.run("evaluate", FLAGS, main, argv, __doc__, topics=TOPICS)
 
 
 if __name__ == "__main__":

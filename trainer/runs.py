@@ -11,7 +11,6 @@ continued in a second one below it; into a file or a pipe it goes as it is.
 
 import dataclasses
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ from absl import flags
 from model import artefact
 from pipeline import command
 from pipeline.errors import TintmillError
-from trainer import best, report
+from trainer import best, report, table
 from trainer.curves import read_rows
 from trainer.settings import TrainSettings, load_settings
 
@@ -63,7 +62,7 @@ def main(arguments: list[str]) -> None:
         print(f"left out: {reason}", file=sys.stderr)
     if not runs:
         raise TintmillError(f"no runs below {', '.join(arguments)}; wanted folders of `tintmill train`")
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = table.terminal_width()
     command.show(format_table(sort(make_rows(runs), FLAGS.sort), width))
     for note in make_notes(runs):
         command.show("\n" + textwrap.fill(note, width or _LINE, break_long_words=False, break_on_hyphens=False))
@@ -225,20 +224,9 @@ def _order(value) -> tuple:
 
 
 def format_table(rows: list[dict], width: int | None) -> str:
-    """The rows as text: in lines of at most `width` characters, by as many tables as that takes, names in each.
-
-    A name and one column are put into a line whatever its width; None is any width.
-    """
+    """The rows as text: in lines of at most `width` characters, names in each table (see `table.fold`)."""
     columns = {column: _format_column(column, [row[column] for row in rows]) for column in rows[0]}
-    names = columns.pop("name")
-    tables, line = [], []
-    for cells in columns.values():
-        if line and width and sum(len(column[0]) + 2 for column in (names, *line, cells)) - 2 > width:
-            tables.append([names, *line])
-            line = []
-        line.append(cells)
-    tables.append([names, *line])
-    return "\n\n".join("\n".join("  ".join(cells).rstrip() for cells in zip(*table, strict=True)) for table in tables)
+    return table.fold([columns.pop("name"), *columns.values()], width)
 
 
 def _format_column(column: str, values: list) -> list[str]:

@@ -140,9 +140,8 @@ def test_rebalanced_auc_counts_every_colour_alike():
 
 
 def test_rebalanced_auc_of_many_pictures_weighs_by_their_rare_pixels():
-    scores = [
-        {**dict.fromkeys(metrics.NAMES, 1.0), "auc_rebalanced": auc, "auc_weight": w} for auc, w in ((40, 3), (80, 1))
-    ]
+    same = dict.fromkeys((*metrics.PLAIN, "psnr"), 1.0)
+    scores = [same | {"auc_rebalanced": auc, "auc_weight": w} for auc, w in ((40, 3), (80, 1))]
     assert metrics.summarise(scores)["auc_rebalanced"] == 50
 
 
@@ -183,5 +182,46 @@ def test_only_infinite_psnrs_have_no_mean():
     assert row["infinite_psnr"] == 1
 
 
-def test_every_score_has_its_name():
-    assert set(metrics.score(photo_pixels(0), photo_pixels(1), EVEN)) == {*metrics.NAMES, "auc_weight"}
+def test_the_pooled_psnr_is_that_of_the_mean_error():
+    """Two pictures off by 2 and by 20: errors 4 and 400; equal ones count as an error of 0."""
+    grey = np.full((16, 16, 3), 100, np.uint8)
+    scores = [metrics.score(grey, grey + np.uint8(off), EVEN) for off in (2, 20, 0)]
+    row = metrics.summarise(scores)
+    assert row["psnr_pooled"] == pytest.approx(10 * np.log10(255**2 / ((4 + 400 + 0) / 3)))
+    assert row["psnr"] == pytest.approx(np.mean([10 * np.log10(255**2 / 4), 10 * np.log10(255**2 / 400)]))
+
+
+def test_both_gaps_of_colourfulness_are_told():
+    """Too colourful here and too grey there: the gap of the means forgives it."""
+    wild, tame = photo_pixels(1), (photo_pixels(1) // 8 + 100).astype(np.uint8)
+    scores = [metrics.score(wild, tame, EVEN), metrics.score(tame, wild, EVEN)]
+    row = metrics.summarise(scores)
+    apart = metrics.colourfulness(wild) - metrics.colourfulness(tame)
+    assert row["colourfulness_gap"] == pytest.approx(0, abs=1e-9)
+    assert row["colourfulness_gap_each"] == pytest.approx(apart)
+    assert apart > 10
+
+
+def test_a_wrong_lightness_is_seen():
+    truth = np.full((12, 12, 3), 119, np.uint8)
+    lighter = np.full((12, 12, 3), 143, np.uint8)
+    wanted = float(lab.rgb_to_lab(lighter)[0, 0, 0] - lab.rgb_to_lab(truth)[0, 0, 0])
+    assert metrics.score(truth, lighter, EVEN)["lightness_error"] == pytest.approx(wanted)
+    assert metrics.score(truth, truth, EVEN)["lightness_error"] == 0
+
+
+def test_the_ab_histogram_counts_every_pixel_in_its_cell():
+    """Red is a* 80.1, b* 67.2: cells of 4 from -110 on, 47 and 44. The grey of the rest is a hair from 0, 0."""
+    picture = np.full((4, 5, 3), 128, np.uint8)
+    picture[0, :3] = (255, 0, 0)
+    counts = metrics.ab_histogram(picture)
+    assert counts.shape == (55, 55)
+    assert counts.sum() == 20
+    assert counts[47, 44] == 3
+    assert counts[26:29, 26:29].sum() == 17
+
+
+def test_the_ab_histogram_holds_all_of_srgb():
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(18 * 18, 18, 3)
+    assert metrics.ab_histogram(cube).sum() == cube.shape[0] * cube.shape[1]

@@ -10,11 +10,11 @@ import pytest
 from markupsafe import escape
 from PIL import Image
 
-from model import artefact
+from model import artefact, colorizer, lpips, metrics
 from pipeline import fidelity, lab
 from pipeline.dataset import open_dataset
 from tests import helpers, training
-from trainer import evaluate, report, shards
+from trainer import evaluate, report, scoring, shards
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def run_evaluate(run: Path, dataset: Path, *flags):
 @pytest.fixture(scope="module")
 def evaluated(toy, dataset) -> dict:
     """metrics.json of the toy run on val, with three example pictures."""
-    done = run_evaluate(toy, dataset, "--split=val", "--pictures=3", "--batch=4")
+    done = run_evaluate(toy, dataset, "--split=val", "--examples=3", "--batch=4")
     assert done.returncode == 0, done.stderr
     path = toy / "evaluation" / "val" / "metrics.json"
     assert done.stdout.strip().splitlines()[-1] == str(path)
@@ -70,10 +70,15 @@ def row_of(metrics: dict, name: str) -> dict:
     return next(row for row in metrics["rows"] if row["row"] == name)
 
 
+def example_names(metrics: dict) -> set[str]:
+    return {name for example in metrics["examples"] for name in example["files"].values()}
+
+
 def test_every_table_holds_the_trivial_answers_and_the_ceiling(evaluated):
     """Without them nobody can read it: halving the true chroma scores better than most networks do."""
     rows = {row["row"]: row for row in evaluated["rows"]}
-    assert list(rows) == ["toy_fused", *evaluate.TRIVIAL_ROWS, evaluate.TRUTH_ROW]
+    trivial = ["grey", "dataset mean", "another picture's ab", "true ab halved"]
+    assert list(rows) == ["toy_fused", *trivial, evaluate.TRUTH_ROW]
     assert all(row in evaluated["stdout"] for row in rows)
     grey, halved, another = (rows[name] for name in ("grey", "true ab halved", "another picture's ab"))
     assert halved["psnr"] > grey["psnr"] + 3
@@ -117,7 +122,7 @@ def test_the_gap_is_the_difference_of_mean_colourfulness(evaluated):
 
 
 def test_each_picture_meets_another_ones_colours():
-    assert list(evaluate.with_another(iter("abc"))) == [("b", "a"), ("c", "b"), ("a", "c")]
+    assert list(scoring.with_another(iter("abc"))) == [("b", "a"), ("c", "b"), ("a", "c")]
 
 
 def test_metrics_say_what_they_were_measured_on(evaluated, toy, dataset):
@@ -134,21 +139,126 @@ def test_metrics_say_what_they_were_measured_on(evaluated, toy, dataset):
 
 def test_example_pictures_are_grey_coloured_and_truth(evaluated, toy, truth):
     folder = toy / "evaluation" / "val"
-    names = {f"{i:03d}_{kind}.png" for i in range(3) for kind in ("grey", "coloured", "truth")}
-    assert {path.name for path in folder.iterdir()} == names | {"metrics.json"}
-    for number, picture in enumerate(evaluated["pictures"][:3]):
-        values = truth[picture["id"]]
-        images = {kind: np.asarray(Image.open(folder / f"{number:03d}_{kind}.png")) for kind in ("grey", "truth")}
+    assert {path.name for path in folder.iterdir()} == example_names(evaluated) | {"metrics.json"}
+    assert [e["id"] for e in evaluated["examples"] if e["why"] == "first"] == [
+        picture["id"] for picture in evaluated["pictures"][:3]
+    ]
+    for example in evaluated["examples"]:
+        values = truth[example["id"]]
+        images = {kind: np.asarray(Image.open(folder / name)) for kind, name in example["files"].items()}
         np.testing.assert_array_equal(images["grey"], with_ab(values, (0, 0)))
         np.testing.assert_array_equal(images["truth"], lab.lab_to_rgb8(values))
+        found = fidelity.ciede2000(images["truth"], images["coloured"])
+        assert found == pytest.approx(example["scores"]["ciede2000"], abs=0.02)  # another batch, other last bits
+
+
+def test_the_best_the_median_and_the_worst_are_kept_too(evaluated):
+    order = [s["id"] for s in sorted(evaluated["pictures"], key=lambda s: s["ciede2000"])]
+    middle = (len(order) - 4) // 2
+    wanted = {"best": order[:4], "median": order[middle : middle + 4], "worst": order[::-1][:4]}
+    for why, ids in wanted.items():
+        assert [e["id"] for e in evaluated["examples"] if e["why"] == why] == ids
+
+
+def test_the_ab_histograms_are_of_all_pictures(evaluated, truth):
+    found = np.array(evaluated["ab_histograms"]["truth"])
+    np.testing.assert_array_equal(found, sum(metrics.ab_histogram(lab.lab_to_rgb8(v)) for v in truth.values()))
+    assert np.sum(evaluated["ab_histograms"]["run"]) == found.sum()
+
+
+def test_every_mean_has_its_interval(evaluated):
+    for row in evaluated["rows"][:-1]:
+        assert set(row["intervals"]) == set(row) - {"row", "pictures", "infinite_psnr", "intervals"}
+        low, high = row["intervals"]["ciede2000"]
+        assert low < row["ciede2000"] < high
+    assert set(evaluated["rows"][-1]["intervals"]) == {"colourfulness", "colourfulness_abs"}
+
+
+def test_the_card_says_how_the_run_was_measured(evaluated, dataset):
+    card, rejected = evaluated["protocol_card"], helpers.manifest(dataset)["pictures"]["rejected"]
+    assert "crop to 32x32" in card["resize"]
+    assert "lab8" in card["truth"]
+    assert all(f"{count} {code}" in card["left_out"] for code, count in rejected.items())
+    assert "not computed" in card["frechet"]
+
+
+@pytest.mark.slow
+def test_feature_networks_score_the_run_grey_and_the_mean(toy, dataset, tmp_path):
+    helpers.write_lpips_weights(tmp_path / "lpips.npz", lpips.ALEX.shapes())
+    networks = ["--frechet_network=mobilenet_v2", "--frechet_weights=random", f"--lpips_weights={tmp_path}/lpips.npz"]
+    done = run_evaluate(toy, dataset, "--split=val", *networks, f"--output={tmp_path / 'scores'}")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+    for row in found["rows"]:
+        judged = row["row"] in ("toy_fused", "grey", "dataset mean")
+        assert ("lpips" in row) == ("lpips" in row["intervals"]) == ("frechet" in row) == judged
+    assert row_of(found, "grey")["lpips"] > 0
+    assert row_of(found, "grey")["frechet"] > 0
+    assert "RANDOM" in found["protocol_card"]["frechet"]
+    assert "WARNING" in found["protocol_card"]["frechet"]
+    assert "AlexNet" in found["protocol_card"]["lpips"]
+    for text in ("Frechet", "LPIPS", "RANDOM"):
+        assert text in done.stdout
+
+
+@pytest.fixture(scope="module")
+def on_photos(toy, photos) -> dict:
+    """metrics.json of the toy run on the folder of photographs itself."""
+    done = helpers.tintmill("evaluate", f"--run={toy}", f"--truth={photos}", "--examples=1")
+    assert done.returncode == 0, done.stderr
+    path = toy / "evaluation" / f"truth-{photos.name}" / "metrics.json"
+    assert done.stdout.strip().splitlines()[-1] == str(path)
+    found = json.loads(path.read_text()) | {"stderr": done.stderr}
+    shutil.rmtree(path.parent)  # the report of other tests shows every evaluation of the run
+    return found
+
+
+def test_a_run_is_scored_on_a_folder_as_colorize_colours_it(on_photos, toy, photos):
+    colorize = colorizer.load(str(toy))
+    assert len(on_photos["pictures"]) == 41
+    for scores in on_photos["pictures"][:3]:
+        with Image.open(photos / scores["id"]) as image:
+            truth = np.asarray(image.convert("RGB"))
+        coloured = colorize(Image.fromarray(np.repeat(lab.to_grey(truth)[..., None], 3, axis=-1)))
+        found = fidelity.ciede2000(truth, coloured)
+        assert scores["ciede2000"] == pytest.approx(found, abs=0.3)  # its L* comes from the grey picture's 8 bits here
+    assert on_photos["protocol_card"]["pictures"].startswith("coloured by the run at the picture's full size")
+
+
+def test_a_run_on_a_folder_says_what_it_left_out(on_photos):
+    assert on_photos["left_out"] == [
+        {"file": "truth dog/notes.jpg", "reason": "no supported picture format recognises the content", "detail": ""}
+    ]
+    assert "LEFT OUT truth dog/notes.jpg" in on_photos["stderr"]
+    assert on_photos["same_pictures_as_training"] is None
+    assert [row["row"] for row in on_photos["rows"]][2] == "mean ab of the truths"
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_plates_of_three_colours_are_a_test_set(real_data, toy, tmp_path):
+    """Photographs of 1905 to 1915 whose colour is true: where colorizers are used, and are rarely measured."""
+    plates = real_data / "prokudin_color"
+    done = helpers.tintmill("evaluate", f"--run={toy}", f"--truth={plates}", f"--output={tmp_path / 'scores'}")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+    assert len(found["pictures"]) == len(list(plates.glob("*.png"))) == 3
+    assert found["left_out"] == []
+    assert row_of(found, "true ab halved")["psnr"] > row_of(found, "grey")["psnr"] + 3
+    for example in found["examples"]:
+        size = Image.open(plates / example["id"]).size
+        assert {Image.open(tmp_path / "scores" / name).size for name in example["files"].values()} == {size}
 
 
 def test_an_earlier_evaluation_leaves_no_pictures_behind(evaluated, toy, dataset, tmp_path):
     """Else a report would show old pictures beside new scores."""
     run = Path(shutil.copytree(toy, tmp_path / "run"))
-    done = run_evaluate(run, dataset, "--split=val", "--pictures=1")
+    done = run_evaluate(run, dataset, "--split=val", "--examples=1")
     assert done.returncode == 0, done.stderr
-    assert len(list((run / "evaluation" / "val").glob("*.png"))) == 3
+    folder = run / "evaluation" / "val"
+    kept = example_names(json.loads((folder / "metrics.json").read_text()))
+    assert {path.name for path in folder.glob("*.png")} == kept
+    assert len([e for e in json.loads((folder / "metrics.json").read_text())["examples"] if e["why"] == "first"]) == 1
 
 
 @pytest.mark.slow
@@ -188,7 +298,7 @@ def test_the_report_opens_offline_and_holds_everything(evaluated, toy):
     assert done.returncode == 0, done.stderr
     page = Path(done.stdout.strip()).read_text()
     assert not re.findall(r"""(?:src|href)=["'](?!data:)""", page)
-    assert page.count("data:image/png;base64,") == 9
+    assert page.count("data:image/png;base64,") == len(example_names(evaluated))
     assert page.count("data:image/svg+xml;base64,") == 1
     for row in evaluated["rows"]:
         assert str(escape(row["row"])) in page

@@ -235,7 +235,7 @@ def test_a_run_on_a_bucket_is_the_local_run_to_the_bit(url, bucket, plain_datase
 @pytest.mark.slow
 def test_a_dataset_in_a_bucket_is_scored_as_the_local_one(url, plain_dataset, tmp_path):
     run = training.trained(plain_dataset, tmp_path / "run", "toy_dropout", "--steps=5")
-    flags = [f"--run={run}", "--split=val", "--pictures=1"]
+    flags = [f"--run={run}", "--split=val", "--examples=1"]
     local = helpers.tintmill("evaluate", *flags, f"--data={plain_dataset}")
     remote = helpers.tintmill("evaluate", *flags, f"--data={url}", f"--cache={tmp_path / 'cache'}")
     assert local.returncode == remote.returncode == 0, remote.stderr

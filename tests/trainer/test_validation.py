@@ -11,7 +11,7 @@ from pipeline import lab
 from pipeline.dataset import open_dataset
 from pipeline.errors import TintmillError
 from tests import helpers, training
-from trainer import best, curves, evaluate
+from trainer import answers, best, curves
 from trainer.settings import TrainSettings
 
 VALIDATED = "toy_dropout", "--steps=20", "--validate_every=5", "--validation_split=val"
@@ -46,7 +46,7 @@ def test_its_numbers_are_those_of_the_whole_split(validated, plain_dataset):
     rows = validations(validated)
     assert [row["step"] for row in rows] == [5, 10, 15, 20]
     opened, model = open_dataset(str(plain_dataset)), artefact.load_model(str(validated))
-    examples = list(evaluate.predictions(model, opened, "val", batch=4))
+    examples = list(answers.predictions(model, opened, "val", batch=4))
     assert len(examples) == opened.splits["val"] < 128
     wanted = {"loss": [], "psnr": [], "chroma": [], "true_chroma": []}
     for example in examples:

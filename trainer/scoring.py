@@ -1,0 +1,230 @@
+"""Scores pictures beside the trivial answers, wherever the pictures come from.
+
+Rows: the answers themselves; `grey` (ab = 0); the mean ab of the pictures everywhere, which is what an uninformed
+network converges to; `another picture's ab`, right in its statistics and wrong everywhere; and `true ab halved`, right
+but washed out, which PSNR rewards. All but the first have the truth's own L*.
+"""
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from model import bootstrap, metrics
+from model.frechet import Features, Moments, distance
+from model.lpips import Lpips
+from pipeline import lab
+
+_FEATURE_ROWS = 3  # the answers, grey and the mean: the rows that have a Frechet distance and LPIPS
+_OF_A_KIND = 4  # examples: so many of the best, the median and the worst
+_EXAMPLE_FILE = re.compile(r"\d{3,}_(grey|coloured|truth)\.png")
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A true picture with its answer.
+
+    Attributes:
+      id: unique among those scored.
+      lab: float32 [H, W, 3], the truth, whose L* the trivial answers take.
+      truth, picture: uint8 [H, W, 3] sRGB, what is compared.
+    """
+
+    id: str
+    lab: np.ndarray
+    truth: np.ndarray
+    picture: np.ndarray
+
+    def with_ab(self, ab) -> np.ndarray:
+        """The truth's L* with these colours, uint8 [H, W, 3] sRGB."""
+        ab = np.broadcast_to(np.asarray(ab, np.float32), (*self.lab.shape[:2], 2))
+        return lab.lab_to_rgb8(np.concatenate([self.lab[..., :1], ab], axis=-1))
+
+
+class Source(Protocol):
+    """Where examples come from.
+
+    Attributes:
+      answer: the name of the answers' row.
+      mean_ab: the mean colour, and `mean_name` of what, its row's name.
+      histogram: pixels of the truths in each ab bin, [313].
+    """
+
+    answer: str
+    mean_ab: tuple[float, float]
+    mean_name: str
+    histogram: list[int] | np.ndarray
+
+    def examples(self, numbers: list[int] | None = None) -> Iterator[Example]:
+        """All of them, always in the same order, or those of these numbers."""
+
+    def card(self) -> dict[str, str]:
+        """What of the protocol the source decides: resize, rounding, truth, left_out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """Feature networks for a Frechet distance and LPIPS; None for those not asked for."""
+
+    frechet: Features | None = None
+    lpips: Lpips | None = None
+
+
+@dataclasses.dataclass
+class Scores:
+    """Of a source: scores of each picture by row in the source's order, the truths' own, and sums over pictures.
+
+    `moments`: of the features, by row, and of "truth"; empty without a network.
+    `histograms`: `metrics.ab_histogram` of "truth" and "run", the answers.
+    """
+
+    rows: dict[str, list[dict]]
+    truth: list[dict]
+    moments: dict[str, Moments]
+    histograms: dict[str, np.ndarray]
+
+
+def score(source: Source, networks: Networks) -> Scores:
+    """Scores every picture of the source in every row."""
+    weights = metrics.rarity(source.histogram)
+    shape = (metrics.AB_CELLS, metrics.AB_CELLS)
+    scores = Scores({}, [], {}, {name: np.zeros(shape, np.int64) for name in ("truth", "run")})
+    for example, other in with_another(source.examples()):
+        _add(scores, example, answers(source, example, other), weights, networks)
+    for found in (scores.truth, *scores.rows.values()):
+        found.insert(0, found.pop())  # the first was scored last, see `with_another`
+    return scores
+
+
+def _add(scores: Scores, example: Example, pictures: dict, weights: np.ndarray, networks: Networks) -> None:
+    found = {row: {"id": example.id} | metrics.score(example.truth, p, weights) for row, p in pictures.items()}
+    judged = dict(list(pictures.items())[:_FEATURE_ROWS])
+    if networks.lpips:
+        for row, found_lpips in zip(judged, networks.lpips(example.truth, list(judged.values())), strict=True):
+            found[row]["lpips"] = found_lpips
+    if networks.frechet:
+        judged["truth"] = example.truth
+        for row, features in zip(judged, networks.frechet(list(judged.values())), strict=True):
+            scores.moments.setdefault(row, Moments()).add(features[None])
+    for row, values in found.items():
+        scores.rows.setdefault(row, []).append(values)
+    own = {"colourfulness": metrics.colourfulness(example.truth)}
+    scores.truth.append(own | {"colourfulness_abs": metrics.colourfulness(example.truth, absolute=True)})
+    for name, picture in (("truth", example.truth), ("run", example.picture)):
+        scores.histograms[name] += metrics.ab_histogram(picture)
+
+
+def answers(source: Source, example: Example, other: Example) -> dict[str, np.ndarray]:
+    """What is scored against the truth, by row: the answer, and the trivial ones beside which it is to be read."""
+    truth = example.lab[..., 1:]
+    return {
+        source.answer: example.picture,
+        "grey": example.with_ab((0, 0)),
+        source.mean_name: example.with_ab(source.mean_ab),
+        "another picture's ab": example.with_ab(_resized(other.lab[..., 1:], truth.shape)),
+        "true ab halved": example.with_ab(truth / 2),
+    }
+
+
+def with_another(examples: Iterable[Example]) -> Iterator[tuple[Example, Example]]:
+    """Each example with the one before it, the first at the end with the last: no two are neighbours for a reason."""
+    examples = iter(examples)
+    first = before = next(examples)
+    for example in examples:
+        yield example, before
+        before = example
+    yield first, before
+
+
+def _resized(ab: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if ab.shape == shape:
+        return ab
+    channels = [Image.fromarray(np.ascontiguousarray(ab[..., i])) for i in range(2)]
+    return np.stack([np.asarray(c.resize(shape[1::-1], Image.Resampling.BILINEAR)) for c in channels], axis=-1)
+
+
+def make_rows(scores: Scores) -> list[dict]:
+    """The table's rows: means, their intervals, and the Frechet distances there are."""
+    rows = [{"row": row} | metrics.summarise(found) for row, found in scores.rows.items()]
+    for row in rows:
+        if row["row"] in scores.moments:
+            row["frechet"] = distance(scores.moments[row["row"]], scores.moments["truth"])
+    return rows
+
+
+def truth_row(name: str, scores: Scores, known: dict) -> dict:
+    """The row of the truth itself: its colourfulness, and what is `known` of it."""
+    columns = {key: np.array([s[key] for s in scores.truth]) for key in scores.truth[0]}
+    means = {key: float(values.mean()) for key, values in columns.items()}
+    gaps = dict.fromkeys(("colourfulness_gap", "colourfulness_gap_each"), 0.0)
+    return {"row": name} | known | means | gaps | {"intervals": bootstrap.mean_intervals(columns)}
+
+
+def make_card(source: Source, scores: Scores, networks: Networks) -> dict[str, str]:
+    """How the scores were measured, as short strings: what a reader needs to compare them with others."""
+    pictures = len(scores.truth)
+    return source.card() | {
+        "colour_space": "8-bit sRGB; L*, a*, b*: CIELAB, D65, 2 degree observer, L* of luminance",
+        "answers": "trivial rows: the truth's L* with the row's ab, chroma reduced into sRGB, rounded to 8 bits",
+        "psnr": "mean over pictures, infinite ones left out; beside it the PSNR of the mean MSE of all pictures",
+        "ssim": "11x11 Gaussian, sigma 1.5, over sRGB channels",
+        "auc": "thresholds 0..150 of ab; rebalanced by 1 / share of the ab bin among the scored pictures",
+        "colourfulness": "Hasler and Suesstrunk M3, signed; (absolute) with |R - G| and |(R + G)/2 - B|",
+        "intervals": f"{100 * bootstrap.SHARE:.0f} %, percentile bootstrap over the {pictures} pictures",
+        "bootstrap_resamples": str(bootstrap.RESAMPLES),
+        "bootstrap_seed": str(bootstrap.SEED),
+        "frechet": networks.frechet.describe(pictures) if networks.frechet else "not computed (--frechet_weights)",
+        "lpips": networks.lpips.describe() if networks.lpips else "not computed (--lpips_weights)",
+    }
+
+
+def histograms(scores: Scores) -> dict:
+    """For metrics.json: pixels over a* (rows) and b* (columns)."""
+    counts = {name: found.tolist() for name, found in scores.histograms.items()}
+    return counts | {"step": metrics.AB_STEP, "low": metrics.AB_LOW}
+
+
+def choose_examples(scores: list[dict], first: int) -> list[tuple[str, int]]:
+    """(why, number) of the first pictures, and of the best, median and worst by CIEDE2000."""
+    by_difference = sorted(range(len(scores)), key=lambda number: scores[number]["ciede2000"])
+    middle = max(0, (len(scores) - _OF_A_KIND) // 2)
+    chosen = {
+        "first": range(min(first, len(scores))),
+        "best": by_difference[:_OF_A_KIND],
+        "median": by_difference[middle : middle + _OF_A_KIND],
+        "worst": by_difference[::-1][:_OF_A_KIND],
+    }
+    return [(why, number) for why, numbers in chosen.items() for number in numbers]
+
+
+def keep_examples(source: Source, scores: list[dict], first: int, folder: str) -> list[dict]:
+    """Writes the chosen examples to the folder; returns them as metrics.json names them.
+
+    Which are the median is known when all are scored. So the chosen ones are read, and coloured, once more: to keep all
+    until then would take more disk than the pictures themselves.
+    """
+    chosen = choose_examples(scores, first)
+    numbers = sorted({number for _, number in chosen})
+    files = {}
+    for number, example in zip(numbers, source.examples(numbers), strict=True):
+        pictures = {"grey": example.with_ab((0, 0)), "coloured": example.picture, "truth": example.truth}
+        files[number] = {kind: f"{number:03d}_{kind}.png" for kind in pictures}
+        for kind, name in files[number].items():
+            Image.fromarray(pictures[kind]).save(os.path.join(folder, name))
+    return [{"id": scores[n]["id"], "files": files[n], "why": why, "scores": finite(scores[n])} for why, n in chosen]
+
+
+def remove_examples(folder: str) -> None:
+    """Deletes the examples of an earlier evaluation, which would stay beside the new ones; nothing else."""
+    for name in os.listdir(folder):
+        if _EXAMPLE_FILE.fullmatch(name):
+            os.remove(os.path.join(folder, name))
+
+
+def finite(scores: dict) -> dict:
+    """JSON has no infinity; an infinite PSNR (the answer equals the truth) is null."""
+    return {key: value if isinstance(value, str) or np.isfinite(value) else None for key, value in scores.items()}

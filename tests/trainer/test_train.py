@@ -44,7 +44,7 @@ def stop(process, run: Path, after: int, number: int) -> int:
 
 def test_a_run_holds_what_it_promises(toy_run, plain_dataset):
     names = sorted(path.name for path in toy_run.iterdir())
-    files = ["dataset.json", "flags.txt", "ids.jsonl", "metrics.csv", "model.keras", "settings.json"]
+    files = ["dataset.json", "flags.txt", "ids.jsonl", "metrics.csv", "model.keras", "settings.json", "starts.jsonl"]
     assert names == sorted([*files, "checkpoints", "tensorboard"])
     assert training.checkpoint_steps(toy_run) == [10, 20]
     assert artefact.load_dataset(str(toy_run)) == helpers.manifest(plain_dataset)

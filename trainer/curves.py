@@ -8,7 +8,12 @@ import statistics
 from pipeline.errors import TintmillError
 from trainer.drawing import Drawing, add_legend, finish, new_plot
 
-_COLUMNS = {"loss": ("loss", "log"), "psnr": ("PSNR, dB", "linear"), "chroma": ("share of the truth's chroma", "linear")}
+# column of either file: (what it is called, its scale)
+_COLUMNS = {
+    "loss": ("loss", "log"),
+    "psnr": ("PSNR, dB", "linear"),
+    "chroma": ("share of the truth's chroma", "linear"),
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,11 +83,11 @@ def _version(library: str) -> str:
 
 def _device_name(device: str) -> str:
     """CPU:0, or a GPU with its maker's name for it."""
-    import tensorflow as tf
-
     kind, _, number = device.rpartition("device:")[2].partition(":")
     if kind != "GPU":
         return f"{kind}:{number}"
+    import tensorflow as tf
+
     physical = tf.config.list_physical_devices("GPU")[int(number)]
     return f"GPU:{number} {tf.config.experimental.get_device_details(physical).get('device_name', '')}".rstrip()
 

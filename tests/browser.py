@@ -22,7 +22,7 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe", "about:blank"),
 )
-KEYS = {"ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, "Tab": 9, "Enter": 13}
+KEYS = {"ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, "Enter": 13}  # the protocol wants numbers too
 
 
 def find() -> str | None:
@@ -78,8 +78,9 @@ class Page:
     def press(self, key: str, times: int = 1) -> None:
         """Presses a key, one of `KEYS`, as a person does: it goes to what has the focus."""
         for _ in range(times):
-            for kind in ("rawKeyDown", "keyUp"):
-                self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS[key])
+            for kind in ("keyDown", "keyUp"):
+                text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+                self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=KEYS[key], **text)
 
     def touch(self, x: float, y: float) -> None:
         """Puts a finger on a point of the window and lifts it."""
@@ -116,9 +117,9 @@ def opened() -> Iterator[Page]:
     """Starts a Chromium; it ends with the block."""
     to_browser, of_browser = os.pipe(), os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        line = f'exec "$0" "$@" 3<&{to_browser[0]} 4>&{of_browser[1]}'  # the pipe's ends have these numbers
+        line = f'exec "$0" "$@" 3<&{to_browser[0]} 4>&{of_browser[1]}'  # the numbers that it expects the pipes at
         process = subprocess.Popen(
-            ["sh", "-c", line, find(), f"--user-data-dir={profile}", *FLAGS],
+            ["bash", "-c", line, find(), f"--user-data-dir={profile}", *FLAGS],
             pass_fds=(to_browser[0], of_browser[1]),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

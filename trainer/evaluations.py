@@ -14,6 +14,7 @@ from trainer.ab_map import AbHistogram
 
 WHYS = ("first", "best", "median", "worst")
 KINDS = ("grey", "coloured", "truth")
+_LONGEST = 448  # pixels of a side on the page; a folder's pictures are scored at any size
 _JPEG = {"quality": 92, "subsampling": 0}  # 0: colours as fine as brightness; they are what is looked at
 # What reading a metrics.json raises that is whole and yet not of today's content, and Pillow of a picture.
 _DAMAGES = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError)
@@ -120,10 +121,12 @@ def _load_example(folder: str, entry: dict) -> Example:
 
 
 def _picture_url(path: str) -> str:
-    """As a JPEG: for the eye, a fifth of the PNG's size. Scores were taken from the exact pixels."""
+    """As a JPEG for the eye; scores were taken from the exact pixels."""
     from PIL import Image
 
     jpeg = io.BytesIO()
     with Image.open(path) as image:
-        image.convert("RGB").save(jpeg, "JPEG", **_JPEG)
+        shown = image.convert("RGB")
+        shown.thumbnail((_LONGEST, _LONGEST), Image.Resampling.LANCZOS)
+        shown.save(jpeg, "JPEG", **_JPEG)
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()

@@ -5,7 +5,7 @@
 
 Of one run it writes RUN/report.html, of several report.html here; --output says otherwise. The page opens offline:
 curves, scores with intervals, pictures with sliders, maps of colours, settings and data are inside it. The pictures are
-JPEGs of quality 92 with colours at full resolution, for their size; all scores were taken from the exact pixels.
+JPEGs of quality 92, at most 448 pixels long, for their size; all scores were taken from the exact pixels.
 """
 
 import base64
@@ -61,8 +61,8 @@ class Split:
     evaluations: dict[str, Evaluation]
 
     @property
-    def rows(self) -> list[score_table.Row]:
-        return score_table.make_rows(self.evaluations)
+    def table(self) -> score_table.Table:
+        return score_table.make_table(self.evaluations)
 
     @property
     def cards(self) -> list[tuple[list[str], dict]]:
@@ -119,7 +119,6 @@ def render(folders: list[str]) -> str:
         title=" | ".join(run.name for run in shown),
         notes=_shared({run.name: run.notes for run in shown}),
         splits=make_splits(shown),
-        columns=score_table.COLUMNS,
         curves=curves.draw({run.name: run.folder for run in shown}),
         other_losses=_differ_in(shown, [field.name for field in dataclasses.fields(LossSettings)]),
         differing=differing_settings(shown),

@@ -205,6 +205,30 @@ def test_a_page_of_24_real_pictures_stays_below_6_megabytes(real_data, tmp_path)
     assert len(render(run)) < 6e6
 
 
+def test_large_pictures_are_shrunk_for_the_page_and_keep_their_shape(run):
+    """A folder's pictures are scored at full size."""
+    for kind in ("grey", "coloured", "truth"):
+        Image.new("RGB", (3000, 1500)).save(run / "evaluation" / "val" / f"000_{kind}.png")
+    images = [attrs["src"] for _, attrs, _ in Parsed(render(run)).all("img")]
+    sizes = [pixels(url).shape for url in images if url.startswith("data:image/jpeg")]
+    assert sizes[:3] == [(224, 448, 3)] * 3
+    assert sizes[6] == (48, 48, 3)
+
+
+def test_scores_that_only_some_evaluations_have_are_columns_where_there_are_any(run, tmp_path):
+    headings = [text for _, attrs, text in Parsed(render(run)).all("th") if attrs["scope"] == "col"]
+    assert "CIEDE2000 ↓" in headings
+    assert "LPIPS ↓" not in headings
+    second = run_folder.make(tmp_path / "second")
+    rows = [run_folder.make_row(name, 20.0) for name in ("net", "grey")]
+    rows[0]["lpips"] = 0.1234
+    run_folder.evaluate(second, rows=rows)
+    parsed = Parsed(render(run, second))
+    headings = [text for _, attrs, text in parsed.all("th") if attrs["scope"] == "col"]
+    assert "LPIPS ↓" in headings
+    assert parsed.texts("td").count("0.123") == 1
+
+
 def test_colours_lost_are_shown_with_the_mean_chroma_in_words(run):
     alts = [attrs["alt"] for _, attrs, _ in Parsed(render(run)).all("img")]
     assert [alt.split(":")[0] for alt in alts if alt.startswith(("Map", "Share"))] == [

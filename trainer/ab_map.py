@@ -62,7 +62,8 @@ def draw_chroma(histograms: list[AbHistogram]) -> Drawing:
     for number, histogram in enumerate(histograms):
         edges, shares = chroma_shares(histogram)
         colour = "black" if number == 0 else f"C{(number - 1) % 10}"
-        axes.stairs(100 * np.ma.masked_equal(shares, 0), edges, baseline=None, color=colour, linewidth=1.4)
+        percent = np.where(shares > 0, 100 * shares, np.nan)  # none is not drawn: a logarithm has no place for it
+        axes.stairs(percent, edges, baseline=None, color=colour, linewidth=1.4)
     axes.set_xlim(0, max(_farthest(histogram) for histogram in histograms))
     add_legend(axes, [histogram.name for histogram in histograms])
     words = "; ".join(f"{histogram.name}: {_in_words(histogram)}" for histogram in histograms)

@@ -17,7 +17,7 @@ class Column:
 COLUMNS = {
     "psnr": Column("PSNR, dB", 2, "↑"),
     "psnr_pooled": Column("PSNR, pooled", 2, "↑"),
-    "ssim": Column("SSIM", 4, "↑"),
+    "ssim": Column("SSIM", 3, "↑"),
     "ciede2000": Column("CIEDE2000", 2, "↓"),
     "auc": Column("AuC", 2, "↑"),
     "auc_rebalanced": Column("AuC, rebalanced", 2, "↑"),

@@ -71,5 +71,7 @@ def test_chroma_is_drawn_in_percent_with_the_truth_in_black(figures):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["truth", "run"]
     steps = [patch.get_data() for patch in axes.patches]
     assert steps[0].values[0] == pytest.approx(75)
+    drawn = [edge for edge, value in zip(steps[0].edges, steps[0].values, strict=False) if np.isfinite(value)]
+    assert drawn == [0, 56, 60]  # nothing where there is nothing
     assert axes.patches[0].get_edgecolor()[:3] == (0, 0, 0)
     assert "truth: mean chroma 16.1, 25.0% of the pixels from chroma 40 on; run: mean chroma 1.5, 0.0%" in drawing.alt

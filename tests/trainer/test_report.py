@@ -146,7 +146,7 @@ def test_every_row_is_shown_with_its_intervals_and_the_protocol_below(run):
     rows = [text for _, attrs, text in parsed.all("th") if attrs["scope"] == "row"]
     assert rows == ["koalarization", *run_folder.TRIVIAL, "truth"]
     cells = parsed.texts("td")
-    assert cells[:5] == ["12", "0", "21.50", "0.9100", "12.35"]
+    assert cells[:5] == ["12", "0", "21.50", "0.910", "12.35"]
     spans = [text for _, attrs, text in parsed.all("span") if attrs.get("class") == "interval"]
     assert spans[:4] == ["20.50–22.75", "11.50–13.25", "19.00–21.25", "11.50–13.25"]
     assert len(spans) == 2 * 6

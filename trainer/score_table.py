@@ -7,7 +7,7 @@ from trainer.evaluations import Evaluation
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """`digits` after the point; `better`: an arrow up or down, empty where neither is."""
+    """`label` with soft hyphens; `digits` after the point; `better`: an arrow up or down, empty where neither is."""
 
     label: str
     digits: int
@@ -21,8 +21,8 @@ COLUMNS = {
     "ciede2000": Column("CIEDE2000", 2, "↓"),
     "auc": Column("AuC", 2, "↑"),
     "auc_rebalanced": Column("AuC, rebalanced", 2, "↑"),
-    "colourfulness": Column("colourfulness, signed", 1),
-    "colourfulness_abs": Column("colourfulness, absolute", 1),
+    "colourfulness": Column("colour\u00adfulness, signed", 1),
+    "colourfulness_abs": Column("colour\u00adfulness, absolute", 1),
     "colourfulness_gap": Column("gap to truth of the means", 1, "↓"),
     "colourfulness_gap_each": Column("gap to truth by picture", 1, "↓"),
     "lightness_error": Column("L* off", 3, "↓"),

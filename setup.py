@@ -44,7 +44,7 @@ setup(
     packages=find_packages(include=["pipeline*", "model*", "trainer*", "launch*"]),
     package_data={
         "launch": ["presets/*.flags", "clusters/*.pom.xml", "clusters/*.sha256", "jobs/*.jinja", "jobs/Containerfile"],
-        "trainer": ["*.html.jinja"],
+        "trainer": ["report.html.jinja", "report.css", "report.js"],
     },
     install_requires=REQUIRES,
     extras_require=EXTRAS,

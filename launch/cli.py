@@ -14,7 +14,7 @@ COMMANDS = {
     "train": ("trainer.train", "dataset directory -> run directory"),
     "evaluate": ("trainer.evaluate", "score a run, or other people's pictures, beside the trivial answers"),
     "colorize": ("model.colorize", "colour pictures with a run"),
-    "report": ("trainer.report", "a run as one HTML page"),
+    "report": ("trainer.report", "a run, or several side by side, as one HTML page"),
     "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),
     "experiment": ("launch.experiment", "prepare, train, evaluate, report: a known experiment"),
     "cluster": ("launch.cluster", "Flink or Spark on this machine, to try prepare on"),

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> None:
     tintmill("train", preset("demo_train"), f"--data={data}", f"--run={run}")
     tintmill("evaluate", f"--run={run}", f"--data={data}", f"--split={split}")
     tintmill("colorize", f"--run={run}", f"--output={coloured}", photos)
-    tintmill("report", f"--run={run}")
+    tintmill("report", run)
     print(f"\nReport:            {run}/report.html\nColoured pictures: {coloured}")
 
 

@@ -173,7 +173,7 @@ def train_and_score(work: Work, experiment: Experiment, folders: dict[str, str])
         tintmill("train", *own, *train_flags(work.run), log=work.log)
     tests = [(test, t) for test in experiment.tests or (work.run.data,) for t in work.run.temperatures or (None,)]
     scores = [score(work, experiment, test, folders[test], temperature) for test, temperature in tests]
-    tintmill("report", f"--run={work.folder}", log=work.log)
+    tintmill("report", work.folder, log=work.log)
     if FLAGS.pictures:
         coloured = os.path.join(work.root, "coloured", work.name)
         own = (f"--run={work.folder}", f"--output={coloured}", os.path.abspath(FLAGS.pictures))

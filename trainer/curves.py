@@ -1,12 +1,29 @@
-"""The curves of a run: metrics.csv and validation.csv, read and drawn."""
+"""The curves of runs: metrics.csv and validation.csv, read and drawn."""
 
-import base64
 import csv
-import io
+import dataclasses
 import os
 import statistics
 
 from pipeline.errors import TintmillError
+from trainer.drawing import Drawing, add_legend, finish, new_plot
+
+# column of either file: (what it is called, its scale)
+_COLUMNS = {
+    "loss": ("loss", "log"),
+    "psnr": ("PSNR, dB", "linear"),
+    "chroma": ("share of the truth's chroma", "linear"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """The rows of one file of a run; `style` is matplotlib's, of the line."""
+
+    label: str
+    run: str
+    rows: list[dict]
+    style: str
 
 
 def read_rows(path: str) -> list[dict]:
@@ -45,37 +62,38 @@ def speed(run: str, global_batch: int) -> dict[str, float] | None:
     return {"pictures_per_second": statistics.median(rates), "waiting": waited / sum(seconds)}
 
 
-def draw(run: str) -> str | None:
-    """Losses over steps, and what validation found, as an SVG data URL; None where nothing was logged."""
-    training, validation = (read_rows(os.path.join(run, name)) for name in ("metrics.csv", "validation.csv"))
-    if not training:
-        return None
-    import matplotlib
+def draw(runs: dict[str, str]) -> list[Drawing]:
+    """Losses over steps, and what validation found; all runs in one plot of each.
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 3 if validation else 1, figsize=(12, 3), squeeze=False)
-    _plot(axes[0, 0], "loss", training=training, validation=validation)
-    axes[0, 0].set(yscale="log")
-    if validation:
-        _plot(axes[0, 1], "psnr", validation=validation)
-        _plot(axes[0, 2], "chroma", validation=validation)
-        axes[0, 2].set(ylabel="chroma over the truth's")
-    figure.tight_layout()
-    image = io.BytesIO()
-    figure.savefig(image, format="svg", bbox_inches="tight")
-    pyplot.close(figure)
-    return "data:image/svg+xml;base64," + base64.b64encode(image.getvalue()).decode()
+    Args:
+      runs: run directories by the names that are written beside their curves.
+    """
+    training = {name: read_rows(os.path.join(run, "metrics.csv")) for name, run in runs.items()}
+    validation = {name: read_rows(os.path.join(run, "validation.csv")) for name, run in runs.items()}
+    curves = []
+    for name in runs:
+        of_run = "" if len(runs) == 1 else f"{name}, "
+        curves += [Curve(f"{of_run}training", name, training[name], "-")] if training[name] else []
+        curves += [Curve(f"{of_run}validation", name, validation[name], "--")] if validation[name] else []
+    return [
+        _draw_column(curves, column, title, scale)
+        for column, (title, scale) in _COLUMNS.items()
+        if any(column in curve.rows[0] for curve in curves)
+    ]
 
 
-def _plot(axes, column: str, **curves: list[dict]) -> None:
-    for name, rows in curves.items():
-        if rows:
-            marker = "o" if len(rows) == 1 else None
-            axes.plot(
-                *zip(*((row["step"], row[column]) for row in rows), strict=True), marker=marker, linewidth=1, label=name
-            )
-    axes.set(xlabel="step", ylabel=column)
-    axes.grid(alpha=0.3)
-    axes.legend()
+def _draw_column(curves: list[Curve], column: str, title: str, scale: str) -> Drawing:
+    figure, axes = new_plot(xlabel="step", ylabel=title, yscale=scale)
+    shown = [curve for curve in curves if column in curve.rows[0]]
+    runs = list(dict.fromkeys(curve.run for curve in curves))  # of all plots: a run keeps its colour
+    for curve in shown:
+        steps, values = ([row[key] for row in curve.rows] for key in ("step", column))
+        marker = "o" if len(steps) == 1 else None
+        axes.plot(steps, values, curve.style, color=f"C{runs.index(curve.run) % 10}", marker=marker, linewidth=1.2)
+    add_legend(axes, [curve.label for curve in shown])
+    return finish(figure, f"{title} over steps", "; ".join(_in_words(curve, column) for curve in shown))
+
+
+def _in_words(curve: Curve, column: str) -> str:
+    first, last = curve.rows[0], curve.rows[-1]
+    return f"{curve.label}: {first[column]:.4g} at step {first['step']:.0f}, {last[column]:.4g} at {last['step']:.0f}"

@@ -1,80 +1,180 @@
-"""A run as one self-contained HTML page: curves, tables, grey | coloured | truth pictures, settings.
+"""A run, or several side by side, as one self-contained HTML page.
 
-    tintmill report --run=RUNS/first
+    tintmill report RUNS/first
+    tintmill report RUNS/first RUNS/second --output=both.html
 
-Writes RUN/report.html, which opens offline: pictures and curves are inside it.
+Of one run it writes RUN/report.html, of several report.html here; --output says otherwise. The page opens offline:
+curves, scores with intervals, pictures with sliders, maps of colours, settings and data are inside it. The pictures are
+JPEGs of quality 92, at most 448 pixels long, for their size; all scores were taken from the exact pixels.
 """
 
 import base64
-import json
+import dataclasses
+import hashlib
 import os
 import sys
 
 from absl import flags
 
 from model import artefact
+from model.loss_settings import LossSettings
 from model.network_spec import WITH_ENCODER
 from pipeline import command, files
 from pipeline.errors import TintmillError
-from trainer import curves
+from trainer import ab_map, curves, data_card, evaluations, examples, runs, score_table, starts
+from trainer.drawing import Drawing
+from trainer.evaluations import Evaluation
 from trainer.settings import load_settings
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS, required=True)
+flags.DEFINE_string("output", None, "File to write.", flag_values=FLAGS)
 
-COLUMNS = {
-    "psnr": "PSNR, dB",
-    "ssim": "SSIM",
-    "ciede2000": "CIEDE2000",
-    "auc": "AuC",
-    "auc_rebalanced": "AuC, rebalanced",
-    "colourfulness": "colourfulness, signed",
-    "colourfulness_abs": "colourfulness, absolute",
-    "colourfulness_gap": "gap to truth, of the means",
-    "colourfulness_gap_each": "gap to truth, mean of each",
-}
+_HERE = os.path.dirname(__file__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """All that a page says of a run; `evaluations` by split, `data` as `data_card.describe` tells it.
+
+    `notes`: what a reader must know before believing a number.
+    """
+
+    name: str
+    folder: str
+    settings: dict
+    manifest: dict
+    evaluations: dict[str, Evaluation]
+    starts: list[starts.Start]
+    data: list[tuple[str, str]]
+    notes: list[str]
+
+    @property
+    def speed(self) -> dict[str, float] | None:
+        return curves.speed(self.folder, self.settings["global_batch"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """What is shown of an evaluated split; `evaluations` by the name of the run."""
+
+    name: str
+    evaluations: dict[str, Evaluation]
+
+    @property
+    def table(self) -> score_table.Table:
+        return score_table.make_table(self.evaluations)
+
+    @property
+    def cards(self) -> list[tuple[list[str], dict]]:
+        """(names, protocol): runs scored by the same protocol share one."""
+        return _shared({name: each.card for name, each in self.evaluations.items()})
+
+    @property
+    def comparable(self) -> bool:
+        return score_table.on_the_same_pictures(self.evaluations)
+
+    @property
+    def groups(self) -> list[examples.Group]:
+        return examples.group(self.evaluations)
+
+    @property
+    def colours(self) -> list[tuple[list[Drawing], Drawing]]:
+        """(maps of truth and runs, their chroma): for each truth those that were scored against it."""
+        truths = _shared({name: each.truth.counts.tolist() for name, each in self.evaluations.items()})
+        found = []
+        for names, _ in truths:
+            shown = [self.evaluations[names[0]].truth, *(self.evaluations[name].run for name in names)]
+            found.append((ab_map.draw_maps(shown), ab_map.draw_chroma(shown)))
+        return found
 
 
 def main(arguments: list[str]) -> None:
-    if arguments:
-        raise TintmillError(f"wanted flags only, got {arguments}")
-    run = FLAGS.run
-    path = os.path.join(run, "report.html")
-    files.write(path, render(run))
+    if not arguments:
+        raise TintmillError("wanted run directories: tintmill report RUN...")
+    path = FLAGS.output or (os.path.join(arguments[0], "report.html") if len(arguments) == 1 else "report.html")
+    page = render(arguments)
+    try:
+        files.write(path, page.encode(errors="backslashreplace"))  # names of files need not be text
+    except OSError as error:
+        raise TintmillError(f"{path} cannot be written: {error}; give another --output") from error
     print(path)
 
 
-def render(run: str) -> str:
-    """The page's HTML.
+def render(folders: list[str]) -> str:
+    """The page's HTML, a function of the run directories alone.
 
     Raises:
-      TintmillError: `run` is no run directory.
+      TintmillError: one of them is no run directory, is damaged or comes twice.
     """
     import jinja2
+    import markupsafe
 
-    settings, manifest = load_settings(run), artefact.load_dataset(run)
-    evaluations = load_evaluations(run)
+    shown = [read_run(folder, name) for folder, name in zip(folders, name_runs(folders), strict=True)]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    style, script = (files.read(os.path.join(_HERE, f"report.{kind}")).decode() for kind in ("css", "js"))
     return environment.get_template("report.html.jinja").render(
-        name=os.path.basename(os.path.abspath(run)),
-        settings=settings,
-        dataset=manifest["settings"],
-        manifest=manifest,
-        notes=make_notes(settings, manifest, evaluations),
-        curve=curves.draw(run),
-        speed=curves.speed(run, settings["global_batch"]),
-        evaluations=evaluations,
-        columns=COLUMNS,
+        runs=shown,
+        title=" | ".join(run.name for run in shown),
+        notes=_shared({run.name: run.notes for run in shown}),
+        splits=make_splits(shown),
+        curves=curves.draw({run.name: run.folder for run in shown}),
+        other_losses=_differ_in(shown, [field.name for field in dataclasses.fields(LossSettings)]),
+        differing=differing_settings(shown),
+        hardware=_shared({run.name: run.starts for run in shown}),
+        data=_shared({run.name: run.data for run in shown}),
+        policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
+        # Ours, and not to be escaped; nobody's names are in them.
+        style=markupsafe.Markup(style),
+        script=markupsafe.Markup(script),
     )
 
 
-def make_notes(settings: dict, manifest: dict, evaluations: list[dict]) -> list[str]:
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def name_runs(folders: list[str]) -> list[str]:
+    """What the runs are called: by their folders' names, where two are the same by their paths as given.
+
+    Raises:
+      TintmillError: a run comes twice.
+    """
+    paths = [os.path.realpath(folder) for folder in folders]
+    for number, path in enumerate(paths):
+        if path in paths[:number]:
+            raise TintmillError(f"{folders[number]} is given twice; wanted different runs")
+    names = [os.path.basename(os.path.abspath(folder)) for folder in folders]
+    return names if len(set(names)) == len(names) else list(folders)
+
+
+def read_run(folder: str, name: str) -> Run:
+    """Everything of a run.
+
+    Raises:
+      TintmillError: `folder` is no run directory, or one of its files is damaged.
+    """
+    if not os.path.exists(os.path.join(folder, "settings.json")):
+        raise TintmillError(f"{folder}: no settings.json in it; wanted a run directory of `tintmill train`")
+    settings, manifest = load_settings(folder), artefact.load_dataset(folder)
+    evaluated = evaluations.load(folder, name)
+    try:
+        data = data_card.describe(manifest)
+        notes = make_notes(settings, manifest, [*evaluated.values()])
+        int(settings["global_batch"]), int(settings["steps"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TintmillError(
+            f"{folder}: settings.json or {artefact.DATASET} is damaged or of an older version ({error!r}); train again"
+        ) from error
+    return Run(name, folder, settings, manifest, evaluated, starts.load(folder), data, notes)
+
+
+def make_notes(settings: dict, manifest: dict, evaluated: list[Evaluation]) -> list[str]:
     """What a reader must know before believing a number."""
     notes = []
     records = manifest["splits"][settings["split"]]
-    if any(e["metrics"]["same_pictures_as_training"] for e in evaluations):
+    if any(each.metrics["same_pictures_as_training"] for each in evaluated):
         notes.append(
             f"Scored on the pictures it was trained on ({records}): an overfitting check that shows that the whole way "
             "works. It says nothing about other pictures."
@@ -92,46 +192,37 @@ def make_notes(settings: dict, manifest: dict, evaluations: list[dict]) -> list[
         )
     if settings["network"] in WITH_ENCODER and settings.get("encoder_weights") == "random":
         notes.append(f"The encoder of {settings['network']} has random weights here, where ImageNet's were meant.")
-    if not evaluations:
+    if not evaluated:
         notes.append("Not evaluated yet: run `tintmill evaluate`.")
     return notes
 
 
-def load_evaluations(run: str) -> list[dict]:
-    """Every evaluated split: its metrics and its example pictures as data URLs."""
+def make_splits(shown: list[Run]) -> list[Split]:
+    """Every split that at least one of the runs was evaluated on."""
+    names = dict.fromkeys(split for run in shown for split in run.evaluations)
+    return [
+        Split(name, {run.name: run.evaluations[name] for run in shown if name in run.evaluations}) for name in names
+    ]
+
+
+def differing_settings(shown: list[Run]) -> list[str]:
+    return runs.differing([runs.Run(run.name, run.settings, {}, {}) for run in shown])
+
+
+def _differ_in(shown: list[Run], names: list[str]) -> bool:
+    return bool(set(differing_settings(shown)) & set(names))
+
+
+def _shared(by_run: dict) -> list[tuple[list[str], object]]:
+    """(names, what they have): runs that have the same come together, in the order of the first of them."""
     found = []
-    for split, metrics in read_metrics(run).items():
-        folder = os.path.join(run, "evaluation", split)
-        numbers = sorted(name.split("_")[0] for name in os.listdir(folder) if name.endswith("_truth.png"))
-        pictures = [
-            {kind: _data_url(os.path.join(folder, f"{number}_{kind}.png")) for kind in ("grey", "coloured", "truth")}
-            | {"scores": metrics["pictures"][int(number)]}
-            for number in numbers
-        ]
-        found.append({"metrics": metrics, "pictures": pictures})
+    for name, value in by_run.items():
+        names = next((names for names, other in found if other == value), None)
+        if names is None:
+            found.append(([name], value))
+        else:
+            names.append(name)
     return found
-
-
-def read_metrics(run: str) -> dict[str, dict]:
-    """The metrics.json of every evaluated split, by split.
-
-    Raises:
-      TintmillError: one is damaged.
-    """
-    root, found = os.path.join(run, "evaluation"), {}
-    for split in sorted(os.listdir(root)) if os.path.isdir(root) else []:
-        path = os.path.join(root, split, "metrics.json")
-        if not os.path.exists(path):  # written last: this evaluation was interrupted
-            continue
-        try:
-            found[split] = json.loads(files.read(path))
-        except ValueError as error:
-            raise TintmillError(f"{path} is damaged ({error}); evaluate again on --split={split}") from error
-    return found
-
-
-def _data_url(path: str) -> str:
-    return "data:image/png;base64," + base64.b64encode(files.read(path)).decode()
 
 
 def run_command(argv: list[str]) -> int:

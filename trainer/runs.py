@@ -20,8 +20,9 @@ from absl import flags
 from model import artefact
 from pipeline import command
 from pipeline.errors import TintmillError
-from trainer import best, report, table
+from trainer import best, table
 from trainer.curves import read_rows
+from trainer.evaluations import read_metrics
 from trainer.settings import TrainSettings, load_settings
 
 FLAGS = flags.FlagValues()
@@ -156,7 +157,7 @@ def _best(validations: list[dict], settings: TrainSettings) -> dict:
 
 def _scores(folder: str) -> dict:
     """Of the run's own row, the first; an older metrics.json may lack some."""
-    rows = {split: metrics["rows"][0] for split, metrics in report.read_metrics(folder).items()}
+    rows = {split: metrics["rows"][0] for split, metrics in read_metrics(folder).items()}
     return {f"{split}.{key}": row[key] for split, row in rows.items() for key in EVALUATED if row.get(key) is not None}
 
 

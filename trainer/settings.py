@@ -1,7 +1,8 @@
 """The settings of a run, and the run directory they begin.
 
-RUN/ holds: settings.json, flags.txt (repeats the run by --flagfile), dataset.json (the manifest), checkpoints/,
-metrics.csv, validation.csv, best/, tensorboard/, and once trained model.keras, evaluation/SPLIT/, report.html.
+RUN/ holds: settings.json, flags.txt (repeats the run by --flagfile), dataset.json (the manifest), starts.jsonl (on what
+it was trained), checkpoints/, metrics.csv, validation.csv, best/, tensorboard/, and once trained model.keras,
+evaluation/SPLIT/, report.html.
 """
 
 import dataclasses

@@ -23,7 +23,7 @@ from pipeline import command
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import TintmillError
 from pipeline.quiet import import_tensorflow
-from trainer import best, checkpoint, cluster, stage
+from trainer import best, checkpoint, cluster, stage, starts
 from trainer.settings import TrainSettings, begin_run, join_run
 from trainer.stop import StopSignal
 from trainer.train_flags import FLAGS, TOPICS, settings_from_flags
@@ -93,6 +93,9 @@ def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int
     profile = Profile(run, settings)
     at, saved = start, start
     stopped, ends = _agree(state, settings, at, stop, log)
+    if log and not ends:
+        with _writing(run):
+            starts.record(run, starts.describe(state.strategy, start))
     with ReadAhead(state.strategy, settings, dataset, start, rank) as ahead, contextlib.closing(profile):
         calls, rows = iter(ahead), calls_of(start, settings.steps, settings.log_every)
         while not ends:

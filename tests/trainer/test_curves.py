@@ -1,8 +1,13 @@
-"""What is read out of metrics.csv."""
+"""What is read out of metrics.csv, and drawn."""
+
+import base64
+import html
+from xml.etree import ElementTree
 
 import pytest
 
-from trainer import curves
+from tests import run_folder
+from trainer import curves, drawing
 
 HEADER = "step,epoch,loss,pictures_per_second,waiting\n"
 
@@ -24,3 +29,47 @@ def test_a_run_without_rows_has_no_speed(tmp_path):
     assert curves.speed(str(tmp_path), 4) is None
     (tmp_path / "metrics.csv").write_text("step,epoch,loss,pictures_per_second\n10,1,0.5,2\n")  # of an older version
     assert curves.speed(str(tmp_path), 4) is None
+
+
+def drawn(plot) -> str:
+    """The SVG of a plot, which is well-formed XML."""
+    svg = base64.b64decode(plot.url.removeprefix("data:image/svg+xml;base64,")).decode()
+    ElementTree.fromstring(svg)
+    return svg
+
+
+def test_what_validation_found_is_drawn(tmp_path):
+    run = run_folder.make(tmp_path / "run")
+    titles = [plot.title for plot in curves.draw({"run": str(run)})]
+    assert titles == ["loss over steps", "PSNR, dB over steps", "share of the truth's chroma over steps"]
+    (run / "validation.csv").unlink()
+    (loss,) = curves.draw({"run": str(run)})
+    assert loss.alt == "training: 0.5 at step 10, 0.125 at 30"
+
+
+def test_a_run_that_logged_nothing_has_no_curves(tmp_path):
+    assert curves.draw({"run": str(tmp_path)}) == []
+
+
+def test_the_curves_of_several_runs_are_in_one_plot_with_their_names(tmp_path):
+    runs = {name: str(run_folder.make(tmp_path / name)) for name in ("one", "two")}
+    loss = curves.draw(runs)[0]
+    assert loss.alt.count(", training: 0.5 at step 10") == 2
+    svg = drawn(loss)
+    assert all(f"<!-- {name}, {part} -->" in svg for name in runs for part in ("training", "validation"))
+
+
+@pytest.mark.parametrize("name", ["_hidden", "$\\frac{$", "<b> & -->", "a\x01b\nc", "x" * 300])
+def test_any_name_can_be_drawn_beside_its_curve(tmp_path, name):
+    """`_` hides a line from matplotlib's legends, `$` begins a formula, control characters are not allowed in XML."""
+    other = str(run_folder.make(tmp_path / "run"))
+    (loss, *_) = curves.draw({name: other, "second": other})
+    svg = drawn(loss)
+    written = html.unescape(drawing.shortened(f"{name}, training"))
+    assert len(written) <= 32
+    assert written.replace("--", "- -") in html.unescape(svg).replace("--", "- -")
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path):
+    run = {"run": str(run_folder.make(tmp_path / "run"))}
+    assert curves.draw(run) == curves.draw(run)

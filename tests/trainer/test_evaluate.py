@@ -1,20 +1,18 @@
-"""Scores beside the trivial answers, and the page that shows them."""
+"""Scores beside the trivial answers."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from markupsafe import escape
 from PIL import Image
 
 from model import artefact, colorizer, lpips, metrics
 from pipeline import fidelity, lab
 from pipeline.dataset import open_dataset
 from tests import helpers, training
-from trainer import evaluate, report, scoring, shards
+from trainer import evaluate, scoring, shards
 
 
 @pytest.fixture(scope="module")
@@ -291,54 +289,3 @@ def test_a_damaged_dataset_is_not_scored(toy, dataset, tmp_path):
     shard = helpers.shard_files(data)[-1]
     shard.write_bytes(shard.read_bytes()[:-1])
     helpers.assert_one_line_error(run_evaluate(toy, data, "--split=val"), shard.name, "is damaged")
-
-
-def test_the_report_opens_offline_and_holds_everything(evaluated, toy):
-    done = helpers.tintmill("report", f"--run={toy}")
-    assert done.returncode == 0, done.stderr
-    page = Path(done.stdout.strip()).read_text()
-    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", page)
-    assert page.count("data:image/png;base64,") == len(example_names(evaluated))
-    assert page.count("data:image/svg+xml;base64,") == 1
-    for row in evaluated["rows"]:
-        assert str(escape(row["row"])) in page
-        assert f"{row['psnr']:.3f}" in page
-    assert "RANDOM" in page.upper()  # weights that know nothing are said to be such
-    assert "trained on (" not in page
-
-
-def test_the_report_of_a_run_that_was_not_evaluated_says_so(toy, tmp_path):
-    run = Path(shutil.copytree(toy, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation")))
-    assert "Not evaluated yet" in report.render(str(run))
-
-
-def test_the_report_warns_of_scores_on_training_pictures(evaluated, toy, tmp_path):
-    run = Path(shutil.copytree(toy, tmp_path / "run"))
-    path = run / "evaluation" / "val" / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"same_pictures_as_training": True}))
-    assert "Scored on the pictures it was trained on (" in report.render(str(run))
-
-
-def test_the_report_shows_infinite_psnrs_as_such(evaluated, toy, tmp_path):
-    run = Path(shutil.copytree(toy, tmp_path / "run"))
-    path = run / "evaluation" / "val" / "metrics.json"
-    metrics = json.loads(path.read_text())
-    metrics["rows"][0]["psnr"] = metrics["pictures"][0]["psnr"] = None
-    path.write_text(json.dumps(metrics))
-    page = report.render(str(run))
-    assert "equal to the truth" in page
-    assert "<td>-</td>" in page
-
-
-def test_an_evaluation_that_was_killed_is_left_out_of_the_report(evaluated, toy, tmp_path):
-    """Pictures without metrics.json are no evaluation."""
-    run = Path(shutil.copytree(toy, tmp_path / "run"))
-    (run / "evaluation" / "val" / "metrics.json").unlink()
-    assert "Not evaluated yet" in report.render(str(run))
-
-
-def test_what_people_name_their_things_is_text_in_the_report(toy, tmp_path):
-    run = Path(shutil.copytree(toy, tmp_path / "<b>run & co"))
-    page = report.render(str(run))
-    assert "<b>run" not in page
-    assert "&lt;b&gt;run &amp; co" in page

@@ -15,7 +15,7 @@ from model import artefact
 from pipeline.dataset import open_dataset
 from tests import helpers, training
 from trainer import input as trainer_input
-from trainer import settings, shards
+from trainer import settings, shards, starts
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,15 @@ def stop(process, run: Path, after: int, number: int) -> int:
 
 def test_a_run_holds_what_it_promises(toy_run, plain_dataset):
     names = sorted(path.name for path in toy_run.iterdir())
-    files = ["dataset.json", "flags.txt", "ids.jsonl", "metrics.csv", "model.keras", "settings.json"]
+    files = ["dataset.json", "flags.txt", "ids.jsonl", "metrics.csv", "model.keras", "settings.json", "starts.jsonl"]
     assert names == sorted([*files, "checkpoints", "tensorboard"])
     assert training.checkpoint_steps(toy_run) == [10, 20]
     assert artefact.load_dataset(str(toy_run)) == helpers.manifest(plain_dataset)
     assert settings.load_settings(str(toy_run))["network"] == "toy_dropout"
     assert list((toy_run / "tensorboard").glob("events.out.tfevents.*"))
+    (start,) = starts.load(str(toy_run))
+    assert (start.step, start.devices, start.workers) == (0, ["CPU:0"], 1)
+    assert set(start.versions) == {"tintmill", "tensorflow", "keras", "numpy", "python"}
 
 
 def test_metrics_have_a_row_every_so_many_steps(toy_run):

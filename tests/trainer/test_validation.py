@@ -1,6 +1,5 @@
 """Validation during training: what it says, that it changes nothing, which network is kept, when a run ends early."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -174,10 +173,3 @@ def test_a_best_without_any_finite_number_is_an_error(tmp_path):
 def test_it_refuses(plain_dataset, tmp_path, more, parts):
     done = training.refused(plain_dataset, tmp_path / "run", "toy_dropout", *more)
     helpers.assert_one_line_error(done, *parts)
-
-
-def test_the_report_draws_what_validation_found(validated, tmp_path):
-    run = Path(shutil.copytree(validated, tmp_path / "run"))
-    with_it = curves.draw(str(run))
-    (run / "validation.csv").unlink()
-    assert len(curves.draw(str(run))) < len(with_it)

@@ -1,0 +1,132 @@
+"""What `tintmill evaluate` left in a run directory, read back: RUN/evaluation/SPLIT/metrics.json and pictures."""
+
+import base64
+import dataclasses
+import io
+import json
+import os
+
+import numpy as np
+
+from pipeline import files
+from pipeline.errors import TintmillError
+from trainer.ab_map import AbHistogram
+
+WHYS = ("first", "best", "median", "worst")
+KINDS = ("grey", "coloured", "truth")
+_LONGEST = 448  # pixels of a side on the page; a folder's pictures are scored at any size
+_JPEG = {"quality": 92, "subsampling": 0}  # 0: colours as fine as brightness; they are what is looked at
+# What reading a metrics.json raises that is whole and yet not of today's content, and Pillow of a picture.
+_DAMAGES = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A scored picture. `why` it was kept: one of WHYS; `pictures`: data URLs by KINDS.
+
+    `scores`: psnr in dB, None where it equals the truth, and ciede2000.
+    """
+
+    id: str
+    why: str
+    pictures: dict[str, str]
+    scores: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """An evaluated split of a run.
+
+    Attributes:
+      metrics: the content of metrics.json. Each of its "rows" has its "intervals": {metric: [low, high]}.
+      card: the protocol, {what: how}.
+      truth, run: the colours of all scored pictures, and of the run's answers.
+    """
+
+    split: str
+    metrics: dict
+    card: dict[str, str]
+    truth: AbHistogram
+    run: AbHistogram
+    examples: list[Example]
+
+
+def read_metrics(run: str) -> dict[str, dict]:
+    """The metrics.json of every evaluated split, by split.
+
+    Raises:
+      TintmillError: one is damaged.
+    """
+    root, found = os.path.join(run, "evaluation"), {}
+    for split in sorted(os.listdir(root)) if os.path.isdir(root) else []:
+        path = os.path.join(root, split, "metrics.json")
+        if not os.path.exists(path):  # written last: this evaluation was interrupted
+            continue
+        try:
+            found[split] = json.loads(files.read(path))
+        except ValueError as error:
+            raise TintmillError(f"{path} is damaged ({error}); evaluate again on --split={split}") from error
+    return found
+
+
+def load(run: str, name: str) -> dict[str, Evaluation]:
+    """Every evaluated split, its pictures too, by split.
+
+    Args:
+      name: of the run, as it is called beside its colours.
+    Raises:
+      TintmillError: one is damaged or of an older version, or a picture is missing.
+    """
+    found = {}
+    for split, metrics in read_metrics(run).items():
+        folder = os.path.join(run, "evaluation", split)
+        try:
+            found[split] = _parse(folder, split, metrics, name)
+        except _DAMAGES as error:
+            raise TintmillError(
+                f"{os.path.join(folder, 'metrics.json')} is damaged or of an older version ({type(error).__name__}: "
+                f"{error}); evaluate again on --split={split}"
+            ) from error
+    return found
+
+
+def _parse(folder: str, split: str, metrics: dict, name: str) -> Evaluation:
+    for row in metrics["rows"]:
+        _check_row(row)
+    colours = metrics["ab_histograms"]
+    truth, run = (
+        AbHistogram(label, np.array(colours[key], np.float64), float(colours["low"]), float(colours["step"]))
+        for label, key in (("truth", "truth"), (name, "run"))
+    )
+    if truth.counts.ndim != 2 or truth.counts.shape != run.counts.shape:
+        raise ValueError(f"ab_histograms of {truth.counts.shape} and {run.counts.shape} bins")
+    examples = [_load_example(folder, entry) for entry in metrics["examples"]]
+    return Evaluation(split, metrics, dict(metrics["protocol_card"]), truth, run, examples)
+
+
+def _check_row(row: dict) -> None:
+    numbers = [value for key, value in row.items() if key not in ("row", "intervals") and value is not None]
+    ends = [end for low, high in row["intervals"].values() for end in (low, high)]
+    for number in (row["pictures"], row["infinite_psnr"], *numbers, *ends):
+        if not isinstance(number, int | float):
+            raise TypeError(f"{number!r} among the numbers of {row['row']}")
+
+
+def _load_example(folder: str, entry: dict) -> Example:
+    if entry["why"] not in WHYS:
+        raise ValueError(f"an example kept as {entry['why']!r}")
+    pictures = {kind: _picture_url(os.path.join(folder, os.path.basename(entry["files"][kind]))) for kind in KINDS}
+    scores = {"psnr": entry["scores"]["psnr"], "ciede2000": float(entry["scores"]["ciede2000"])}
+    return Example(str(entry["id"]), entry["why"], pictures, scores)
+
+
+def _picture_url(path: str) -> str:
+    """As a JPEG for the eye; scores were taken from the exact pixels."""
+    from PIL import Image
+
+    jpeg = io.BytesIO()
+    with Image.open(path) as image:
+        shown = image.convert("RGB")
+        shown.thumbnail((_LONGEST, _LONGEST), Image.Resampling.LANCZOS)
+        shown.save(jpeg, "JPEG", **_JPEG)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()

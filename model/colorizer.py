@@ -53,7 +53,11 @@ class Colorizer:
         lightness = lab.rgb_to_lab(pixels)[..., :1]
         return lab.lab_to_rgb8(np.concatenate([lightness, upsample(ab, image.size)], axis=-1))
 
-    def predict_ab(self, grey: Image.Image) -> np.ndarray:
+    @property
+    def has_bins(self) -> bool:
+        return "bins" in self._network.output
+
+    def predict_ab(self, grey: Image.Image, temperature: float | None = None) -> np.ndarray:
         """Colours at the network's resolution.
 
         Args:

@@ -39,23 +39,23 @@ def check_installed(command: str) -> None:
         raise TintmillError(f"{command} wants {' and '.join(missing)}; install them: pip install 'tintmill[web]'")
 
 
-def serve(app: Callable, host: str, port: int, what: str) -> None:
-    """Serves an ASGI app until a signal ends it; one line says where, once it can be reached.
+def serve(app: Callable, listener: socket.socket, what: str) -> None:
+    """Serves an ASGI app on a socket of `listen` until a signal ends it; one line says where."""
+    local = is_loopback(listener.getsockname()[0])
+    who = "this machine only" if local else "OPEN to all who reach this machine"
+    print(f"{what} at {url(listener, local)} ({who}); Ctrl-C ends it", flush=True)
+    make_server(app, local).run(sockets=[listener])
 
-    Raises:
-      TintmillError: nothing can listen there.
-    """
+
+def make_server(app: Callable, local_only: bool):
+    """The uvicorn.Server of a guarded app."""
     import uvicorn
 
-    with listen(host, port) as listener:
-        local = is_loopback(listener.getsockname()[0])
-        guarded = Guard(app, local_only=local)
-        config = uvicorn.Config(
-            guarded, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3, lifespan="off"
+    return uvicorn.Server(
+        uvicorn.Config(
+            Guard(app, local_only), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3
         )
-        who = "this machine only" if local else "OPEN to all who reach this machine"
-        print(f"{what} at {url(listener, local)} ({who}); Ctrl-C ends it", flush=True)
-        uvicorn.Server(config).run(sockets=[listener])
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -103,7 +103,7 @@ class Guard:
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
-            raise RuntimeError(f"only HTTP is served here, got {scope['type']}")
+            return await self._app(scope, receive, send)
         from starlette.datastructures import Headers, MutableHeaders
         from starlette.responses import PlainTextResponse
 
@@ -114,11 +114,18 @@ class Guard:
 
         reason = self._refusal(scope["method"], Headers(scope=scope))
         app = PlainTextResponse(reason, 403) if reason else self._app
-        await app(scope, receive, send_with_headers)
+        return await app(scope, receive, send_with_headers)
 
     def _refusal(self, method: str, headers) -> str | None:
-        if self._local_only and not is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname):
+        if self._local_only and not is_loopback(_host_asked(headers)):
             return "this server is for this machine only: call it by 127.0.0.1 or localhost\n"
         if method not in _SAFE_METHODS and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return "refused: sent by another site\n"
+        return None
+
+
+def _host_asked(headers) -> str | None:
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:  # brackets without an address
         return None

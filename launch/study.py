@@ -10,6 +10,7 @@ coloured. --coloured may be given several times, to compare models. Every answer
 acknowledged, and a browser goes on where it was. Nothing about a person is stored but a random code.
 """
 
+import contextlib
 import os
 import secrets
 import sys
@@ -94,11 +95,8 @@ def serve(study: Study) -> None:
     from launch.studies import app
     from launch.studies.answers import Answers
 
-    answers = Answers(study.answers_path)
-    try:
-        serving.serve(app.build(study, answers), FLAGS.host, FLAGS.port, "The study is")
-    finally:
-        answers.close()
+    with serving.listen(FLAGS.host, FLAGS.port) as listener, contextlib.closing(Answers(study.answers_path)) as answers:
+        serving.serve(app.build(study, answers), listener, "The study is")
 
 
 def report(study: Study | None) -> None:
@@ -108,9 +106,8 @@ def report(study: Study | None) -> None:
 
     if study is None:
         raise TintmillError(f"--output={FLAGS.output}: no study in it; begin one with --real and --coloured")
-    answers = Answers(study.answers_path)
-    summary = result.summarise(study, answers.all())
-    answers.close()
+    with contextlib.closing(Answers(study.answers_path)) as answers:
+        summary = result.summarise(study, answers.all())
     print(result.format_table(summary))
     print("\n".join(result.write(study, summary)))
 

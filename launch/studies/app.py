@@ -1,6 +1,6 @@
 """The pages of a study: what a participant's browser is told, and nothing that gives an answer away.
 
-GET /                  instructions; the script asks for the rest
+GET /                  instructions, which the script skips where this browser had begun
 POST /begin            a new participant, or the one whose cookie came; {"again": true}: anew, where all is answered
 GET /next              the next question, or that all are answered
 POST /answer           {"number", "answer", "milliseconds"}: stored, then acknowledged; practice learns the truth
@@ -49,11 +49,13 @@ class _Pages:
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
         )
-        template = environment.get_template("page.html.jinja")
-        self._page = template.render(settings=study.settings, answers=trials.ANSWERS[study.settings.mode])
+        self._template = environment.get_template("page.html.jinja")
 
     def start(self, request: Request) -> Response:
-        return HTMLResponse(self._page)
+        _, total = self._answers.next(self._code(request))
+        settings = self._study.settings
+        page = self._template.render(settings=settings, answers=trials.ANSWERS[settings.mode], begun=total > 0)
+        return HTMLResponse(page)
 
     async def begin(self, request: Request) -> Response:
         again = (await _json(request)).get("again") is True

@@ -52,7 +52,7 @@ async function present(next) {
   question = next;
   element("part").textContent = `${next.part === "practice" ? "Practice" : "Question"} ${next.place} of ${next.of}`;
   element("progress").value = (next.place - 1) / next.of;
-  element("feedback").textContent = "";
+  tell("");
   cover("");
   show("trial");
   await Promise.all(next.pictures.map((url, i) => load(element(i ? "picture-b" : "picture-a"), url)));
@@ -107,13 +107,22 @@ async function answer(choice) {
 function explain(choice, right) {
   const truth = mode === "2afc" ? `The computer coloured ${right.toUpperCase()}.` : right === "real" ? "Its colours are real." : "The computer coloured it.";
   show("trial");
-  cover("", "Next", () => attempt(async () => present(await call("next"))));
+  element("cover").hidden = true;
   element("pictures").classList.remove("hidden");
-  element("feedback").textContent = `${choice === right ? "Right." : "No."} ${truth}`;
+  tell(`${choice === right ? "Right." : "No."} ${truth}`);
+  element("next").focus();
+}
+
+// Stands where the answers are; without a text the answers do.
+function tell(text) {
+  document.querySelector(".answers").hidden = Boolean(text);
+  document.querySelector(".told").hidden = !text;
+  element("feedback").textContent = text;
 }
 
 element("begin").onclick = () => attempt(async () => present(await call("begin", {})));
 element("again").onclick = () => { ready = null; attempt(async () => present(await call("begin", { again: true }))); };
+element("next").onclick = () => attempt(async () => present(await call("next")));
 element("retry").onclick = () => attempt(retry);
 for (const button of document.querySelectorAll("[data-answer]")) button.onclick = () => answer(button.dataset.answer);
 document.addEventListener("keydown", (event) => {
@@ -124,4 +133,4 @@ document.addEventListener("keydown", (event) => {
   answer(choice);
 });
 // A browser that had begun goes on where it was.
-call("next").then((next) => attempt(() => present(next)), () => {});
+if ("begun" in document.body.dataset) attempt(async () => present(await call("next")));

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from launch.studies import app, pictures, result, settings, trials
 from launch.studies.answers import Answered, Answers
@@ -35,9 +35,11 @@ def folders(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("folders")
     for name in ("real", "mine", "other"):
         (root / name / "sub").mkdir(parents=True)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for i in range(12):
         pixels = helpers.photo_pixels(i)
-        (root / "real" / "sub" / f"p{i:02d}.jpg").write_bytes(helpers.encode(pixels, "JPEG", comment=b"real one"))
+        camera = {"comment": b"real one", "icc_profile": profile, "dpi": (300, 300)}
+        (root / "real" / "sub" / f"p{i:02d}.jpg").write_bytes(helpers.encode(pixels, "JPEG", **camera))
         (root / "mine" / "sub" / f"p{i:02d}.png").write_bytes(helpers.encode(faded(pixels, 0.4)))
         (root / "other" / "sub" / f"p{i:02d}.webp").write_bytes(helpers.encode(faded(pixels, 0)[::2, ::2], "WEBP"))
     return root

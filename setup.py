@@ -21,6 +21,10 @@ REQUIRES = [
     "tfrecord>=1.14.6,<1.15",  # reads shards without TensorFlow (verify, peek)
     "tqdm>=4.66,<5",  # progress lines
 ]
+WEB = [
+    "starlette>=1.0,<2",  # the pages of web and study (BSD); with uvicorn five packages, where Gradio brings 33
+    "uvicorn>=0.40,<1",  # serves them (BSD)
+]
 EXTRAS = {
     "dataflow": ["apache-beam[gcp]>=2.77,<2.78"],  # prepare on Google Cloud Dataflow: the job request and its staging
     "demo": ["scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside it
@@ -28,12 +32,15 @@ EXTRAS = {
     "video": ["av>=18,<19"],  # colorize reads and writes videos; its wheels hold FFmpeg and x264, which is GPL
     "test": [
         "av>=18,<19",  # as the extra `video`
+        *WEB,
         "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
         "mlcroissant>=1.0,<2",  # validates the dataset card
+        "playwright>=1.55,<2",  # drives the Chromium that is installed, for the tests of pages; downloads none
         "pytest>=8,<10",
         "pytest-xdist>=3.8,<4",  # two tests at a time: most of them wait for a process of one thread to start
         "ruff>=0.17,<0.18",
     ],
+    "web": WEB,  # tintmill web and tintmill study
 }
 
 setup(
@@ -43,7 +50,8 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline*", "model*", "trainer*", "launch*"]),
     package_data={
-        "launch": ["presets/*.flags", "clusters/*.pom.xml", "clusters/*.sha256", "jobs/*.jinja", "jobs/Containerfile"],
+        "launch": ["presets/*.flags", "clusters/*.pom.xml", "clusters/*.sha256", "jobs/*.jinja", "jobs/Containerfile"]
+        + [f"{page}/{files}" for page in ("colouring", "studies") for files in ("*.jinja", "static/*")],
         "trainer": ["report.html.jinja", "report.css", "report.js"],
     },
     install_requires=REQUIRES,

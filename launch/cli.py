@@ -15,6 +15,8 @@ COMMANDS = {
     "evaluate": ("trainer.evaluate", "score a run, or other people's pictures, beside the trivial answers"),
     "colorize": ("model.colorize", "colour pictures with a run"),
     "report": ("trainer.report", "a run, or several side by side, as one HTML page"),
+    "study": ("launch.study", "ask people whether coloured pictures look real"),
+    "web": ("launch.web", "a page that colours pictures, on this machine"),
     "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),
     "experiment": ("launch.experiment", "prepare, train, evaluate, report: a known experiment"),
     "cluster": ("launch.cluster", "Flink or Spark on this machine, to try prepare on"),

@@ -1,0 +1,176 @@
+"""The page of `tintmill web`.
+
+GET /                                  the page
+POST /pictures                         a picture file as the body: {"id", "width", "height"}, or {"error": one line}
+GET /pictures/ID/grey                  its preview without colours
+GET /pictures/ID/coloured              its preview; ?chroma= and ?temperature=
+GET /pictures/ID/download?name=        the whole picture, the same two
+DELETE /pictures/ID, POST /forget      forgets one, or those whose ids are the body's lines
+
+The network runs for one request at a time; the others wait in line. A new chroma does not run it.
+"""
+
+import math
+import os
+from urllib.parse import quote
+
+import anyio
+import jinja2
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from launch.colouring.gallery import Forgotten, Gallery
+from pipeline import photo
+
+_HERE = os.path.dirname(__file__)
+_MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
+_DRAINED = 8  # times the limit: so much of a body that is too large is read, so that its sender gets the answer
+_GREATEST_CHROMA, _GREATEST_TEMPERATURE = 2.0, 1.0
+_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".tif": "image/tiff"}
+
+
+class _Refused(Exception):
+    """A request that is answered with a status and one line."""
+
+    def __init__(self, status: int, reason: str):
+        super().__init__(reason)
+        self.status = status
+
+
+def build(gallery: Gallery, max_bytes: int) -> Starlette:
+    """The ASGI app: a page that colours what is dropped on it, at most `max_bytes` a file."""
+    pages = _Pages(gallery, max_bytes)
+    return Starlette(
+        routes=[
+            Route("/", pages.start),
+            Route("/pictures", pages.add, methods=["POST"]),
+            Route("/pictures/{id}", pages.remove, methods=["DELETE"]),
+            Route("/pictures/{id}/grey", pages.grey),
+            Route("/pictures/{id}/coloured", pages.preview),
+            Route("/pictures/{id}/download", pages.download),
+            Route("/forget", pages.forget, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=os.path.join(_HERE, "static"))),
+        ],
+        exception_handlers={
+            _Refused: _answer_refused,
+            Forgotten: _answer_forgotten,
+            photo.Rejected: pages.answer_rejected,
+        },
+    )
+
+
+class _Pages:
+    def __init__(self, gallery: Gallery, max_bytes: int):
+        self._gallery, self._max_bytes = gallery, max_bytes
+        self._turn = anyio.Lock()  # of the network
+        self._waiting = 0
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+        self._page = environment.get_template("page.html.jinja").render(
+            has_bins=gallery.has_bins,
+            max_bytes=max_bytes,
+            max_pixels=gallery.limits.max_pixels,
+            greatest_chroma=_GREATEST_CHROMA,
+            greatest_temperature=_GREATEST_TEMPERATURE,
+        )
+
+    def start(self, request: Request) -> Response:
+        return HTMLResponse(self._page)
+
+    async def add(self, request: Request) -> Response:
+        if self._waiting >= _MOST_WAITING:
+            raise _Refused(503, f"{self._waiting} pictures are waiting already; try again in a moment")
+        self._waiting += 1
+        try:
+            id, (width, height) = await self._with_network(self._gallery.add, await self._read(request))
+        finally:
+            self._waiting -= 1
+        return JSONResponse({"id": id, "width": width, "height": height}, 201)
+
+    def grey(self, request: Request) -> Response:
+        return Response(self._gallery.grey(request.path_params["id"]), media_type="image/jpeg")
+
+    async def preview(self, request: Request) -> Response:
+        id, temperature, chroma = request.path_params["id"], *self._sliders(request)
+        if not self._gallery.has(id, temperature):
+            await self._with_network(self._gallery.predict, id, temperature)
+        data = await run_in_threadpool(self._gallery.preview, id, temperature, chroma)
+        return Response(data, media_type="image/jpeg")
+
+    async def download(self, request: Request) -> Response:
+        coloured = await self._with_network(self._gallery.coloured, request.path_params["id"], *self._sliders(request))
+        name = os.path.splitext(request.query_params.get("name", ""))[0].replace("/", "_") or "picture"
+        disposition = f"attachment; filename*=UTF-8''{quote(f'{name}_coloured{coloured.extension}', safe='')}"
+        kind = _TYPES.get(coloured.extension, "application/octet-stream")
+        return Response(coloured.data, media_type=kind, headers={"Content-Disposition": disposition})
+
+    def remove(self, request: Request) -> Response:
+        self._gallery.remove(request.path_params["id"])
+        return Response(status_code=204)
+
+    async def forget(self, request: Request) -> Response:
+        for id in (await self._read(request)).decode(errors="replace").split():
+            self._gallery.remove(id)
+        return Response(status_code=204)
+
+    def answer_rejected(self, request: Request, rejected: photo.Rejected) -> Response:
+        reason = photo.REASONS[rejected.code]
+        if rejected.code == "too_many_pixels":
+            reason = f"more than {self._gallery.limits.max_pixels / 1e6:g} megapixels, the most that is taken here"
+        return JSONResponse({"error": reason}, 422)
+
+    async def _with_network(self, function, *arguments):
+        """Waits its turn without holding a thread: previews go on meanwhile."""
+        async with self._turn:
+            return await run_in_threadpool(function, *arguments)
+
+    async def _read(self, request: Request) -> bytes:
+        """The body, of which no more than the limit is held whatever its length is said to be."""
+        parts, length = [], 0
+        try:
+            async for part in request.stream():
+                length += len(part)
+                if length <= self._max_bytes:
+                    parts.append(part)
+                elif length > _DRAINED * self._max_bytes:
+                    break
+        except ClientDisconnect as error:
+            raise _Refused(400, "the upload broke off") from error
+        if length > self._max_bytes:
+            raise _Refused(413, f"more than {self._max_bytes / 1e6:g} MB, which is the most that is taken here")
+        return b"".join(parts)
+
+    def _sliders(self, request: Request) -> tuple[float | None, float]:
+        chroma = _number(request, "chroma", 0.0, _GREATEST_CHROMA)
+        temperature = _number(request, "temperature", 0.0, _GREATEST_TEMPERATURE)
+        if temperature is not None and (temperature == 0 or not self._gallery.has_bins):
+            raise _Refused(400, "temperature: wanted more than 0, and a network with bins")
+        return temperature, 1.0 if chroma is None else chroma
+
+
+def _number(request: Request, name: str, least: float, greatest: float) -> float | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= greatest:
+        raise _Refused(400, f"{name}: wanted a number from {least:g} to {greatest:g}")
+    return value
+
+
+def _answer_refused(request: Request, error: _Refused) -> Response:
+    # Without closing, the server would read to the end what is left of a body that is too large.
+    headers = {"Connection": "close"} if error.status == 413 else None
+    return JSONResponse({"error": str(error)}, error.status, headers)
+
+
+def _answer_forgotten(request: Request, error: Forgotten) -> Response:
+    return JSONResponse({"error": "no longer held here; drop it again"}, 404)

@@ -1,0 +1,131 @@
+"""A page served from this machine: a Starlette app behind uvicorn, for this machine alone unless told otherwise.
+
+Every answer forbids the browser to ask anybody but this server for anything, and to keep what it got.
+"""
+
+import importlib.util
+import ipaddress
+import socket
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from absl import flags
+
+from pipeline.errors import TintmillError
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_SAFE_METHODS = ("GET", "HEAD")
+
+
+def define_flags(values: flags.FlagValues, port: int) -> None:
+    flags.DEFINE_string(
+        "host", "127.0.0.1", "Address to listen on; 0.0.0.0 lets other machines in.", flag_values=values
+    )
+    flags.DEFINE_integer("port", port, "Port to listen on; 0 takes a free one.", 0, 65535, flag_values=values)
+
+
+def check_installed(command: str) -> None:
+    """Raises TintmillError where the server's packages, an extra of ours, are not installed."""
+    missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise TintmillError(f"{command} wants {' and '.join(missing)}; install them: pip install 'tintmill[web]'")
+
+
+def serve(app: Callable, listener: socket.socket, what: str) -> None:
+    """Serves an ASGI app on a socket of `listen` until a signal ends it; one line says where."""
+    local = is_loopback(listener.getsockname()[0])
+    who = "this machine only" if local else "OPEN to all who reach this machine"
+    print(f"{what} at {url(listener, local)} ({who}); Ctrl-C ends it", flush=True)
+    make_server(app, local).run(sockets=[listener])
+
+
+def make_server(app: Callable, local_only: bool):
+    """The uvicorn.Server of a guarded app."""
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            Guard(app, local_only), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3
+        )
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+      TintmillError: the address is none of this machine's, or the port is taken or not allowed.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise TintmillError(
+            f"--host={host} --port={port}: cannot listen there: {error.strerror or error}; --port=0 takes a free port"
+        ) from error
+
+
+def url(listener: socket.socket, local: bool) -> str:
+    """What to type into a browser; of a server for all, with this machine's name."""
+    host, port = listener.getsockname()[:2]
+    if not local and ipaddress.ip_address(host).is_unspecified:
+        host = socket.gethostname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host's name or address can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """An ASGI app with `HEADERS` on every answer, which refuses what other sites make a browser send.
+
+    A page elsewhere may make a visitor's browser call this server, by its address or under a name of its own that
+    leads here. Browsers tell both: by Sec-Fetch-Site, and by the Host that they were told.
+    """
+
+    def __init__(self, app: Callable, local_only: bool):
+        self._app, self._local_only = app, local_only
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        from starlette.datastructures import Headers, MutableHeaders
+        from starlette.responses import PlainTextResponse
+
+        async def send_with_headers(message):
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        reason = self._refusal(scope["method"], Headers(scope=scope))
+        app = PlainTextResponse(reason, 403) if reason else self._app
+        return await app(scope, receive, send_with_headers)
+
+    def _refusal(self, method: str, headers) -> str | None:
+        if self._local_only and not is_loopback(_host_asked(headers)):
+            return "this server is for this machine only: call it by 127.0.0.1 or localhost\n"
+        if method not in _SAFE_METHODS and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return "refused: sent by another site\n"
+        return None
+
+
+def _host_asked(headers) -> str | None:
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:  # brackets without an address
+        return None

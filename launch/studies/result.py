@@ -1,0 +1,211 @@
+"""What a study came to: how often coloured pictures were taken for real, with Wilson intervals.
+
+`2afc`: an answer counts as taken for real where the real picture of the pair was called the coloured one; colours that
+cannot be told from real ones come to 50 %. `single`: where a coloured picture was called real; to be read beside how
+often real pictures were.
+"""
+
+import base64
+import collections
+import io
+import json
+import math
+import os
+import statistics
+
+from PIL import Image
+
+from launch.studies import trials
+from launch.studies.answers import Answered
+from launch.studies.settings import REAL, Study
+from pipeline import files
+
+CONFIDENCE = 0.95
+# What was published, and why it is no row of the same table.
+PUBLISHED = (
+    {
+        "name": "koalarization (Baldassarre et al. 2017), user study",
+        "share": 0.4587,
+        "protocol": (
+            "one picture at a time, real or recoloured; 12 pictures, 9 of them recoloured, among its best; about 41 "
+            "people. Chosen pictures flatter, and with single pictures 50 % is no ceiling: what counts is how often "
+            "real ones are called real"
+        ),
+    },
+    {
+        "name": "Zhang et al. 2016, full method, Amazon Mechanical Turk",
+        "share": 0.323,
+        "protocol": (
+            "pairs of one picture (2AFC) at 256x256, 1 second, 10 practice and 40 test pairs, 40 people; pictures of "
+            "ImageNet's test set. 50 % is the ceiling: real and coloured cannot be told apart"
+        ),
+    },
+)
+_THUMBNAIL = 200  # pixels of the longer side, in study.html
+
+
+def wilson(successes: int, count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's score interval of a share, without continuity correction (Wilson 1927; Newcombe 1998, method 3).
+
+    Raises:
+      ValueError: no observation, or more successes than observations.
+    """
+    if not 0 <= successes <= count or not count:
+        raise ValueError(f"wanted 0 <= successes <= count and count > 0, got {successes} and {count}")
+    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
+    share = successes / count
+    middle = share + z * z / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+
+def summarise(study: Study, rows: list[Answered]) -> dict:
+    """The content of result.json: counts, shares 0..1 with their intervals, times in seconds."""
+    people = collections.defaultdict(list)
+    for row in rows:
+        people[row.code].append(row)
+    finished = {code: found for code, found in people.items() if all(row.answer for row in found)}
+    missed = {code: _missed_checks(found) for code, found in finished.items()}
+    attentive = {code for code, share in missed.items() if share <= study.settings.missed_checks}
+    counted = [
+        row
+        for code in attentive
+        for row in finished[code]
+        if row.trial.part == trials.QUESTION and not row.trial.is_check
+    ]
+    checks = [row for found in finished.values() for row in found if row.trial.is_check]
+    return {
+        "settings": {"mode": study.settings.mode, "seconds": study.settings.seconds, "side": study.settings.side}
+        | {"questions": study.settings.questions, "practice": study.settings.practice, "checks": study.settings.checks}
+        | {"missed_checks": study.settings.missed_checks},
+        "pictures": len(study.pictures),
+        "pictures_left_out": study.left_out,
+        "participants": len(attentive),
+        "left_out_by_checks": len(finished) - len(attentive),
+        "unfinished": len(people) - len(finished),
+        "checks_passed": _share([row.answer == row.trial.right for row in checks]),
+        "confidence": CONFIDENCE,
+        "models": _by_model(study, counted),
+        "real_taken_for_real": _row([row for row in counted if row.trial.fake == REAL]),
+        "each_picture": _by_picture(study, counted),
+        "published": list(PUBLISHED),
+    }
+
+
+def taken_for_real(row: Answered) -> bool:
+    """Whether the picture in question was called real (in a pair: the other one called coloured)."""
+    return row.answer == "real" if not row.trial.b else row.answer != row.trial.right
+
+
+def format_table(summary: dict) -> str:
+    """The result as text for a terminal."""
+    lines = [f"{'':<44}{'answers':>8}{'taken for real':>16}{'95 % interval':>20}{'median time':>13}"]
+    rows = list(summary["models"].items())
+    if summary["settings"]["mode"] == "single":
+        rows.append(("real pictures, for comparison", summary["real_taken_for_real"]))
+    lines += [_format_row(name, row) for name, row in rows]
+    lines += [
+        f"{'published: ' + row['name']:<44.44}{'':>8}{_percent(row['share']):>16}" for row in summary["published"]
+    ]
+    return "\n".join([*lines, "", *notes(summary)])
+
+
+def notes(summary: dict) -> list[str]:
+    """What a reader must know before believing a number."""
+    people, checks = summary["participants"], summary["checks_passed"]
+    left = f"{summary['left_out_by_checks']} left out by attention checks"
+    found = [f"{people} participants counted, {left}, {summary['unfinished']} not at the end (not counted)."]
+    if checks is not None:
+        found.append(f"Checks passed, of all who came to the end: {_percent(checks)} (Zhang et al.: 87 %).")
+    if summary["settings"]["mode"] == "2afc":
+        found.append("Pairs: 50 % means that real and coloured cannot be told apart. Only Zhang's number was asked so.")
+    else:
+        found.append(
+            "Single pictures: read the models beside the real pictures' own share. Zhang's number is of pairs."
+        )
+    found.append(
+        "The intervals take answers as independent; those of one person are not quite, so they are too narrow."
+    )
+    if summary["pictures_left_out"]:
+        found.append(f"{len(summary['pictures_left_out'])} pictures left out; result.json says why.")
+    return found
+
+
+def write(study: Study, summary: dict) -> list[str]:
+    """Writes study.html and result.json into the study folder; returns their paths."""
+    page, data = (os.path.join(study.folder, name) for name in ("study.html", "result.json"))
+    files.write(data, json.dumps(summary, indent=1) + "\n")
+    files.write(page, render(study, summary))
+    return [page, data]
+
+
+def render(study: Study, summary: dict) -> str:
+    """The result as a page that opens offline."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["percent"] = _percent
+    pictures = [
+        row
+        | {"real": _thumbnail(study, row["number"], REAL), "coloured": _thumbnail(study, row["number"], row["model"])}
+        for row in summary["each_picture"]
+    ]
+    template = environment.get_template("result.html.jinja")
+    return template.render(summary=summary, notes=notes(summary), pictures=pictures)
+
+
+def _missed_checks(rows: list[Answered]) -> float:
+    return _share([row.answer != row.trial.right for row in rows if row.trial.is_check]) or 0.0
+
+
+def _by_model(study: Study, rows: list[Answered]) -> dict[str, dict]:
+    return {model: _row([row for row in rows if row.trial.fake == model]) for model in study.settings.models}
+
+
+def _by_picture(study: Study, rows: list[Answered]) -> list[dict]:
+    """A row for each coloured picture that was asked, those taken for real most often first."""
+    asked = collections.defaultdict(list)
+    for row in rows:
+        if row.trial.fake != REAL:
+            asked[row.trial.picture, row.trial.fake].append(row)
+    found = [
+        {"picture": study.pictures[number], "number": number, "model": model} | _row(answered)
+        for (number, model), answered in asked.items()
+    ]
+    return sorted(found, key=lambda row: (-row["share"], row["picture"], row["model"]))
+
+
+def _row(rows: list[Answered]) -> dict:
+    if not rows:
+        return {"answers": 0, "taken_for_real": 0, "share": None, "low": None, "high": None, "median_seconds": None}
+    taken = sum(taken_for_real(row) for row in rows)
+    low, high = wilson(taken, len(rows))
+    seconds = statistics.median(row.milliseconds for row in rows) / 1000
+    found = {"answers": len(rows), "taken_for_real": taken, "share": taken / len(rows)}
+    return found | {"low": low, "high": high, "median_seconds": seconds}
+
+
+def _share(outcomes: list[bool]) -> float | None:
+    return sum(outcomes) / len(outcomes) if outcomes else None
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.4g} %"
+
+
+def _format_row(name: str, row: dict) -> str:
+    interval = f"{_percent(row['low'])} to {_percent(row['high'])}" if row["answers"] else "-"
+    time = f"{row['median_seconds']:.2f} s" if row["answers"] else "-"
+    return f"{name:<44.44}{row['answers']:>8}{_percent(row['share']):>16}{interval:>20}{time:>13}"
+
+
+def _thumbnail(study: Study, number: int, version: str) -> str:
+    with Image.open(study.picture_path(number, version)) as image:
+        small = image.convert("RGB")
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    data = io.BytesIO()
+    small.save(data, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()

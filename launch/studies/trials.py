@@ -1,0 +1,78 @@
+"""Who is shown what: a practice round, then questions with checks of attention among them, drawn for each participant.
+
+No picture is asked twice of one person. In `2afc` a trial shows two versions of one picture; in `single` one version.
+"""
+
+import dataclasses
+import random
+import secrets
+
+from launch.studies.settings import CHECK, REAL, StudySettings
+
+PRACTICE, QUESTION = "practice", "question"
+ANSWERS = {"2afc": ("a", "b"), "single": ("real", "coloured")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One question. `a` and `b`: the versions shown (REAL, CHECK or a model's name), `b` empty where one is shown.
+
+    `token_a`, `token_b`: under which names the browser gets the pictures: random, another for each participant.
+    """
+
+    number: int
+    part: str
+    picture: int
+    a: str
+    b: str
+    token_a: str
+    token_b: str
+
+    @property
+    def fake(self) -> str:
+        """The version that is not real: a model's name or CHECK; REAL where `single` shows the real picture."""
+        return self.b if self.a == REAL and self.b else self.a
+
+    @property
+    def is_check(self) -> bool:
+        return self.fake == CHECK
+
+    @property
+    def right(self) -> str:
+        """The right answer: where the coloured one is, or what the one is."""
+        if self.b:
+            return "b" if self.a == REAL else "a"
+        return "real" if self.a == REAL else "coloured"
+
+
+def draw(settings: StudySettings, pictures: int, source: random.Random) -> list[Trial]:
+    """The trials of one participant.
+
+    Args:
+      pictures: how many the study has; at least `settings.pictures_needed`.
+    """
+    practice = _versions(settings, settings.practice, source)
+    asked = [*_versions(settings, settings.questions, source), *([CHECK] * settings.checks)]
+    source.shuffle(asked)
+    chosen = source.sample(range(pictures), len(practice) + len(asked))
+    parts = [PRACTICE] * len(practice) + [QUESTION] * len(asked)
+    return [
+        _trial(number, part, picture, version, settings.mode, source)
+        for number, (part, picture, version) in enumerate(zip(parts, chosen, practice + asked, strict=True))
+    ]
+
+
+def _versions(settings: StudySettings, count: int, source: random.Random) -> list[str]:
+    """What `count` trials are about: every model equally often (but for one), and in `single` half of them real."""
+    real = count // 2 if settings.mode == "single" else 0
+    models = source.sample(settings.models, len(settings.models))
+    found = [REAL] * real + [models[i % len(models)] for i in range(count - real)]
+    source.shuffle(found)
+    return found
+
+
+def _trial(number: int, part: str, picture: int, version: str, mode: str, source: random.Random) -> Trial:
+    if mode == "single":
+        return Trial(number, part, picture, version, "", secrets.token_urlsafe(12), secrets.token_urlsafe(12))
+    shown = (version, REAL) if source.random() < 0.5 else (REAL, version)
+    return Trial(number, part, picture, *shown, secrets.token_urlsafe(12), secrets.token_urlsafe(12))

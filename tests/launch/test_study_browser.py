@@ -1,0 +1,138 @@
+"""The study's page in a real browser, at a desk and on a phone."""
+
+import pytest
+
+from launch.studies import app, settings
+from launch.studies.answers import Answers
+from tests import pages
+from tests.launch.test_study import folders, make_study  # noqa: F401  the fixture
+
+SECONDS = 0.4  # pictures are shown
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with pages.open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=settings.MODES)
+def served(request, folders, tmp_path_factory):  # noqa: F811
+    """(address, mode, answers) of a running study of each mode."""
+    folder = tmp_path_factory.mktemp(request.param)
+    study = make_study(folders, folder, mode=request.param, seconds=SECONDS, questions=3, practice=1, checks=1)
+    answers = Answers(study.answers_path)
+    with pages.serving_app(app.build(study, answers)) as address:
+        yield address, request.param, answers
+    answers.close()
+
+
+def answered(answers: Answers) -> list:
+    return [row for row in answers.all() if row.answer]
+
+
+def assert_on_screen(tab: pages.Tab, *selectors: str) -> None:
+    """All of it can be seen without scrolling."""
+    height = tab.page.evaluate("window.innerHeight")
+    for selector in selectors:
+        box = tab.page.locator(selector).bounding_box()
+        assert box["y"] >= 0, selector
+        assert box["y"] + box["height"] <= height, selector
+
+
+def test_a_session_by_keyboard_alone(browser, served):
+    address, mode, answers = served
+    before = len(answered(answers))
+    tab = pages.Tab(browser, address)
+    key = "a" if mode == "2afc" else "c"
+    tab.page.get_by_role("button", name="Begin").focus()
+    tab.page.keyboard.press("Enter")  # begin
+    tab.page.wait_for_selector("#go:focus")
+    tab.page.keyboard.press("Enter")  # show the first
+    tab.page.wait_for_selector("[data-answer]:enabled")
+    assert_on_screen(tab, "#stage", ".answers")
+    tab.page.keyboard.press(key)
+    tab.page.wait_for_selector("#next:focus")
+    assert tab.page.locator("#feedback").inner_text().split(".")[0] in ("Right", "No")
+    tab.page.keyboard.press("Enter")  # on from practice
+    tab.page.wait_for_selector("#go:focus")
+    tab.page.keyboard.press("Enter")  # it counts now
+    for _ in range(4):
+        tab.page.wait_for_selector("[data-answer]:enabled")
+        tab.page.keyboard.press("ArrowRight")
+        tab.page.wait_for_selector("[data-answer]:disabled")
+    tab.page.wait_for_selector("#done:not([hidden])")
+    assert len(answered(answers)) == before + 5
+    assert tab.page.locator("#code").inner_text() in {row.code for row in answered(answers)}
+    assert all(url.startswith(address) or url.startswith("data:") for url in tab.asked)
+    assert tab.errors == []
+    tab.context.close()
+
+
+def test_pictures_are_hidden_after_their_time_and_answers_are_timed_from_their_showing(browser, served):
+    address, _, answers = served
+    before = {row.code for row in answers.all()}
+    tab = pages.Tab(browser, address)
+    tab.page.click("#begin")
+    tab.page.click("#go")
+    tab.page.wait_for_selector("#pictures:not(.hidden)")
+    assert tab.page.locator("#picture-a").evaluate("image => image.naturalWidth") == 48  # of the smallest version
+    tab.page.wait_for_selector("#cover:not([hidden]) >> text=Hidden")
+    assert not tab.page.locator("#picture-a").is_visible()
+    tab.page.wait_for_timeout(500)
+    tab.page.locator("[data-answer]").first.click()
+    tab.page.wait_for_selector("#feedback:not(:empty)")
+    (time,) = [row.milliseconds for row in answered(answers) if row.code not in before]
+    assert time >= 1000 * SECONDS + 500
+    tab.context.close()
+
+
+def test_on_a_phone_all_is_seen_without_scrolling_and_done_by_touch(browser, served):
+    address, _, answers = served
+    before = len(answered(answers))
+    tab = pages.Tab(browser, address, 390, 760, phone=True)
+    assert not tab.scrolls_sideways()
+    tab.page.tap("#begin")
+    tab.page.tap("#go")
+    tab.page.wait_for_selector("[data-answer]:enabled")
+    assert_on_screen(tab, "#stage", ".answers", "#question")
+    assert not tab.scrolls_sideways()
+    button = tab.page.locator("[data-answer]").last
+    assert button.bounding_box()["height"] >= 44
+    button.tap()
+    tab.page.wait_for_selector("#feedback:not(:empty)")
+    assert_on_screen(tab, "#feedback", "#next")
+    assert len(answered(answers)) == before + 1
+    tab.context.close()
+
+
+def test_a_page_that_is_opened_again_goes_on(browser, served):
+    address, _, _ = served
+    tab = pages.Tab(browser, address)
+    tab.page.click("#begin")
+    tab.page.click("#go")
+    tab.page.wait_for_selector("[data-answer]:enabled")
+    tab.page.locator("[data-answer]").first.click()
+    tab.page.wait_for_selector("#feedback:not(:empty)")
+    tab.page.reload()
+    tab.page.wait_for_selector("#go:visible")
+    assert tab.page.locator("#part").inner_text() == "Question 1 of 4"
+    tab.context.close()
+
+
+def test_a_server_that_is_away_is_told_and_tried_again(browser, served):
+    address, _, answers = served
+    tab = pages.Tab(browser, address)
+    tab.page.click("#begin")
+    tab.page.click("#go")
+    tab.page.wait_for_selector("[data-answer]:enabled")
+    before = len(answered(answers))
+    tab.context.set_offline(True)
+    tab.page.locator("[data-answer]").first.click()
+    tab.page.wait_for_selector("#trouble:not([hidden])")
+    assert "does not answer" in tab.page.locator("#reason").inner_text()
+    tab.context.set_offline(False)
+    tab.page.click("#retry")
+    tab.page.wait_for_selector("#feedback:not(:empty)")
+    assert len(answered(answers)) == before + 1
+    tab.context.close()

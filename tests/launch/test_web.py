@@ -1,0 +1,357 @@
+"""The colouring page: every upload is answered, by its content, for its sender alone, and nothing is left behind."""
+
+import contextlib
+import io
+import re
+import signal
+import socket
+import struct
+import threading
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from launch.colouring import app, gallery
+from launch.colouring.gallery import Forgotten, Gallery
+from model.colour_file import Options
+from pipeline import lab, photo
+from tests import helpers, pages, training
+
+PROVENANCE = {"model": "stub", "model_sha256": "0" * 64}
+MEGABYTE = 1_000_000
+
+
+class StubColorizer:
+    """Colours everything alike, more so at a low temperature; counts who asks, and how many at once."""
+
+    def __init__(self, has_bins: bool = True):
+        self.has_bins, self.asked, self.most_at_once = has_bins, [], 0
+        self._inside, self._lock = 0, threading.Lock()
+        self.gate = threading.Event()  # holds the network up where a test wants to look
+        self.gate.set()
+
+    def predict_ab(self, grey, temperature=None):
+        with self._lock:
+            self._inside += 1
+            self.most_at_once = max(self.most_at_once, self._inside)
+            self.asked.append(temperature)
+        assert grey.mode == "L"
+        self.gate.wait(60)
+        with self._lock:
+            self._inside -= 1
+        return np.full((4, 4, 2), 20 * (1 - (temperature or 0.38)), np.float32)
+
+
+def make_gallery(has_bins: bool = True, **limits) -> Gallery:
+    return Gallery(StubColorizer(has_bins), photo.Limits(**({"min_side": 1} | limits)), PROVENANCE)
+
+
+@pytest.fixture
+def held():
+    return make_gallery()
+
+
+@pytest.fixture
+def visitor(held):
+    with pages.serving_app(app.build(held, MEGABYTE)) as address:
+        yield pages.Visitor(address)
+
+
+def picture(seed: int = 0, height: int = 72, width: int = 96, kind: str = "JPEG") -> bytes:
+    return helpers.encode(helpers.photo_pixels(seed, height, width), kind)
+
+
+def opened(answer: pages.Answer) -> Image.Image:
+    assert answer.status == 200, answer.body
+    return Image.open(io.BytesIO(answer.body))
+
+
+def header_of_png(width: int, height: int) -> bytes:
+    """A PNG file that says it is large, and ends there."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+    return start + struct.pack(">I", 1000) + b"IDAT"
+
+
+# --- uploads
+
+
+def test_an_upload_comes_back_coloured_with_its_own_lightness(visitor):
+    data = picture(kind="PNG")
+    added = visitor.ask("pictures", data)
+    assert added.status == 201
+    assert (added.json["width"], added.json["height"]) == (96, 72)
+    downloaded = visitor.ask(f"pictures/{added.json['id']}/download?name=tr%C3%A4um%2F..%2Fe.png&chroma=0.5")
+    coloured = opened(downloaded)
+    assert (coloured.format, coloured.size) == ("PNG", (96, 72))
+    before = lab.rgb_to_lab(np.asarray(Image.open(io.BytesIO(data))))[..., 0]
+    assert np.abs(lab.rgb_to_lab(np.asarray(coloured))[..., 0] - before).max() < 0.6
+    headers = {name.lower(): value for name, value in downloaded.headers.items()}
+    assert headers["content-disposition"] == "attachment; filename*=UTF-8''tr%C3%A4um_.._e_coloured.png"
+
+
+def test_previews_are_reduced_and_grey_is_grey(visitor):
+    id = visitor.ask("pictures", picture(height=1100, width=2200)).json["id"]
+    grey = opened(visitor.ask(f"pictures/{id}/grey"))
+    coloured = opened(visitor.ask(f"pictures/{id}/coloured"))
+    assert grey.size == coloured.size == (1024, 512)
+    assert (grey.mode, coloured.mode) == ("L", "RGB")
+
+
+def test_ten_uploads_at_once_are_all_answered_and_the_network_runs_one_at_a_time(visitor, held):
+    """While the first is held up all others come in; none waits for another's preview."""
+    stub = held._colorizer
+    first = visitor.ask("pictures", picture()).json["id"]
+    stub.gate.clear()
+    with ThreadPoolExecutor(10) as pool:
+        answers = [pool.submit(visitor.ask, "pictures", picture(seed, 40 + seed, 50)) for seed in range(10)]
+        helpers.wait_until(lambda: len(stub.asked) == 2)
+        assert visitor.ask(f"pictures/{first}/coloured?chroma=0.2").status == 200
+        stub.gate.set()
+        found = [answer.result() for answer in answers]
+    assert [answer.status for answer in found] == [201] * 10
+    assert [answer.json["height"] for answer in found] == [40 + seed for seed in range(10)]
+    assert len({answer.json["id"] for answer in found}) == 10
+    assert len(stub.asked) == 11
+    assert stub.most_at_once == 1
+
+
+def test_more_than_can_wait_are_told_to_come_again(visitor, held, monkeypatch):
+    monkeypatch.setattr(app, "_MOST_WAITING", 1)
+    stub = held._colorizer
+    stub.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(visitor.ask, "pictures", picture())
+        helpers.wait_until(lambda: stub.asked)
+        refused = visitor.ask("pictures", picture())
+        stub.gate.set()
+        assert first.result().status == 201
+    assert refused.status == 503
+    assert "try again" in refused.json["error"]
+    assert visitor.ask("pictures", picture()).status == 201
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "no bytes"),
+        (b"just text, named .jpg and said to be image/jpeg", "no supported picture format"),
+        (b"<!doctype html><script>alert(1)</script>", "no supported picture format"),
+        (b"PK\x03\x04" + bytes(200), "no supported picture format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n", "no supported picture format"),
+        (picture()[:900], "ends early"),
+        (b"\xff\xd8\xff\xe0" + bytes(500), "no supported picture format"),
+    ],
+)
+def test_uploads_that_lie_about_their_type_get_the_reason_in_one_line(visitor, data, reason):
+    refused = visitor.ask("pictures", data, Content_Type="image/jpeg")
+    assert refused.status == 422
+    assert reason in refused.json["error"]
+    assert "\n" not in refused.json["error"]
+
+
+def test_a_picture_under_another_types_name_is_taken_for_what_it_is(visitor):
+    id = visitor.ask("pictures", picture(kind="PNG"), Content_Type="text/html").json["id"]
+    answer = visitor.ask(f"pictures/{id}/download?name=a.jpg")
+    assert opened(answer).format == "PNG"
+    assert "a_coloured.png" in str(answer.headers)
+
+
+def test_pixels_are_counted_before_any_is_decoded(monkeypatch):
+    held = make_gallery(max_pixels=10_000)
+
+    def decode(*arguments):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(photo, "_load", decode)
+    with pages.serving_app(app.build(held, MEGABYTE)) as address:
+        for data in (header_of_png(60_000, 60_000), picture(height=200, width=200)):
+            refused = pages.Visitor(address).ask("pictures", data)
+            assert refused.status == 422
+            assert refused.json["error"] == "more than 0.01 megapixels, the most that is taken here"
+    assert held._colorizer.asked == []
+
+
+def test_files_that_are_too_large_are_refused_and_not_held(visitor, held):
+    refused = visitor.ask("pictures", bytes(MEGABYTE + 1))
+    assert refused.status == 413
+    assert "1 MB" in refused.json["error"]
+    assert held._colorizer.asked == []
+
+
+def test_a_body_without_a_length_cannot_be_longer_than_the_limit(visitor):
+    """Chunked, and it would never end: it is cut off, and the server goes on."""
+    host, port = re.search(r"//(.*):(\d+)/", visitor.address).groups()
+    with socket.create_connection((host, int(port)), 60) as connection:
+        connection.sendall(f"POST /pictures HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        chunk = b"100000\r\n" + bytes(0x100000) + b"\r\n"
+        sent = 0
+        with contextlib.suppress(OSError):  # the server has closed its side
+            while sent < 100 * MEGABYTE:
+                connection.sendall(chunk)
+                sent += MEGABYTE
+    assert sent < 100 * MEGABYTE
+    assert visitor.ask("pictures", picture()).status == 201
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2)])
+def test_odd_sizes_are_coloured(visitor, size):
+    id = visitor.ask("pictures", helpers.encode_image(Image.new("RGB", size, "gray"))).json["id"]
+    assert opened(visitor.ask(f"pictures/{id}/coloured")).mode == "RGB"
+    assert opened(visitor.ask(f"pictures/{id}/download")).size == size
+
+
+# --- sliders
+
+
+def test_a_new_chroma_does_not_run_the_network(visitor, held):
+    id = visitor.ask("pictures", picture()).json["id"]
+    strengths = []
+    for chroma in (0, 0.5, 1, 1.5):
+        pixels = np.asarray(opened(visitor.ask(f"pictures/{id}/coloured?chroma={chroma}")))
+        strengths.append(np.linalg.norm(lab.rgb_to_lab(pixels)[..., 1:], axis=-1).mean())
+    assert strengths == sorted(strengths)
+    assert strengths[0] < 1 < strengths[3] - strengths[1]
+    assert held._colorizer.asked == [None]
+
+
+def test_a_new_temperature_runs_it_once(visitor, held):
+    id = visitor.ask("pictures", picture()).json["id"]
+    for temperature in (0.1, 0.9, 0.1, 0.9):
+        assert visitor.ask(f"pictures/{id}/coloured?temperature={temperature}").status == 200
+    assert held._colorizer.asked == [None, 0.1, 0.9]
+
+
+def test_the_download_has_the_sliders_settings_and_says_so(monkeypatch, visitor):
+    calls = []
+    original = gallery.colour_bytes
+    monkeypatch.setattr(gallery, "colour_bytes", lambda *a: calls.append(a) or original(*a))
+    id = visitor.ask("pictures", picture()).json["id"]
+    assert visitor.ask(f"pictures/{id}/download?chroma=0.5&temperature=0.2").status == 200
+    ((_, _, options, limits, provenance),) = calls
+    assert options == Options(temperature=0.2, chroma=0.5)
+    assert limits.min_side == 1
+    assert provenance["model"] == "stub"
+    assert "temperature=0.2, chroma=0.5" in provenance["settings"]
+
+
+@pytest.mark.parametrize(
+    "query", ["chroma=nan", "chroma=-1", "chroma=9", "chroma=x", "temperature=0", "temperature=inf"]
+)
+def test_settings_that_are_none_are_refused(visitor, query):
+    id = visitor.ask("pictures", picture()).json["id"]
+    refused = visitor.ask(f"pictures/{id}/coloured?{query}")
+    assert refused.status == 400
+    assert query.split("=")[0] in refused.json["error"]
+
+
+def test_a_network_without_bins_has_no_temperature():
+    with pages.serving_app(app.build(make_gallery(has_bins=False), MEGABYTE)) as address:
+        visitor = pages.Visitor(address)
+        id = visitor.ask("pictures", picture()).json["id"]
+        assert visitor.ask(f"pictures/{id}/coloured?temperature=0.5").status == 400
+        assert b"Temperature" not in visitor.ask("").body
+
+
+def test_a_network_with_bins_has_one(visitor):
+    assert b"Temperature" in visitor.ask("").body
+
+
+# --- whose pictures
+
+
+def test_nobody_sees_anothers_picture(visitor):
+    """Ids are random and told to the sender alone; there is no list of them."""
+    ids = {visitor.ask("pictures", picture()).json["id"] for _ in range(3)}
+    assert all(len(id) >= 24 for id in ids)
+    other = pages.Visitor(visitor.address)
+    page = other.ask("").body.decode()
+    assert not any(id in page for id in ids)
+    for path in ("pictures", "pictures/", "pictures/x/grey", "pictures/x/coloured", "pictures/x/download"):
+        assert other.ask(path).status in (404, 405)
+
+
+def test_removed_pictures_are_gone(visitor, held):
+    kept, one, two, three = (visitor.ask("pictures", picture()).json["id"] for _ in range(4))
+    assert visitor.ask(f"pictures/{one}", method="DELETE").status == 204
+    assert visitor.ask("forget", f"{two}\n{three}\nunknown".encode()).status == 204
+    for id in (one, two, three):
+        refused = visitor.ask(f"pictures/{id}/grey")
+        assert refused.status == 404
+        assert "drop it again" in refused.json["error"]
+    assert list(held._kept) == [kept]
+
+
+def test_the_oldest_pictures_make_room():
+    held = Gallery(StubColorizer(), photo.Limits(min_side=1), PROVENANCE, room=80_000)
+    names = [held.add(picture(seed))[0] for seed in range(3)]  # 21 kB of preview, and the file, each
+    held.grey(names[0])  # looked at, so that the second is now the oldest
+    newest = [held.add(picture(seed))[0] for seed in range(2)]
+    assert set(held._kept) >= set(newest)
+    assert names[1] not in held._kept
+    assert sum(kept.bytes for kept in held._kept.values()) <= 80_000
+
+
+def test_a_picture_larger_than_the_room_is_still_answered():
+    held = Gallery(StubColorizer(), photo.Limits(min_side=1), PROVENANCE, room=1)
+    assert held.grey(held.add(picture())[0])
+
+
+def test_what_nobody_looks_at_is_forgotten(monkeypatch):
+    held = make_gallery()
+    name, _ = held.add(picture())
+    now = gallery.time.monotonic()
+    monkeypatch.setattr(gallery.time, "monotonic", lambda: now + gallery._SECONDS + 1)
+    with pytest.raises(Forgotten):
+        held.grey(name)
+    held.add(picture())
+    assert name not in held._kept
+
+
+# --- the command
+
+
+@pytest.mark.parametrize(
+    ("flags", "parts"),
+    [
+        ([], ["--run=None --model=None: wanted one of the two"]),
+        (["--run=a", "--model=b"], ["wanted one of the two"]),
+        (["--run=/nowhere"], ["--run=/nowhere: no dataset.json"]),
+        (["--model=/nowhere"], ["--model=/nowhere: no such file"]),
+        (["--run=a", "picture.jpg"], ["wanted flags only"]),
+    ],
+)
+def test_mistakes_are_one_line_with_the_remedy(flags, parts):
+    helpers.assert_one_line_error(helpers.tintmill("web", "--port=0", *flags), *parts)
+
+
+def test_a_taken_port_is_told_before_the_network_is_loaded(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = helpers.tintmill("web", f"--run={tmp_path}", f"--port={port}")
+    helpers.assert_one_line_error(refused, f"--port={port}", "cannot listen")
+
+
+@pytest.mark.slow
+def test_a_trained_run_colours_what_is_dropped_and_leaves_no_file(plain_dataset, runs, tmp_path):
+    """The command itself with a network that has bins; its temporary folder stays empty."""
+    run = training.trained(plain_dataset, runs / "web", "toy_dropout", "--steps=5", "--loss=bins")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    command = helpers.command_line("web", f"--run={run}", "--port=0")
+    process = helpers.start(command, env={"TMPDIR": str(folder)})
+    line = process.stdout.readline()
+    assert "this machine only" in line, line + process.communicate()[1]
+    visitor = pages.Visitor(re.search(r"http://127\.0\.0\.1:\d+/", line).group())
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda seed: visitor.ask("pictures", picture(seed)), range(10)))
+    assert [answer.status for answer in answers] == [201] * 10
+    assert opened(visitor.ask(f"pictures/{answers[0].json['id']}/coloured?temperature=0.9")).size == (96, 72)
+    assert opened(visitor.ask(f"pictures/{answers[0].json['id']}/download")).size == (96, 72)
+    helpers.kill_group(process, signal.SIGTERM)
+    assert process.returncode == 143
+    assert not [path for path in Path(folder).rglob("*") if path.is_file()]

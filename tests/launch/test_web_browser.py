@@ -1,0 +1,189 @@
+"""The colouring page in a real browser that reaches nothing but this machine, at a desk and on a phone."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from launch.colouring import app
+from launch.colouring.gallery import Gallery
+from pipeline import lab, photo
+from tests import helpers, pages
+from tests.launch.test_web import MEGABYTE, PROVENANCE, StubColorizer, picture
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with pages.open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def held():
+    return Gallery(StubColorizer(), photo.Limits(min_side=1), PROVENANCE)
+
+
+@pytest.fixture
+def address(held):
+    with pages.serving_app(app.build(held, MEGABYTE)) as served:
+        yield served
+
+
+@pytest.fixture(params=[(1280, 800), (390, 760)], ids=["desk", "phone"])
+def tab(request, browser, address):
+    opened = pages.Tab(browser, address, *request.param, phone=request.param[0] < 400)
+    yield opened
+    opened.context.close()
+
+
+def upload(tab: pages.Tab, **files: bytes) -> None:
+    sent = [{"name": name.replace("_", "."), "mimeType": "image/jpeg", "buffer": data} for name, data in files.items()]
+    tab.page.set_input_files("#files", sent)
+
+
+def card(tab: pages.Tab, name: str):
+    return tab.page.locator(".picture").filter(has_text=name)
+
+
+def shown(image) -> np.ndarray:
+    """What is seen on the screen, uint8 [H, W, 3]."""
+    return np.asarray(Image.open(io.BytesIO(image.screenshot())).convert("RGB"))
+
+
+def chroma_of(pixels: np.ndarray) -> float:
+    return float(np.linalg.norm(lab.rgb_to_lab(np.ascontiguousarray(pixels))[..., 1:], axis=-1).mean())
+
+
+def grey_picture() -> bytes:
+    return helpers.encode(lab.to_grey(helpers.photo_pixels(3, 300, 400)))
+
+
+def test_a_picture_is_compared_by_keyboard_and_asks_nobody_else(tab, address):
+    upload(tab, old_png=grey_picture())
+    card(tab, "old.png").locator(".result").wait_for()
+    compare = card(tab, "old.png").locator(".compare")
+    half = shown(compare)
+    width = half.shape[1]
+    assert chroma_of(half[10:-40, : width // 2 - 30]) < 2
+    assert chroma_of(half[10:-40, width // 2 + 30 :]) > 8
+    card(tab, "old.png").locator(".place").focus()
+    tab.page.keyboard.press("End")
+    assert chroma_of(shown(compare)[10:-40, :-10]) < 3
+    tab.page.keyboard.press("Home")
+    assert chroma_of(shown(compare)[10:-40, 10:]) > 8
+    assert not tab.scrolls_sideways()
+    assert tab.errors == []
+    assert all(url.startswith((address, "blob:", "data:")) for url in tab.asked)
+
+
+def test_chroma_changes_the_colours_without_the_network(tab, held):
+    upload(tab, old_png=grey_picture())
+    result = card(tab, "old.png")
+    result.locator(".result").wait_for()
+    result.locator(".place").fill("0")
+    before = chroma_of(shown(result.locator(".coloured")))
+    result.locator(".chroma").fill("0.1")
+    helpers.wait_until(lambda: chroma_of(shown(result.locator(".coloured"))) < before / 2)
+    assert held._colorizer.asked == [None]
+    result.locator(".temperature").fill("0.05")
+    result.locator(".chroma").fill("1")
+    helpers.wait_until(lambda: chroma_of(shown(result.locator(".coloured"))) > before)
+    assert held._colorizer.asked == [None, 0.05]
+
+
+def test_the_download_is_the_whole_picture_under_its_name(tab, tmp_path):
+    upload(tab, large_jpg=picture(0, 1500, 1200))
+    card(tab, "large.jpg").locator(".result").wait_for()
+    with tab.page.expect_download() as download:
+        card(tab, "large.jpg").get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "large_coloured.jpg"
+    download.value.save_as(tmp_path / "saved")
+    assert Image.open(tmp_path / "saved").size == (1200, 1500)
+
+
+def test_uploads_that_lie_or_are_too_large_show_the_reason(tab):
+    upload(tab, notes_jpg=b"just text", good_jpg=picture(), large_jpg=bytes(MEGABYTE + 1), cut_jpg=picture()[:900])
+    card(tab, "good.jpg").locator(".result").wait_for()
+    for name, reason in (("notes", "no supported picture format"), ("large", "more than 1 MB"), ("cut", "ends early")):
+        error = card(tab, f"{name}.jpg").locator(".error")
+        error.wait_for()
+        assert reason in error.inner_text()
+        assert not card(tab, f"{name}.jpg").locator(".result").is_visible()
+    assert not tab.scrolls_sideways()
+
+
+def test_ten_pictures_at_once_are_all_coloured(tab, held):
+    upload(tab, **{f"p{seed}_jpg": picture(seed) for seed in range(10)})
+    tab.page.locator(".result:visible").nth(9).wait_for()
+    assert tab.page.locator(".error:visible").count() == 0
+    assert held._colorizer.most_at_once == 1
+
+
+def test_pictures_dropped_on_the_page_are_taken(tab):
+    transfer = tab.page.evaluate_handle(
+        "() => { const t = new DataTransfer(); t.items.add(new File(['text'], 'dropped.jpg')); return t; }"
+    )
+    tab.page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+    card(tab, "dropped.jpg").locator(".error").wait_for()
+
+
+def test_waiting_is_shown(tab, held):
+    held._colorizer.gate.clear()
+    upload(tab, a_jpg=picture(), b_jpg=picture(), c_jpg=picture())
+    card(tab, "a.jpg").locator(".state", has_text="colouring").wait_for()
+    assert card(tab, "c.jpg").locator(".state").inner_text() == "waiting"
+    assert not card(tab, "a.jpg").locator(".result").is_visible()
+    held._colorizer.gate.set()
+    tab.page.locator(".result:visible").nth(2).wait_for()
+
+
+def test_the_file_button_is_reached_by_keyboard(tab):
+    tab.page.keyboard.press("Tab")
+    assert tab.page.evaluate("() => document.activeElement.id") == "files"
+
+
+def test_a_removed_picture_and_those_of_a_closed_page_are_forgotten(tab, held):
+    upload(tab, a_jpg=picture(), b_jpg=picture())
+    tab.page.locator(".result:visible").nth(1).wait_for()
+    card(tab, "a.jpg").get_by_role("button", name="Remove").click()
+    helpers.wait_until(lambda: len(held._kept) == 1)
+    tab.page.goto("about:blank")
+    helpers.wait_until(lambda: not held._kept)
+
+
+def test_a_picture_that_is_no_longer_held_says_so(tab, held):
+    upload(tab, a_jpg=picture())
+    card(tab, "a.jpg").locator(".result").wait_for()
+    held._kept.clear()
+    card(tab, "a.jpg").locator(".chroma").fill("0.5")
+    error = card(tab, "a.jpg").locator(".error")
+    error.wait_for()
+    assert "drop it again" in error.inner_text()
+
+
+def test_two_people_do_not_see_each_others_pictures(browser, address, tab):
+    upload(tab, mine_jpg=picture())
+    card(tab, "mine.jpg").locator(".result").wait_for()
+    other = pages.Tab(browser, address)
+    assert other.page.locator(".picture").count() == 0
+    assert "mine" not in other.page.content()
+    other.context.close()
+
+
+@pytest.mark.real_data
+def test_odd_pictures_are_coloured_or_refused_with_a_reason(browser, held, address, real_data):
+    """Every hostile file, dropped all at once."""
+    odd = sorted(
+        path for path in Path(real_data / "odd_images").rglob("*") if path.is_file() and path.stat().st_size < 1e6
+    )
+    opened = pages.Tab(browser, address)
+    opened.page.set_input_files(
+        "#files", [{"name": f"odd {i}", "mimeType": "", "buffer": path.read_bytes()} for i, path in enumerate(odd)]
+    )
+    opened.page.locator(".result:visible, .error:visible").nth(len(odd) - 1).wait_for()
+    for error in opened.page.locator(".error:visible").all_inner_texts():
+        assert error
+        assert "the server said" not in error
+    opened.context.close()

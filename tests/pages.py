@@ -1,0 +1,110 @@
+"""Shared by the tests of pages: a server in a thread, requests to it, a browser that reaches this machine alone."""
+
+import contextlib
+import json
+import shutil
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.cookiejar import CookieJar
+from typing import NamedTuple
+
+import pytest
+
+from launch import serving
+
+_SECONDS = 60  # until a page that does not do what it should fails its test
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Visitor:
+    """Somebody with a cookie jar of their own, without a browser."""
+
+    def __init__(self, address: str):
+        self.address, self.cookies = address, CookieJar()
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
+        )
+
+    def ask(self, path: str, data: bytes | None = None, method: str | None = None, **headers) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.address + path, data, named, method=method)
+        try:
+            with self._opener.open(request, timeout=_SECONDS) as response:
+                return Answer(response.status, dict(response.headers), response.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, dict(error.headers), error.read())
+
+    def post(self, path: str, content) -> Answer:
+        return self.ask(path, json.dumps(content).encode())
+
+
+@contextlib.contextmanager
+def serving_app(app):
+    """The address, with a / at its end, of a server of `app` in a thread of this process."""
+    listener = serving.listen("127.0.0.1", 0)
+    server = serving.make_server(app, True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield serving.url(listener, True)
+    finally:
+        server.should_exit = True
+        thread.join(_SECONDS)
+        listener.close()
+
+
+@contextlib.contextmanager
+def open_browser():
+    """A headless Chromium that reaches no name and no address but 127.0.0.1. Skips the test where there is none."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not program:
+        pytest.skip("no chromium on PATH: pages are not tried in a browser")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `test`)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--no-proxy-server"],
+        )
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A page in a browser of its own (cookies and all), and what went wrong in it."""
+
+    def __init__(self, browser, address: str, width: int = 1280, height: int = 800, phone: bool = False):
+        self.context = browser.new_context(viewport={"width": width, "height": height}, has_touch=phone)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(_SECONDS * 1000)
+        self.asked: list[str] = []  # every address that the page asked for
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        self.page.goto(address)
+
+    def scrolls_sideways(self) -> bool:
+        return self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+
+
+def wait_for_port(port: int, process) -> None:
+    """Until a server that was started listens."""
+    end = time.monotonic() + _SECONDS
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        assert process.poll() is None, "the server ended"
+        assert time.monotonic() < end, "the server never listened"
+        time.sleep(0.05)

@@ -14,6 +14,7 @@ COMMANDS = {
     "train": ("trainer.train", "dataset directory -> run directory"),
     "evaluate": ("trainer.evaluate", "score a run beside the trivial answers"),
     "colorize": ("model.colorize", "colour pictures with a run"),
+    "export": ("trainer.export", "a run as one file for other programs, with a model card"),
     "report": ("trainer.report", "a run as one HTML page"),
     "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),
     "experiment": ("launch.experiment", "prepare, train, evaluate, report: a known experiment"),

@@ -1,5 +1,6 @@
 """Shared by the tests of exports: run directories with untrained networks, grey pictures."""
 
+import os
 from pathlib import Path
 
 import keras
@@ -58,3 +59,8 @@ def grey_picture(seed: int, width: int, height: int) -> Image.Image:
     pixels = lab.to_grey(helpers.photo_pixels(seed, height, width)).astype(float)
     noise = np.random.default_rng(seed).normal(0, 12, (height, width))
     return Image.fromarray(np.clip(np.rint(pixels + noise), 0, 255).astype(np.uint8))
+
+
+def with_tintmill() -> dict[str, str]:
+    """An environment in which a program elsewhere imports Tintmill's modules, as where it is installed."""
+    return os.environ | {"PYTHONPATH": str(helpers.ROOT)}

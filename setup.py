@@ -21,6 +21,15 @@ REQUIRES = [
     "tfrecord>=1.14.6,<1.15",  # reads shards without TensorFlow (verify, peek)
     "tqdm>=4.66,<5",  # progress lines
 ]
+EXPORT = [
+    "ai-edge-litert>=2.1,<3",  # runs .tflite files: TensorFlow's own runtime for them is being taken out of it
+    "onnx>=1.19,<2",  # tf2onnx builds its messages with it; this range goes with TensorFlow's protobuf
+    "onnxruntime>=1.22,<2",  # runs ONNX files
+    "tf2onnx>=1.17,<2",  # Keras' own way to ONNX; the first that takes NumPy 2 and protobuf 6
+]
+VIDEO = [
+    "av>=18,<19",  # colorize reads and writes videos; its wheels hold FFmpeg and x264, which is GPL
+]
 WEB = [
     "starlette>=1.0,<2",  # the pages of web and study (BSD); with uvicorn five packages, where Gradio brings 33
     "uvicorn>=0.40,<1",  # serves them (BSD)
@@ -28,10 +37,12 @@ WEB = [
 EXTRAS = {
     "dataflow": ["apache-beam[gcp]>=2.77,<2.78"],  # prepare on Google Cloud Dataflow: the job request and its staging
     "demo": ["scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside it
+    "export": EXPORT,  # tintmill export --format=onnx and litert, and colouring with such files
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-    "video": ["av>=18,<19"],  # colorize reads and writes videos; its wheels hold FFmpeg and x264, which is GPL
+    "video": VIDEO,  # colorize on videos
     "test": [
-        "av>=18,<19",  # as the extra `video`
+        *EXPORT,
+        *VIDEO,
         *WEB,
         "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
         "mlcroissant>=1.0,<2",  # validates the dataset card
@@ -52,7 +63,7 @@ setup(
     package_data={
         "launch": ["presets/*.flags", "clusters/*.pom.xml", "clusters/*.sha256", "jobs/*.jinja", "jobs/Containerfile"]
         + [f"{page}/{files}" for page in ("colouring", "studies") for files in ("*.jinja", "static/*")],
-        "trainer": ["report.html.jinja", "report.css", "report.js"],
+        "trainer": ["*.jinja", "report.css", "report.js"],
     },
     install_requires=REQUIRES,
     extras_require=EXTRAS,

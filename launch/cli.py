@@ -14,6 +14,7 @@ COMMANDS = {
     "train": ("trainer.train", "dataset directory -> run directory"),
     "evaluate": ("trainer.evaluate", "score a run, or other people's pictures, beside the trivial answers"),
     "colorize": ("model.colorize", "colour pictures with a run"),
+    "export": ("trainer.export", "a run as one file for other programs, with a model card"),
     "report": ("trainer.report", "a run, or several side by side, as one HTML page"),
     "study": ("launch.study", "ask people whether coloured pictures look real"),
     "web": ("launch.web", "a page that colours pictures, on this machine"),

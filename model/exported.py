@@ -1,7 +1,194 @@
-"""What `tintmill export` wrote, read back."""
+"""What `tintmill export` wrote, read back: a grey picture in, its colours out, in whichever of the formats it is.
 
+Each file or folder holds `tintmill.json`: the version of this contract, what the network is and how pictures come to
+it, and the sha256 of every part, so that a cut or changed file is refused before a runtime sees it.
+"""
+
+import hashlib
+import importlib
+import json
+import os
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from model import formats
+from model.formats import reading
+from pipeline import ab_bins, files
 from pipeline.errors import TintmillError
 
+VERSION = 1  # of tintmill.json and of what the network takes and returns
+_PLENTY = 4  # times what network and embedder need: a larger picture is reduced to it before
+_LONGEST = 16_384  # pixels: of what is longer after that the length is squashed
 
-def load(path: str):
-    raise TintmillError(f"--model={path}: no such file or folder; wanted a file or folder of `tintmill export`")
+
+class Prediction(NamedTuple):
+    """Colours at the network's resolution: `ab` float32 [h, w, 2]; `logits` float32 [h', w', 313] or None."""
+
+    ab: np.ndarray
+    logits: np.ndarray | None
+
+
+class Exported:
+    """An exported network. Attributes: `description`, the content of its tintmill.json; `sha256` of its bytes.
+
+    Args:
+      run: the network, of `formats.Format.load`.
+    """
+
+    def __init__(self, run: formats.Run, description: dict, sha256: str):
+        self._run, self.description, self.sha256 = run, description, sha256
+
+    @property
+    def name(self) -> str:
+        return self.description["network"]
+
+    @property
+    def has_bins(self) -> bool:
+        return self.description["bins"]
+
+    def predict(self, grey: Image.Image, temperature: float | None = None) -> Prediction:
+        """Colours of a picture, with the logits where there are bins.
+
+        Args:
+          grey: PIL image of mode L, any size.
+          temperature: of the annealed mean; None takes the one it was exported with.
+        Raises:
+          TintmillError: a temperature for a network without bins.
+        """
+        if temperature is not None and not self.has_bins:
+            raise TintmillError(
+                f"--temperature={temperature}: the exported {self.name} predicts colours without bins, it has no "
+                "temperature; leave the flag out"
+            )
+        pixels = np.asarray(bounded(grey, self._needed()), np.float32)
+        answer = self._run(pixels[None, ..., None])
+        ab, logits = answer["ab"][0], answer["bins"][0] if self.has_bins else None
+        if temperature is not None:
+            ab = annealed(logits, temperature, ab.shape[:2])
+        return Prediction(ab, logits)
+
+    def predict_ab(self, grey: Image.Image, temperature: float | None = None) -> np.ndarray:
+        """float32 [h, w, 2]: a*, b* at the network's resolution; see `predict`."""
+        return self.predict(grey, temperature).ab
+
+    def _needed(self) -> int:
+        embedder, framing = self.description["embedder"], self.description["framing"]
+        return max(framing["size"], embedder["side"] if embedder else 0, *(framing["network_size"] or [0]))
+
+
+def load(path: str) -> Exported:
+    """Reads what `tintmill export` wrote, in any of the formats, told by its content.
+
+    Raises:
+      TintmillError: there is nothing, or something else; it is cut, damaged or of another version; its runtime is not
+        installed, or cannot load it.
+    """
+    name, description = describe(path)
+    module = formats.FORMATS[name]
+    try:
+        whole = module.digests(path) == description["parts"]
+    except reading.DAMAGES:
+        whole = False
+    if not whole:
+        raise TintmillError(f"--model={path}: damaged since it was exported (sha256 differ); export or copy it again")
+    check_runtime(name, f"--model={path}")
+    try:
+        run = module.load(path)
+    except Exception as error:  # what the runtimes raise has no common type
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        made = ", ".join(f"{library} {version}" for library, version in description["versions"].items())
+        raise TintmillError(
+            f"--model={path}: {module.RUNTIME} cannot load it ({said}); it was exported with {made}: use these, or "
+            "export it again"
+        ) from error
+    return Exported(run, description, sha256_of(path))
+
+
+def describe(path: str) -> tuple[str, dict]:
+    """The format of an export and the content of its tintmill.json; loads no network.
+
+    Raises:
+      TintmillError: as `load`, as far as can be told without.
+    """
+    wanted = "wanted a file or folder of `tintmill export`"
+    if not os.path.exists(path):
+        raise TintmillError(f"--model={path}: no such file or folder; {wanted}")
+    name = formats.recognise(path)
+    if not name:
+        run = "; a run directory is --run" if os.path.exists(os.path.join(path, "settings.json")) else ""
+        known = ", ".join(module.TITLE for module in formats.FORMATS.values())
+        raise TintmillError(f"--model={path}: by its content none of {known}; {wanted}{run}")
+    title = formats.FORMATS[name].TITLE
+    try:
+        description = json.loads(formats.FORMATS[name].read_metadata(path))
+    except reading.DAMAGES as error:
+        raise TintmillError(
+            f"--model={path}: {title}, but no readable {reading.METADATA} in it: it is cut off or not of `tintmill "
+            "export`; export it again"
+        ) from error
+    found = description.get("version") if isinstance(description, dict) else None
+    if found != VERSION:
+        raise TintmillError(
+            f"--model={path}: an export of version {found}, wanted {VERSION}; export it again with this Tintmill"
+        )
+    return name, description
+
+
+def check_runtime(name: str, asked: str) -> None:
+    """Raises TintmillError where the package that runs a format is not installed; `asked` is the flag that wants it."""
+    module = formats.FORMATS[name]
+    if not importlib.util.find_spec(module.RUNTIME):
+        raise TintmillError(
+            f"{asked}: {module.TITLE} is run by the package {module.RUNTIME}, which is not installed; "
+            "pip install 'tintmill[export]'"
+        )
+
+
+def sha256_of(path: str) -> str:
+    """Of a file; of a folder that of the lines that `sha256sum` prints of its files, sorted by name."""
+    if not os.path.isdir(path):
+        return reading.file_sha256(path)
+    lines = [f"{reading.file_sha256(entry.path)}  {entry.name}\n" for entry in files.list_files(path)]
+    return hashlib.sha256("".join(sorted(lines, key=lambda line: line[66:])).encode()).hexdigest()
+
+
+def bounded(grey: Image.Image, needed: int) -> Image.Image:
+    """A picture small enough for the network's own resizing, whose tables grow with the picture.
+
+    Its shorter side stays at least `_PLENTY` times `needed`, where it was: each pixel is then the mean of a square.
+    """
+    factor = min(grey.size) // (_PLENTY * needed)
+    if factor > 1:
+        grey = grey.reduce(factor)
+    if max(grey.size) > _LONGEST:
+        width, height = (min(length, _LONGEST) for length in grey.size)
+        grey = grey.resize((width, height), Image.Resampling.BICUBIC)
+    return grey
+
+
+def annealed(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> np.ndarray:
+    """The annealed mean (`heads.AnnealedMean`) of bins, twice as large by bilinear interpolation, cropped.
+
+    Args:
+      logits: float32 [h, w, 313].
+      size: (height, width) of the result.
+    Returns:
+      float32 [height, width, 2]: a*, b*.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    ab = (shares / shares.sum(axis=-1, keepdims=True)) @ ab_bins.centres()
+    for axis in (0, 1):
+        ab = _doubled(ab, axis)
+    return ab[: size[0], : size[1]].astype(np.float32)
+
+
+def _doubled(values: np.ndarray, axis: int) -> np.ndarray:
+    """Each value becomes two, which lie a quarter towards its neighbours."""
+    last = values.shape[axis] - 1
+    before = values.take([0, *range(last)], axis)
+    after = values.take([*range(1, last + 1), last], axis)
+    pairs = np.stack([0.75 * values + 0.25 * before, 0.75 * values + 0.25 * after], axis=axis + 1)
+    return pairs.reshape(*values.shape[:axis], -1, *values.shape[axis + 1 :])

@@ -76,14 +76,14 @@ def view(grey, fit: str, settings: EmbedderSettings) -> np.ndarray:
 
 
 class Embedder:
-    """A loaded network. Call it with grey views; `identity` says which network it is."""
+    """A loaded network. Call it with grey views; `identity` says which network it is; `network` is the keras.Model."""
 
     def __init__(self, settings: EmbedderSettings):
         check(settings)
         self.settings = settings
         self.side = NETWORKS[settings.name].side
-        self._model = _build(settings)
-        self._forward = _compile(self._model, self.side)
+        self.network = _build(settings)
+        self._forward = _compile(self.network, self.side)
 
     def __call__(self, views: np.ndarray) -> np.ndarray:
         """Embeds grey views.
@@ -113,7 +113,7 @@ class Embedder:
             "name": self.settings.name,
             "layer": self.settings.layer,
             "weights": weights_label(self.settings.weights),
-            "weights_sha256": _weights_sha256(self._model),
+            "weights_sha256": _weights_sha256(self.network),
             "preprocessing": PREPROCESSING,
             "side": self.side,
             "dimension": dimension(self.settings),

@@ -221,7 +221,7 @@ def test_another_layer_is_another_embedder(embedder, layer):
 
 def test_one_changed_weight_changes_the_identity(embedder):
     other = embed.Embedder(RANDOM)
-    variable = other._model.variables[10]
+    variable = other.network.variables[10]
     value = variable.numpy()
     value.flat[0] += 1e-3
     variable.assign(value)

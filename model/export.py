@@ -1,0 +1,159 @@
+"""A run's network and its embedder as one artefact in a format that other programs run; `exported` reads it back."""
+
+import importlib.metadata
+import json
+import os
+import tempfile
+
+import numpy as np
+
+from model import artefact, colorizer, exported, formats
+from pipeline import embed
+from pipeline.errors import TintmillError
+
+AGREEMENT = 1e-3  # of a* and b* on `check_picture`, from Keras: more is no rounding, and the export is refused
+
+
+def of_run(run: str, embedder_weights: str | None = None, temperature: float | None = None):
+    """The network of a run directory with its embedder inside, and what tintmill.json says of it.
+
+    Args:
+      embedder_weights, temperature: as `colorizer.load`.
+    Returns:
+      keras.Model (see `one_picture`), dict.
+    Raises:
+      TintmillError: as `colorizer.load`.
+    """
+    from model import heads, one_picture
+
+    manifest = artefact.load_dataset(run)
+    network = artefact.load_model(run, temperature)
+    embedder = None
+    if "embedding" in network.input:  # not every network wants what the dataset holds
+        embedder = colorizer.load_embedder(manifest["embedder"], embedder_weights)
+    settings = manifest["settings"]
+    _, height, width, _ = network.input["l"].shape
+    framing = one_picture.Framing(
+        settings["size"],
+        settings["fit"],
+        manifest["embedding_from"] == "record",
+        (width, height) if width and height else None,
+    )
+    description = {
+        "version": exported.VERSION,
+        "network": network.name,
+        "run": os.path.basename(os.path.abspath(run)),
+        "framing": vars(framing),
+        "embedder": embedder and {key: embedder.identity[key] for key in ("name", "layer", "side", "weights_sha256")},
+        "bins": "bins" in network.output,
+        "temperature": heads.temperature_of(network),
+        "dataset": {key: settings[key] for key in ("name", "version")} | {"fingerprint": manifest["fingerprint"]},
+        "versions": {library: _version(library) for library in ("tintmill", "keras", "tensorflow")},
+    }
+    return one_picture.build(network, embedder and embedder.network, framing), description
+
+
+def check_output(name: str, output: str) -> None:
+    """Refuses a path before anything is computed.
+
+    Args:
+      name: of `formats.FORMATS`.
+    Raises:
+      TintmillError: a name that the format's programs do not take, a missing folder, or something there that no export
+        made.
+    """
+    suffix = formats.FORMATS[name].SUFFIX
+    if not output.endswith(suffix) or "://" in output:
+        ending = f" whose name ends in {suffix}" if suffix else ""
+        raise TintmillError(f"--output={output}: wanted a local path{ending} for --format={name}")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
+        raise TintmillError(f"--output={output}: no folder to put it in; make it first")
+    if os.path.lexists(output) and not _is_export(output):
+        raise TintmillError(f"--output={output} is there and no export of Tintmill's; give another name or remove it")
+
+
+def write(network, description: dict, name: str, output: str) -> dict:
+    """Converts, checks the answer in the format's own runtime against Keras', and puts the result in place whole.
+
+    Args:
+      network, description: of `of_run`.
+      name: of `formats.FORMATS`.
+      output: as `check_output` lets it pass.
+    Returns:
+      The description, with what was measured.
+    Raises:
+      TintmillError: the format cannot hold the network, answers otherwise, or `output` cannot be written.
+    """
+    module = formats.FORMATS[name]
+    try:
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=os.path.dirname(os.path.abspath(output))) as folder:
+            made = os.path.join(folder, f"made{module.SUFFIX}")
+            _convert(module, network, made, name)
+            difference = compare(network, module.load(made))
+            description = description | {"format": name, "ab_difference": difference, "parts": module.digests(made)}
+            module.write_metadata(made, json.dumps(description))
+            _replace(made, output, folder)
+    except OSError as error:
+        raise TintmillError(f"--output={output}: cannot be written: {error}") from error
+    return description
+
+
+def compare(network, run: formats.Run) -> float:
+    """The greatest difference in a* and b* between Keras and another runtime, on `check_picture`.
+
+    Raises:
+      TintmillError: it is greater than rounding explains.
+    """
+    grey = check_picture()
+    wanted, found = np.asarray(network(grey, training=False)["ab"]), run(grey)["ab"]
+    same_size = found.shape == wanted.shape
+    difference = float(np.abs(found - wanted).max()) if same_size else float("inf")
+    if not difference <= AGREEMENT:
+        what = f"differ by {difference:.2g} in a* or b*" if same_size else f"are {found.shape}, wanted {wanted.shape}"
+        raise TintmillError(f"the exported network's colours {what}, from Keras' own; choose another --format")
+    return difference
+
+
+def check_picture() -> np.ndarray:
+    """A synthetic grey picture, wider than high: float32 [1, 90, 120, 1], 0..255."""
+    return embed.golden_view(120)[None, :90, :, None].astype(np.float32)
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"  # run from its source tree, not installed
+
+
+def _convert(module: formats.Format, network, path: str, name: str) -> None:
+    try:
+        module.write(network, path)
+    except OSError:
+        raise
+    except Exception as error:  # what converters raise has no common type
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TintmillError(f"--format={name}: the network cannot be converted ({said}); choose another") from error
+
+
+def _is_export(path: str) -> bool:
+    name = formats.recognise(path)
+    if not name:
+        return False
+    try:
+        return "version" in json.loads(formats.FORMATS[name].read_metadata(path))
+    except formats.reading.DAMAGES:
+        return False
+
+
+def _replace(made: str, output: str, folder: str) -> None:
+    """Puts what was made in place; a folder cannot be renamed over another, so the old one goes first."""
+    old = os.path.join(folder, "old")
+    if os.path.isdir(output) or (os.path.isdir(made) and os.path.exists(output)):
+        os.rename(output, old)
+    try:
+        os.replace(made, output)
+    except OSError:
+        if os.path.lexists(old):
+            os.rename(old, output)
+        raise

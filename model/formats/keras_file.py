@@ -1,0 +1,53 @@
+"""Keras' own file: a zip with the configuration and the weights, and tintmill.json as one member more."""
+
+import os
+import tempfile
+import zipfile
+
+import numpy as np
+
+from model.formats import reading
+
+TITLE, RUNTIME, SUFFIX = "Keras", "keras", ".keras"
+
+
+def recognise(path: str) -> bool:
+    return reading.first_bytes(path, 4) == b"PK\x03\x04"
+
+
+def write(network, path: str) -> None:
+    network.save(path)
+
+
+def write_metadata(path: str, text: str) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(reading.METADATA, text)
+
+
+def read_metadata(path: str) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(reading.METADATA).decode()
+
+
+def digests(path: str) -> dict[str, str]:
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(set(archive.namelist()) - {reading.METADATA}):
+            with archive.open(name) as f:
+                found[name] = reading.sha256(f)
+    return found
+
+
+def load(path: str):
+    from pipeline.quiet import import_tensorflow
+
+    import_tensorflow()
+    import keras
+
+    from model import heads, layers, one_picture  # noqa: F401  they register what the file names
+
+    with tempfile.TemporaryDirectory() as folder:  # Keras loads by name
+        named = os.path.join(folder, f"model{SUFFIX}")
+        os.symlink(os.path.abspath(path), named)
+        network = keras.saving.load_model(named, compile=False)
+    return lambda grey: {name: np.asarray(value) for name, value in network(grey, training=False).items()}

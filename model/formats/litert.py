@@ -1,0 +1,46 @@
+"""LiteRT (TensorFlow Lite): a flatbuffer, and behind it a zip with tintmill.json, which is how LiteRT adds files."""
+
+import contextlib
+import os
+import zipfile
+
+from model.formats import reading
+
+TITLE, RUNTIME, SUFFIX = "LiteRT", "ai_edge_litert", ".tflite"
+
+
+def recognise(path: str) -> bool:
+    return reading.first_bytes(path, 8)[4:] == b"TFL3"
+
+
+def write(network, path: str) -> None:
+    import tensorflow as tf
+
+    # Built-in operations only: TensorFlow's own are in no LiteRT runtime but TensorFlow's.
+    operations = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    network.export(path, format="litert", verbose=False, target_spec=operations)
+
+
+def write_metadata(path: str, text: str) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(reading.METADATA, text)
+
+
+def read_metadata(path: str) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(reading.METADATA).decode()
+
+
+def digests(path: str) -> dict[str, str]:
+    length = None
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        length = min(entry.header_offset for entry in archive.infolist())
+    return {"model": reading.file_sha256(path, length)}
+
+
+def load(path: str):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=path, num_threads=os.cpu_count())
+    answer = interpreter.get_signature_runner("serving_default")
+    return lambda grey: dict(answer(grey=grey))

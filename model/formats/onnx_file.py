@@ -1,0 +1,119 @@
+"""ONNX: a protobuf message; tintmill.json is an entry of its metadata_props, the message's last field.
+
+The message's outermost fields are read here, without the `onnx` package: to colour takes onnxruntime alone, and what a
+file is can be told without loading it.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from model.formats import reading
+
+TITLE, RUNTIME, SUFFIX = "ONNX", "onnxruntime", ".onnx"
+_IR_VERSION, _GRAPH, _METADATA_PROPS = 1, 7, 14  # fields of onnx.ModelProto
+_KEY, _VALUE = 1, 2  # fields of onnx.StringStringEntryProto
+_VARINT, _LENGTH = 0, 2  # protobuf's wire types; ModelProto has no other
+_MOST = 1 << 24  # bytes of a field that is read whole
+
+
+class _Field(NamedTuple):
+    number: int
+    start: int  # of the field, its tag included
+    content: int  # where its content begins
+    end: int
+
+
+def recognise(path: str) -> bool:
+    if not reading.first_bytes(path, 2).startswith(bytes([_IR_VERSION << 3 | _VARINT])):
+        return False
+    with open(path, "rb") as f:
+        return any(field.number == _GRAPH for field in _fields(f, os.path.getsize(path), cut=True))
+
+
+def write(network, path: str) -> None:
+    network.export(path, format="onnx", verbose=False)
+
+
+def write_metadata(path: str, text: str) -> None:
+    entry = _encode(_KEY, reading.METADATA.encode()) + _encode(_VALUE, text.encode())
+    with open(path, "ab") as f:  # messages that follow each other are one message
+        f.write(_encode(_METADATA_PROPS, entry))
+
+
+def read_metadata(path: str) -> str:
+    found = _find_metadata(path)
+    if not found:
+        raise KeyError(reading.METADATA)
+    return found[1]
+
+
+def digests(path: str) -> dict[str, str]:
+    found = _find_metadata(path)
+    return {"model": reading.file_sha256(path, found and found[0].start)}
+
+
+def load(path: str):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
+    names = [output.name for output in session.get_outputs()]
+    return lambda grey: dict(zip(names, session.run(names, {"grey": grey}), strict=True))
+
+
+def _find_metadata(path: str) -> tuple[_Field, str] | None:
+    with open(path, "rb") as f:
+        for field in _fields(f, os.path.getsize(path), cut=True):
+            if field.number == _METADATA_PROPS and field.end - field.content < _MOST:
+                entry = _read_entry(f, field)
+                if entry.get(_KEY) == reading.METADATA.encode() and _VALUE in entry:
+                    return field, entry[_VALUE].decode()
+    return None
+
+
+def _read_entry(f: BinaryIO, field: _Field) -> dict[int, bytes]:
+    parts, place = {}, f.tell()
+    f.seek(field.content)
+    for part in list(_fields(f, field.end)):
+        f.seek(part.content)
+        parts[part.number] = f.read(part.end - part.content)
+    f.seek(place)
+    return parts
+
+
+def _fields(f: BinaryIO, end: int, cut: bool = False) -> Iterator[_Field]:
+    """The fields of a message that ends at `end`, as far as it is whole; `cut`: the last may reach beyond it."""
+    while (start := f.tell()) < end:
+        tag, size = _varint(f), 0
+        if tag is None or tag & 7 not in (_VARINT, _LENGTH) or (size := _varint(f)) is None:
+            return
+        content = f.tell()
+        stop = content + (size if tag & 7 == _LENGTH else 0)
+        if stop > end and not cut:
+            return
+        yield _Field(tag >> 3, start, content, min(stop, end))
+        f.seek(stop)
+
+
+def _varint(f: BinaryIO) -> int | None:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = f.read(1)
+        if not byte:
+            return None
+        value |= (byte[0] & 127) << shift
+        if byte[0] < 128:
+            return value
+    return None
+
+
+def _encode(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | _LENGTH]) + _encode_varint(len(content)) + content
+
+
+def _encode_varint(value: int) -> bytes:
+    encoded = b""
+    while value > 127:
+        encoded += bytes([value & 127 | 128])
+        value >>= 7
+    return encoded + bytes([value])

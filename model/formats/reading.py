@@ -1,0 +1,39 @@
+"""What the formats share: first bytes, sha256, what is raised by a damaged file."""
+
+import hashlib
+import os
+import struct
+import zipfile
+import zlib
+from typing import BinaryIO
+
+METADATA = "tintmill.json"
+# RuntimeError is zipfile's of a flipped bit that says "encrypted", NotImplementedError a kind of it.
+DAMAGES = (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
+_CHUNK = 1 << 20
+
+
+def first_bytes(path: str, count: int) -> bytes:
+    """Of a file; nothing of a folder."""
+    if os.path.isdir(path):
+        return b""
+    with open(path, "rb") as f:
+        return f.read(count)
+
+
+def sha256(f: BinaryIO, length: int | None = None) -> str:
+    """Of what is left of an open file, or of its next `length` bytes."""
+    digest = hashlib.sha256()
+    while length is None or length > 0:
+        data = f.read(_CHUNK if length is None else min(_CHUNK, length))
+        if not data:
+            break
+        digest.update(data)
+        length = length if length is None else length - len(data)
+    return digest.hexdigest()
+
+
+def file_sha256(path: str, length: int | None = None) -> str:
+    """Of a file, or of its first `length` bytes."""
+    with open(path, "rb") as f:
+        return sha256(f, length)

@@ -1,0 +1,39 @@
+"""TensorFlow's SavedModel: a folder; tintmill.json is in `assets.extra/`, which is kept for what users add."""
+
+import os
+
+from model.formats import reading
+from pipeline import files
+from pipeline.quiet import import_tensorflow
+
+TITLE, RUNTIME, SUFFIX = "SavedModel", "tensorflow", ""
+_METADATA = f"assets.extra/{reading.METADATA}"
+
+
+def recognise(path: str) -> bool:
+    return os.path.isfile(os.path.join(path, "saved_model.pb"))
+
+
+def write(network, path: str) -> None:
+    network.export(path, format="tf_saved_model", verbose=False)
+
+
+def write_metadata(path: str, text: str) -> None:
+    os.makedirs(os.path.join(path, os.path.dirname(_METADATA)), exist_ok=True)
+    files.write(os.path.join(path, _METADATA), text)
+
+
+def read_metadata(path: str) -> str:
+    return files.read(os.path.join(path, _METADATA)).decode()
+
+
+def digests(path: str) -> dict[str, str]:
+    parts = {entry.name: entry.path for entry in files.list_files(path) if entry.name != _METADATA}
+    return {name: reading.file_sha256(part) for name, part in parts.items()}
+
+
+def load(path: str):
+    tf = import_tensorflow()
+    loaded = tf.saved_model.load(path)
+    answer = loaded.signatures["serving_default"]
+    return lambda grey: {name: value.numpy() for name, value in answer(grey=tf.constant(grey)).items()}

@@ -1,0 +1,164 @@
+"""One network that holds all: a grey picture of any size in, its colours out; what `tintmill export` writes.
+
+It does what `colorizer.Colorizer` does with a picture: resizing to the working size, L*, the embedder's framing and
+preprocessing, the embedder, the network. Two things are left out, because they would make visible steps of the last
+bits in which runtimes differ: Pillow's rounding to 8 bits in each pass of its resizing, and the rounding of the
+embedding to float16. A test holds the two ways together.
+
+Input `grey`: float32 [1, H, W, 1], sRGB grey 0..255. Outputs `ab`: float32 [1, h, w, 2], a* and b* at the working
+size; with the bins head also `bins`, the logits [1, ceil(h/2) or more, ceil(w/2) or more, 313].
+"""
+
+import dataclasses
+
+import keras
+from keras import layers, ops
+
+from model import resample
+from model.colorizer import network_lightness
+from pipeline import lab, photo
+
+LONGEST = 4  # times the training size: longer strips are squashed to it, as `colorizer.Colorizer` does
+
+
+@dataclasses.dataclass(frozen=True)
+class Framing:
+    """How a picture comes to network and embedder.
+
+    Attributes:
+      size: the side of training pictures; `fit`: their framing, for the embedder.
+      embed_record: whether the embedder sees the record (--reuse_lab) instead of the whole picture.
+      network_size: (width, height) of the one input that the network takes; None where it takes any.
+    """
+
+    size: int
+    fit: str
+    embed_record: bool = False
+    network_size: tuple[int, int] | None = None
+
+
+def build(network: keras.Model, embedder: keras.Model | None, framing: Framing) -> keras.Model:
+    """Joins network and embedder; float32 whatever precision the network was trained in.
+
+    Args:
+      network: {"l", and with an embedder "embedding"} -> {"ab", with bins "bins"}.
+      embedder: grey / 127.5 - 1 in three channels -> [1, E].
+    """
+    for part in (network, embedder):
+        if part is not None:
+            _compute_in_float32(part)
+    grey = keras.Input(batch_shape=(1, None, None, 1), name="grey")
+    small = WorkingSize(framing.size, framing.network_size, name="working_size")(grey)
+    inputs = {"l": Lightness(name="lightness")(small)}
+    if embedder is not None:
+        inputs["embedding"] = _embed(grey, embedder, framing)
+    answer = network(inputs, training=False)
+    outputs = {"ab": layers.Rescaling(128.0, name="ab")(answer["ab"])}
+    if "bins" in answer:
+        outputs["bins"] = layers.Identity(name="bins")(answer["bins"])
+    return keras.Model(grey, outputs, name=network.name)
+
+
+def _embed(grey, embedder: keras.Model, framing: Framing):
+    view = grey
+    if framing.embed_record:
+        view = Framed(framing.size, framing.fit, name="record")(view)
+    view = Framed(embedder.input.shape[1], framing.fit, name="view")(view)
+    view = layers.Rescaling(1 / 127.5, -1.0, name="embedder_input")(view)
+    return embedder(layers.Concatenate(name="three_channels")([view, view, view]), training=False)
+
+
+def _compute_in_float32(model: keras.Model) -> None:
+    for layer in model.layers:
+        layer.dtype_policy = "float32"
+        if isinstance(layer, keras.Model):
+            _compute_in_float32(layer)
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class WorkingSize(layers.Layer):
+    """Resizes a grey picture to the network's working size: its shorter side is `size`, its longer `LONGEST` times that
+    at most; or to `network_size`, (width, height), whatever its shape.
+
+    Input: (1, H, W, 1), 0..255. Output: (1, h, w, 1), 0..255.
+    """
+
+    def __init__(self, size: int, network_size: tuple[int, int] | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.size, self.network_size = size, network_size and tuple(network_size)
+
+    def call(self, grey):
+        height, width = ops.shape(grey)[1:3]
+        to_width, to_height = self.network_size or (self._scaled(width, height), self._scaled(height, width))
+        return _resize(grey, (height, to_height, height), (width, to_width, width))
+
+    def _scaled(self, length, other):
+        wanted = resample.whole_part(length * self.size, ops.minimum(length, other))
+        return ops.minimum(wanted, LONGEST * self.size)
+
+    def compute_output_shape(self, input_shape):
+        width, height = self.network_size or (None, None)
+        return (input_shape[0], height, width, 1)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "network_size": self.network_size}
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class Framed(layers.Layer):
+    """`photo.fit` of a grey picture: a square by cropping, padding with its mirror image, or squashing.
+
+    Input: (1, H, W, 1), 0..255. Output: (1, side, side, 1), 0..255.
+    """
+
+    def __init__(self, side: int, fit: str, **kwargs):
+        super().__init__(**kwargs)
+        if fit not in photo.FITS:
+            raise ValueError(f"fit must be one of {photo.FITS}, got {fit!r}")
+        self.side, self.fit = side, fit
+
+    def call(self, grey):
+        height, width = ops.shape(grey)[1:3]
+        if self.fit == "pad":
+            return self._pad(grey, height, width)
+        # The middle of each side that is framed: of both the shorter one, or the whole.
+        spans = [ops.minimum(height, width)] * 2 if self.fit == "crop" else [height, width]
+        return _resize(grey, (height, self.side, spans[0]), (width, self.side, spans[1]))
+
+    def _pad(self, grey, height, width):
+        longer = ops.maximum(height, width)
+        inner = [ops.maximum(resample.whole_part(length * self.side, longer), 1) for length in (height, width)]
+        grey = _resize(grey, (height, inner[0], height), (width, inner[1], width))
+        for axis, length in zip((1, 2), inner, strict=True):
+            grey = ops.take(grey, self._mirrored(length), axis=axis)
+        return grey
+
+    def _mirrored(self, length):
+        """Which of `length` pixels is seen at each place of the square, the picture in its middle."""
+        before = (self.side - length) // 2
+        period = 2 * length
+        places = (ops.arange(self.side, dtype="int32") - before + period * self.side) % period
+        return ops.minimum(places, period - 1 - places)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.side, self.side, 1)
+
+    def get_config(self):
+        return {**super().get_config(), "side": self.side, "fit": self.fit}
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class Lightness(layers.Layer):
+    """L* of sRGB grey as networks take it. Input: (..., 1), 0..255. Output: (..., 1), L*/50 - 1."""
+
+    def call(self, grey):
+        rgb = ops.concatenate([grey, grey, grey], axis=-1) / 255.0
+        return network_lightness(lab.rgb_to_lab(rgb, xp=ops)[..., :1])
+
+
+def _resize(grey, rows: tuple, columns: tuple):
+    """Bicubic; `rows` and `columns` are (length, wanted length, span in its middle)."""
+    for (found, wanted, span), along in ((columns, resample.along_width), (rows, resample.along_height)):
+        table = resample.weights(resample.cubic, found, wanted, span, found - span)
+        grey = ops.clip(along(grey, table), 0.0, 255.0)  # after each pass, as Pillow's 8 bits do
+    return grey

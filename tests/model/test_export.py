@@ -1,0 +1,187 @@
+"""A run exported to every format: the same colours in the format's own runtime, put in place whole."""
+
+import os
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from model import artefact, colorizer, export, exported, formats
+from pipeline.errors import TintmillError
+from tests import exports
+
+AGREEMENT = 1e-4  # of a* and b*, and of logits
+NETWORKS = {
+    "koalarization": {"head": "bins"},
+    "kth": {},
+    "tint": {},
+    "jain": {"height": exports.SIZE, "width": exports.SIZE},
+    "iizuka": {"global_size": 32, "head": "bins"},
+    "vgg": {},
+}
+EMBEDS = ("koalarization", "kth", "tint")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, embedder_weights):
+    """By network: (run directory, network that holds all, its description), made when first asked for."""
+    known = {}
+
+    def make(name: str):
+        if name not in known:
+            weights = embedder_weights if name in EMBEDS else None
+            run = exports.make_run(tmp_path_factory.mktemp(name), name, weights, **NETWORKS[name])
+            known[name] = (run, *export.of_run(run))
+        return known[name]
+
+    return make
+
+
+@pytest.mark.parametrize("format_name", formats.FORMATS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_runtime_of_its_own_gives_the_same_colours(made, tmp_path, name, format_name):
+    """At three picture sizes, from one loaded file."""
+    _, network, description = made(name)
+    path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
+    export.write(network, description, format_name, path)
+    loaded = exported.load(path)
+    assert (loaded.name, loaded.has_bins) == (name, NETWORKS[name].get("head") == "bins")
+    for seed, (width, height) in enumerate([(75, 50), (40, 131), (33, 33)]):
+        grey = exports.grey_picture(seed, width, height)
+        wanted = network(np.asarray(grey, np.float32)[None, ..., None], training=False)
+        found = loaded.predict(grey)
+        assert np.asarray(wanted["ab"]).std() > 1
+        np.testing.assert_allclose(found.ab, np.asarray(wanted["ab"])[0], atol=AGREEMENT)
+        if loaded.has_bins:
+            np.testing.assert_allclose(found.logits, np.asarray(wanted["bins"])[0], atol=AGREEMENT)
+
+
+def test_it_computes_in_float32_whatever_the_precision_of_training(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        run = exports.make_run(tmp_path, "vgg")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    network, description = export.of_run(run)
+    path = str(tmp_path / "export.onnx")
+    assert export.write(network, description, "onnx", path)["ab_difference"] < AGREEMENT
+    grey = exports.grey_picture(0, 60, 40)
+    rounded = colorizer.load(run).predict_ab(grey)
+    assert np.abs(exported.load(path).predict_ab(grey) - rounded).max() < 0.1 * rounded.std()
+
+
+def test_the_embedder_sees_the_record_where_it_did_in_training(tmp_path, embedder_weights):
+    """--reuse_lab: the record is smaller than the view, so that the whole picture would show."""
+    run = exports.make_run(tmp_path, "kth", embedder_weights)
+    artefact.save_dataset(run, artefact.load_dataset(run) | {"embedding_from": "record"})
+    grey = exports.grey_picture(0, 300, 200)
+    of_record = export.of_run(run)[0](np.asarray(grey, np.float32)[None, ..., None])["ab"][0]
+    wanted = colorizer.load(run).predict_ab(grey)
+    assert np.abs(of_record - wanted).max() < 0.1 * wanted.std()
+
+
+@pytest.fixture
+def quick(made):
+    """`kth` and its description: what is written matters little here."""
+    return made("kth")[1:]
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("format_name", ["keras", "saved_model"])
+def test_an_earlier_export_is_replaced(quick, tmp_path, format_name):
+    path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
+    for run in ("first", "second"):
+        export.check_output(format_name, path)
+        export.write(quick[0], quick[1] | {"run": run}, format_name, path)
+        assert exported.load(path).description["run"] == run
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_file_takes_the_place_of_an_exported_folder(quick, tmp_path):
+    path = str(tmp_path / "export.keras")
+    for format_name in ("saved_model", "keras", "saved_model"):
+        export.check_output(format_name, path)
+        export.write(*quick, format_name, path)
+        assert exported.describe(path)[0] == format_name
+    assert names(tmp_path) == ["export.keras"]
+
+
+@pytest.mark.parametrize("format_name", ["keras", "saved_model"])
+def test_an_interrupted_export_leaves_the_old_one_and_nothing_else(quick, tmp_path, monkeypatch, format_name):
+    path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
+    export.write(*quick, format_name, path)
+    before = exported.sha256_of(path)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(formats.FORMATS[format_name], "write_metadata", stop)
+    with pytest.raises(KeyboardInterrupt):
+        export.write(*quick, format_name, path)
+    assert exported.sha256_of(path) == before
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_failed_rename_brings_the_old_folder_back(quick, tmp_path, monkeypatch):
+    path = str(tmp_path / "export")
+    export.write(*quick, "saved_model", path)
+    before = exported.sha256_of(path)
+
+    right = os.replace
+
+    def fail(source, target):
+        if target == path:
+            raise OSError("no room")
+        right(source, target)
+
+    monkeypatch.setattr(export.os, "replace", fail)
+    with pytest.raises(TintmillError, match=r"--output=.*export: cannot be written: no room"):
+        export.write(*quick, "saved_model", path)
+    assert exported.sha256_of(path) == before
+
+
+@pytest.mark.parametrize(
+    ("format_name", "name", "wanted"),
+    [
+        ("keras", "model.onnx", r"a local path whose name ends in \.keras for --format=keras"),
+        ("litert", "gs://bucket/model.tflite", r"a local path whose name ends in \.tflite"),
+        ("onnx", "absent/model.onnx", "no folder to put it in"),
+        ("onnx", "notes.onnx", r"is there and no export of Tintmill's"),
+        ("saved_model", "photos", r"is there and no export of Tintmill's"),
+        ("keras", "foreign.keras", r"is there and no export of Tintmill's"),
+    ],
+)
+def test_what_is_not_ours_is_never_written_over(made, tmp_path, monkeypatch, format_name, name, wanted):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "notes.onnx").write_text("mine")
+    shutil.copy(os.path.join(made("kth")[0], artefact.MODEL), tmp_path / "foreign.keras")
+    with pytest.raises(TintmillError, match=wanted):
+        export.check_output(format_name, name)
+
+
+def test_an_export_that_answers_otherwise_is_not_published(quick, tmp_path, monkeypatch):
+    right = formats.FORMATS["onnx"].load
+
+    def wrong(path):
+        run = right(path)
+        return lambda grey: {"ab": run(grey)["ab"] + 0.01}
+
+    monkeypatch.setattr(formats.FORMATS["onnx"], "load", wrong)
+    with pytest.raises(TintmillError, match=r"colours differ by 0\.01 in a\* or b\*, from Keras' own"):
+        export.write(*quick, "onnx", str(tmp_path / "export.onnx"))
+    assert names(tmp_path) == []
+
+
+def test_a_network_that_cannot_be_converted_is_one_line(quick, tmp_path, monkeypatch):
+    def write(network, path):
+        raise NotImplementedError("no such operation\nmore of it")
+
+    monkeypatch.setattr(formats.FORMATS["litert"], "write", write)
+    with pytest.raises(TintmillError, match=r"^--format=litert: the network cannot be converted \(no such operation\)"):
+        export.write(*quick, "litert", str(tmp_path / "export.tflite"))
+    assert names(tmp_path) == []

@@ -1,0 +1,210 @@
+"""Reading what `tintmill export` wrote: told by its content, whole or refused, temperature, large pictures."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from model import artefact, colorizer, export, exported, formats, heads
+from model.network_spec import NetworkSpec
+from pipeline.errors import TintmillError
+from tests import exports
+
+FORMATS = list(formats.FORMATS)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> str:
+    """A run of two convolutions with bins, without embedding: quick to convert."""
+    folder = tmp_path_factory.mktemp("run")
+    keras.utils.set_random_seed(1)
+    lightness = keras.Input((None, None, 1), name="l")
+    features = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(lightness)
+    outputs = heads.colours(features, lightness, NetworkSpec(head="bins"), None)
+    network = keras.Model({"l": lightness}, outputs, name="two_convolutions")
+    network.get_layer("bins").kernel.assign(np.random.default_rng(0).normal(0, 2, (1, 1, 8, 313)))
+    artefact.save_model(str(folder), network)
+    settings = {"size": exports.SIZE, "fit": "crop", "name": "toy", "version": "1.0.0"}
+    manifest = {"embedder": None, "embedding_from": "original", "settings": settings, "fingerprint": "0"}
+    artefact.save_dataset(str(folder), manifest)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def made(run, tmp_path_factory) -> dict[str, Path]:
+    """An export in each format."""
+    folder = tmp_path_factory.mktemp("exports")
+    network, description = export.of_run(run)
+    paths = {name: folder / f"{name}{formats.FORMATS[name].SUFFIX}" for name in FORMATS}
+    for name, path in paths.items():
+        export.write(network, description, name, str(path))
+    return paths
+
+
+def copy(path: Path, target: Path) -> Path:
+    return shutil.copytree(path, target) if path.is_dir() else Path(shutil.copy(path, target))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_is_told_by_its_content_not_by_its_name(made, tmp_path, name):
+    copied = copy(made[name], tmp_path / "model.jpg")
+    assert exported.describe(str(copied))[0] == name
+    loaded = exported.load(str(copied))
+    assert (loaded.name, loaded.has_bins) == ("two_convolutions", True)
+    assert loaded.predict_ab(exports.grey_picture(0, 48, 32)).shape == (32, 48, 2)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_its_sha256_is_that_of_the_bytes(made, name):
+    loaded, path = exported.load(str(made[name])), made[name]
+    if path.is_dir():
+        inside = sorted(part.relative_to(path).as_posix() for part in path.rglob("*") if part.is_file())
+        digests = [hashlib.sha256((path / part).read_bytes()).hexdigest() for part in inside]
+        data = "".join(f"{digest}  {part}\n" for digest, part in zip(digests, inside, strict=True)).encode()
+    else:
+        data = path.read_bytes()
+    assert loaded.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def refusal(path) -> str:
+    """What loading it says, which must be one line that names the file."""
+    with pytest.raises(TintmillError) as raised:
+        exported.load(str(path))
+    message = str(raised.value)
+    assert "\n" not in message
+    assert message.startswith(f"--model={path}: ")
+    return message
+
+
+@pytest.mark.parametrize("kept", [0, 3, 10, 1000, 0.5, 0.97, -40, -1])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "saved_model"])
+def test_a_cut_file_is_refused(made, tmp_path, name, kept):
+    data = made[name].read_bytes()
+    path = tmp_path / "cut"
+    path.write_bytes(data[: int(kept * len(data)) if isinstance(kept, float) else kept])
+    assert any(words in refusal(path) for words in ("cut off", "by its content none of", "damaged"))
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "saved_model"])
+def test_a_changed_byte_is_refused(made, tmp_path, name, place):
+    """Also one that only changes a weight, which no runtime would notice."""
+    data = bytearray(made[name].read_bytes())
+    data[int(place * len(data))] ^= 0x55
+    path = tmp_path / "changed"
+    path.write_bytes(data)
+    assert any(words in refusal(path) for words in ("cut off", "damaged"))
+
+
+def test_a_saved_model_with_a_cut_or_missing_part_is_refused(made, tmp_path):
+    parts = [part.relative_to(made["saved_model"]) for part in made["saved_model"].rglob("*") if part.is_file()]
+    assert len(parts) >= 4
+    for number, part in enumerate(parts):
+        for keep in (True, False):
+            damaged = copy(made["saved_model"], tmp_path / f"{number}{keep}")
+            data = (damaged / part).read_bytes()
+            (damaged / part).unlink()
+            if keep:
+                (damaged / part).write_bytes(data[:-1])
+            assert any(words in refusal(damaged) for words in ("cut off", "by its content none of", "damaged"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_export_of_another_version_is_refused(run, tmp_path, monkeypatch, name):
+    network, description = export.of_run(run)
+    path = tmp_path / f"later{formats.FORMATS[name].SUFFIX}"
+    export.write(network, description | {"version": exported.VERSION + 1}, name, str(path))
+    message = refusal(path)
+    assert f"version {exported.VERSION + 1}, wanted {exported.VERSION}; export it again with this Tintmill" in message
+
+
+def test_what_is_no_export_is_refused(run, tmp_path):
+    (tmp_path / "note.txt").write_text("no model")
+    assert "by its content none of Keras, SavedModel, ONNX, LiteRT" in refusal(tmp_path / "note.txt")
+    assert "by its content none of" in refusal(tmp_path)
+    assert "no such file or folder" in refusal(tmp_path / "absent")
+    (tmp_path / "settings.json").write_text("{}")
+    assert "a run directory is --run" in refusal(tmp_path)
+    assert "Keras, but no readable tintmill.json" in refusal(Path(run, artefact.MODEL))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_missing_runtime_is_named(made, monkeypatch, name):
+    monkeypatch.setattr(exported.importlib.util, "find_spec", lambda package: None)
+    runtime = formats.FORMATS[name].RUNTIME
+    assert f"the package {runtime}, which is not installed; pip install 'tintmill[export]'" in refusal(made[name])
+
+
+def test_a_runtime_that_cannot_load_it_is_quoted(made, monkeypatch):
+    def load(path):
+        raise RuntimeError("no kernel for Cbrt\nat line 3")
+
+    monkeypatch.setattr(formats.FORMATS["onnx"], "load", load)
+    message = refusal(made["onnx"])
+    assert "onnxruntime cannot load it (no kernel for Cbrt); it was exported with tintmill" in message
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+def test_a_temperature_given_later_is_as_one_given_to_the_network(run, made, temperature):
+    grey = exports.grey_picture(4, 45, 34)
+    asked = exported.load(str(made["onnx"])).predict_ab(grey, temperature)
+    network, _ = export.of_run(run, temperature=temperature)
+    wanted = np.asarray(network(np.asarray(grey, np.float32)[None, ..., None])["ab"])[0]
+    np.testing.assert_allclose(asked, wanted, atol=1e-3)
+    usual = exported.load(str(made["onnx"])).predict_ab(grey)
+    assert np.abs(asked - usual).max() > 1
+
+
+def test_an_export_keeps_the_temperature_it_was_given(run, made, tmp_path):
+    path = tmp_path / "warm.onnx"
+    network, description = export.of_run(run, temperature=1.0)
+    export.write(network, description, "onnx", str(path))
+    grey = exports.grey_picture(4, 45, 34)
+    wanted = exported.load(str(made["onnx"])).predict_ab(grey, 1.0)
+    np.testing.assert_allclose(exported.load(str(path)).predict_ab(grey), wanted, atol=1e-3)
+    assert exported.load(str(path)).description["temperature"] == 1.0
+
+
+def test_a_temperature_without_bins_is_refused():
+    loaded = exported.Exported(lambda grey: {"ab": grey}, {"network": "kth", "bins": False}, "")
+    with pytest.raises(
+        TintmillError, match=r"--temperature=0\.5: the exported kth .* without bins.*leave the flag out"
+    ):
+        loaded.predict(Image.new("L", (9, 9)), 0.5)
+
+
+@pytest.mark.parametrize("size", [(400, 300), (5000, 3000), (3, 100_000), (100_000, 2000), (129, 128)])
+def test_no_picture_makes_large_tables(size):
+    """What goes into the network is bounded, keeps four times the detail that it needs, and its shape up to a strip."""
+    grey = exported.bounded(Image.new("L", size, 80), 32)
+    assert min(grey.size) >= min(*size, 4 * 32)
+    assert min(grey.size) < 2 * 4 * 32
+    assert max(grey.size) <= exported._LONGEST
+    assert set(np.unique(grey)) == {80}
+    if max(grey.size) < exported._LONGEST:
+        assert grey.width / grey.height == pytest.approx(size[0] / size[1], rel=0.02)
+
+
+def test_a_large_picture_gets_the_colours_that_the_colorizer_gives_it(run, made):
+    """Noise in every pixel: the reduction before must not show."""
+    grey = exports.grey_picture(6, 1400, 1100)
+    assert exported.bounded(grey, exports.SIZE).size != grey.size
+    wanted = colorizer.load(run).predict_ab(grey)
+    found = exported.load(str(made["litert"])).predict_ab(grey)
+    assert found.shape == wanted.shape
+    assert wanted.std() > 5
+    assert np.abs(found - wanted).mean() < 0.05 * wanted.std()
+
+
+def test_what_an_export_says_of_itself(made):
+    for name, path in made.items():
+        found, description = exported.describe(str(path))
+        assert found == description["format"] == name
+        assert description["framing"] == {"size": 32, "fit": "crop", "embed_record": False, "network_size": None}
+        assert description["ab_difference"] < 1e-3
+        assert json.loads(json.dumps(description)) == description

@@ -227,7 +227,7 @@ def describe_left_out(scored: int, left_out: list[LeftOut]) -> str:
         f"{len(names)} {reason}: {', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}"
         for reason, names in by_reason.items()
     ]
-    return f"{len(left_out)} files ({'; '.join(parts)}); {scored} scored"
+    return f"{len(left_out)} left out ({'; '.join(parts)}); {scored} scored"
 
 
 def _by_stem(folder: str, flag: str) -> tuple[dict[str, tuple[str, str]], list[LeftOut]]:

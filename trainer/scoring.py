@@ -167,6 +167,7 @@ def truth_row(name: str, scores: Scores, known: dict) -> dict:
 def make_card(source: Source, scores: Scores, networks: Networks) -> dict[str, str]:
     """How the scores were measured, as short strings: what a reader needs to compare them with others."""
     pictures = len(scores.truth)
+    few = "; WARNING: of so few pictures they are too narrow" if pictures < bootstrap.FEW else ""
     return source.card() | {
         "colour_space": "8-bit sRGB; L*, a*, b*: CIELAB, D65, 2 degree observer, L* of luminance",
         "answers": "trivial rows: the truth's L* with the row's ab, chroma reduced into sRGB, rounded to 8 bits",
@@ -174,7 +175,7 @@ def make_card(source: Source, scores: Scores, networks: Networks) -> dict[str, s
         "ssim": "11x11 Gaussian, sigma 1.5, over sRGB channels",
         "auc": "thresholds 0..150 of ab; rebalanced by 1 / share of the ab bin among the scored pictures",
         "colourfulness": "Hasler and Suesstrunk M3, signed; (absolute) with |R - G| and |(R + G)/2 - B|",
-        "intervals": f"{100 * bootstrap.SHARE:.0f} %, percentile bootstrap over the {pictures} pictures",
+        "intervals": f"{100 * bootstrap.SHARE:.0f} %, percentile bootstrap over the {pictures} pictures{few}",
         "bootstrap_resamples": str(bootstrap.RESAMPLES),
         "bootstrap_seed": str(bootstrap.SEED),
         "frechet": networks.frechet.describe(pictures) if networks.frechet else "not computed (--frechet_weights)",

@@ -76,7 +76,7 @@ class Frame:
 
     def describe(self) -> str:
         if self.how == "none":
-            return "none: every picture at its truth's own size"
+            return "none: every picture at its truth's own size, those of another size left out"
         return f"{self.how} to {self.size}x{self.size}, antialiased bicubic, truth and picture alike"
 
 

@@ -104,6 +104,7 @@ def test_a_grey_truth_is_counted_and_its_infinite_psnr_left_out(judged):
     answers = judged["metrics"]["rows"][0]
     assert grey["infinite_psnr"] == answers["infinite_psnr"] == 1
     assert grey["pictures"] == answers["pictures"] == 15
+    assert judged["metrics"]["protocol_card"]["grey_truths"].startswith("1 of 15")
     finite = [scores["psnr"] for scores in judged["metrics"]["pictures"] if scores["psnr"] is not None]
     assert len(finite) == 14
     assert answers["psnr"] == pytest.approx(np.mean(finite))

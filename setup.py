@@ -50,6 +50,7 @@ EXTRAS = {
         "pytest>=8,<10",
         "pytest-xdist>=3.8,<4",  # two tests at a time: most of them wait for a process of one thread to start
         "ruff>=0.17,<0.18",
+        "scipy>=1.15,<2",  # the reference for bootstrap intervals and the Frechet distance; scikit-image brings it
     ],
     "web": WEB,  # tintmill web and tintmill study
 }

@@ -7,6 +7,7 @@ interval. It says how much other pictures of the same kind would change the scor
 import numpy as np
 
 RESAMPLES, SEED, SHARE = 1000, 0, 0.95
+FEW = 20  # pictures: fewer do not know how far pictures may lie apart, and their intervals are too narrow
 _DRAWN_AT_ONCE = 4_000_000  # numbers in memory: 32 MB
 
 

@@ -33,11 +33,13 @@ class Features:
     """A loaded network. Call it with uint8 pictures [H, W, 3] of any sizes; returns float32 [N, D]."""
 
     def __init__(self, name: str, weights: str):
-        """Args:
+        """Loads a network.
+
+        Args:
           name: of `NETWORKS`.
           weights: `random` (always the same), or a weights file with or without the classifier.
         Raises:
-          TintmillError: no such network, or the weights cannot be had.
+          TintmillError: the weights cannot be had.
         """
         import keras
 

@@ -77,7 +77,9 @@ class Lpips:
     """
 
     def __init__(self, weights: str):
-        """Args:
+        """Loads a network.
+
+        Args:
           weights: path of the .npz.
         Raises:
           TintmillError: it is not to be read, or not such a file.
@@ -95,9 +97,16 @@ class Lpips:
         self._arrays = {name: np.asarray(arrays[name], np.float32) for name in self.network.shapes()}
 
     def __call__(self, truth: np.ndarray, pictures: list[np.ndarray]) -> list[float]:
-        """Args:
-        truth, pictures: uint8 [H, W, 3] sRGB, at least `SMALLEST` pixels on either side.
+        """How far each picture is from the truth.
+
+        Args:
+          truth, pictures: uint8 [H, W, 3] sRGB.
+        Raises:
+          TintmillError: a side is below `SMALLEST`.
         """
+        if min(truth.shape[:2]) < SMALLEST:
+            size = "x".join(map(str, truth.shape[1::-1]))
+            raise TintmillError(f"--lpips_weights: pictures are {size}; LPIPS wants {SMALLEST} pixels on either side")
         wanted = self._features(truth)
         return [self._distance(wanted, self._features(picture)) for picture in pictures]
 

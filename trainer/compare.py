@@ -54,6 +54,8 @@ class Difference:
         if self.interval is None:
             return f"{label}: {self.pictures} pictures say nothing about others"
         low, high = self.interval
+        if low == high == self.first == self.second == 0:
+            return f"{label}: the same in every picture"
         if low <= 0 <= high:
             return f"{label}: the interval holds 0; which is ahead, these pictures do not tell"
         ahead = "first" if (low > 0) == (more_is_better is not False) else "second"
@@ -141,7 +143,10 @@ def format_differences(differences: list[Difference]) -> str:
             f"{METRICS[found.metric][0]:<18}{found.pictures:>9}{found.mean:>+10.4f}{ends:>22}"
             f"{found.first:>13.1%}{found.second:>14.1%}"
         )
-    return "\n".join([*lines, "", *(found.sentence for found in differences)])
+    sentences = [found.sentence for found in differences]
+    if any(found.pictures < bootstrap.FEW for found in differences):
+        sentences.append(f"WARNING: of fewer than {bootstrap.FEW} pictures such intervals are too narrow")
+    return "\n".join([*lines, "", *sentences])
 
 
 def to_json(first: str, second: str, differences: list[Difference]) -> dict:

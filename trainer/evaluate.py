@@ -222,6 +222,8 @@ def about_folder(source, frame) -> dict:
         "truth_folder": files.absolute(FLAGS.truth),
         "left_out": [{"file": entry.file, "reason": entry.reason, "detail": entry.detail} for entry in source.left_out],
         "same_pictures_as_training": None,
+        "dataset": None,
+        "dataset_fingerprint": None,
         "protocol": (
             "truth: the files of a folder as 8-bit sRGB; means over pictures, infinite PSNRs left out; AuC over "
             "thresholds 0..150 of ab, rebalanced by 1 / share of the ab bin among the scored pictures; resize "

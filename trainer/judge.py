@@ -76,7 +76,7 @@ class Frame:
 
     def describe(self) -> str:
         if self.how == "none":
-            return "none: every picture at its truth's own size"
+            return "none: every picture at its truth's own size, those of another size left out"
         return f"{self.how} to {self.size}x{self.size}, antialiased bicubic, truth and picture alike"
 
 
@@ -227,7 +227,7 @@ def describe_left_out(scored: int, left_out: list[LeftOut]) -> str:
         f"{len(names)} {reason}: {', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}"
         for reason, names in by_reason.items()
     ]
-    return f"{len(left_out)} files ({'; '.join(parts)}); {scored} scored"
+    return f"{len(left_out)} left out ({'; '.join(parts)}); {scored} scored"
 
 
 def _by_stem(folder: str, flag: str) -> tuple[dict[str, tuple[str, str]], list[LeftOut]]:

@@ -17,7 +17,7 @@ from PIL import Image
 from model import bootstrap, metrics
 from model.frechet import Features, Moments, distance
 from model.lpips import Lpips
-from pipeline import lab
+from pipeline import filters, lab
 
 _FEATURE_ROWS = 3  # the answers, grey and the mean: the rows that have a Frechet distance and LPIPS
 _OF_A_KIND = 4  # examples: so many of the best, the median and the worst
@@ -78,6 +78,7 @@ class Networks:
 class Scores:
     """Of a source: scores of each picture by row in the source's order, the truths' own, and sums over pictures.
 
+    `grey`: how many truths are grey, which grey answers well.
     `moments`: of the features, by row, and of "truth"; empty without a network.
     `histograms`: `metrics.ab_histogram` of "truth" and "run", the answers.
     """
@@ -86,6 +87,7 @@ class Scores:
     truth: list[dict]
     moments: dict[str, Moments]
     histograms: dict[str, np.ndarray]
+    grey: int = 0
 
 
 def score(source: Source, networks: Networks) -> Scores:
@@ -112,6 +114,7 @@ def _add(scores: Scores, example: Example, pictures: dict, weights: np.ndarray, 
             scores.moments.setdefault(row, Moments()).add(features[None])
     for row, values in found.items():
         scores.rows.setdefault(row, []).append(values)
+    scores.grey += filters.is_grey(lab.rgb_to_lab(example.truth))
     own = {"colourfulness": metrics.colourfulness(example.truth)}
     scores.truth.append(own | {"colourfulness_abs": metrics.colourfulness(example.truth, absolute=True)})
     for name, picture in (("truth", example.truth), ("run", example.picture)):
@@ -167,14 +170,16 @@ def truth_row(name: str, scores: Scores, known: dict) -> dict:
 def make_card(source: Source, scores: Scores, networks: Networks) -> dict[str, str]:
     """How the scores were measured, as short strings: what a reader needs to compare them with others."""
     pictures = len(scores.truth)
+    few = "; WARNING: of so few pictures they are too narrow" if pictures < bootstrap.FEW else ""
     return source.card() | {
         "colour_space": "8-bit sRGB; L*, a*, b*: CIELAB, D65, 2 degree observer, L* of luminance",
         "answers": "trivial rows: the truth's L* with the row's ab, chroma reduced into sRGB, rounded to 8 bits",
+        "grey_truths": f"{scores.grey} of {pictures}: no a* or b* beyond {filters.GREY_AB:.0f}; they are scored",
         "psnr": "mean over pictures, infinite ones left out; beside it the PSNR of the mean MSE of all pictures",
         "ssim": "11x11 Gaussian, sigma 1.5, over sRGB channels",
         "auc": "thresholds 0..150 of ab; rebalanced by 1 / share of the ab bin among the scored pictures",
         "colourfulness": "Hasler and Suesstrunk M3, signed; (absolute) with |R - G| and |(R + G)/2 - B|",
-        "intervals": f"{100 * bootstrap.SHARE:.0f} %, percentile bootstrap over the {pictures} pictures",
+        "intervals": f"{100 * bootstrap.SHARE:.0f} %, percentile bootstrap over the {pictures} pictures{few}",
         "bootstrap_resamples": str(bootstrap.RESAMPLES),
         "bootstrap_seed": str(bootstrap.SEED),
         "frechet": networks.frechet.describe(pictures) if networks.frechet else "not computed (--frechet_weights)",

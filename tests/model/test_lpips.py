@@ -76,6 +76,14 @@ def test_the_distance_is_that_of_the_definition(name, tmp_path):
     assert found(truth, [truth]) == [0]
 
 
+def test_pictures_too_small_for_its_layers_are_refused(tmp_path):
+    """AlexNet's fifth layer would be empty, and the mean over it no number."""
+    write_lpips_weights(tmp_path / "weights.npz", lpips.ALEX.shapes())
+    small = photo_pixels(0, 16, 40)
+    with pytest.raises(TintmillError, match="pictures are 40x16"):
+        lpips.Lpips(str(tmp_path / "weights.npz"))(small, [small])
+
+
 def test_the_card_names_network_and_file(tmp_path):
     path = tmp_path / "weights.npz"
     write_lpips_weights(path, lpips.ALEX.shapes())

@@ -75,7 +75,7 @@ def test_an_interval_that_holds_0_tells_nothing(pair):
 def test_the_same_evaluation_twice_differs_in_nothing(pair):
     for found in compare.compare(pair[0], pair[0]):
         assert (found.mean, found.interval, found.first, found.second) == (0, [0, 0], 0, 0)
-        assert "holds 0" in found.sentence
+        assert found.sentence.endswith("the same in every picture")
 
 
 def test_more_colour_is_called_greater_and_not_better():
@@ -135,6 +135,12 @@ def test_the_command_prints_and_writes_what_differs(tmp_path, pair):
     assert [row["metric"] for row in stored["differences"]] == ["psnr", "ciede2000", "auc_rebalanced"]
     found = by_name(compare.compare(*pair))["psnr"]
     assert stored["differences"][0]["interval"] == pytest.approx(found.interval)
+
+
+def test_few_pictures_are_warned_of(pair):
+    few = [{"pictures": found["pictures"][:4]} for found in pair]
+    assert "WARNING: of fewer than 20 pictures" in compare.format_differences(compare.compare(*few))
+    assert "WARNING" not in compare.format_differences(compare.compare(*pair))
 
 
 def test_one_evaluation_is_no_comparison(tmp_path):

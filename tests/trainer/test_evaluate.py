@@ -242,6 +242,7 @@ def test_plates_of_three_colours_are_a_test_set(real_data, toy, tmp_path):
     found = json.loads((tmp_path / "scores" / "metrics.json").read_text())
     assert len(found["pictures"]) == len(list(plates.glob("*.png"))) == 3
     assert found["left_out"] == []
+    assert "WARNING" in found["protocol_card"]["intervals"]
     assert row_of(found, "true ab halved")["psnr"] > row_of(found, "grey")["psnr"] + 3
     for example in found["examples"]:
         size = Image.open(plates / example["id"]).size

@@ -52,12 +52,12 @@ def row_of(metrics: dict, name: str) -> dict:
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory) -> dict:
-    """metrics.json of ten pictures, better coloured from one to the next, and of what has no partner."""
+    """metrics.json of 15 pictures, better coloured from one to the next, and of what has no partner."""
     folder = tmp_path_factory.mktemp("judged")
-    truths = {f"{'ab'[i % 2]}/photo_{i}.jpg": photo_pixels(i) for i in range(10)}
+    truths = {f"{'ab'[i % 2]}/photo_{i}.jpg": photo_pixels(i) for i in range(14)}
     truths["c/grey.png"] = np.repeat(lab.to_grey(photo_pixels(77))[..., None], 3, axis=-1)
     pictures = {
-        name.replace(".jpg", ".jpg.png" if i % 2 else ".jpeg"): with_ab(truth, i / 10)
+        name.replace(".jpg", ".jpg.png" if i % 2 else ".jpeg"): with_ab(truth, i / 14)
         for i, (name, truth) in enumerate(truths.items())
     }
     pictures["c/grey.png"] = truths["c/grey.png"]
@@ -96,16 +96,17 @@ def test_what_has_no_partner_is_named_and_counted(judged, file, reason):
     assert len(judged["metrics"]["left_out"]) == 3
     assert f"LEFT OUT {file}: {reason}" in judged["done"].stderr
     assert file in judged["metrics"]["protocol_card"]["left_out"]
-    assert "3 files" in judged["metrics"]["protocol_card"]["left_out"]
+    assert "3 left out" in judged["metrics"]["protocol_card"]["left_out"]
 
 
 def test_a_grey_truth_is_counted_and_its_infinite_psnr_left_out(judged):
     grey = row_of(judged["metrics"], "grey")
     answers = judged["metrics"]["rows"][0]
     assert grey["infinite_psnr"] == answers["infinite_psnr"] == 1
-    assert grey["pictures"] == answers["pictures"] == 11
+    assert grey["pictures"] == answers["pictures"] == 15
+    assert judged["metrics"]["protocol_card"]["grey_truths"].startswith("1 of 15")
     finite = [scores["psnr"] for scores in judged["metrics"]["pictures"] if scores["psnr"] is not None]
-    assert len(finite) == 10
+    assert len(finite) == 14
     assert answers["psnr"] == pytest.approx(np.mean(finite))
 
 
@@ -162,7 +163,7 @@ def test_examples_are_the_first_the_best_the_median_and_the_worst(judged):
     assert kept["first"] == [s["id"] for s in metrics["pictures"][:2]]
     assert kept["best"] == by_difference[:4]
     assert kept["worst"] == by_difference[:-5:-1]
-    assert kept["median"] == by_difference[3:7]
+    assert kept["median"] == by_difference[5:9]
 
 
 def test_example_files_are_the_pictures_they_are_said_to_be(judged):

@@ -23,9 +23,8 @@ _DARK = 0.2068966  # below it CIELAB's cube root is a line
 _TO_RGB = lab.RGB_FROM_XYZ * lab.WHITE  # of X, Y, Z relative to white
 # Neutral to the last digit, where the six digits of the matrix leave 0.00007, and linear RGB in 65535ths.
 _FROM_XYZ = (65535.0 * _TO_RGB / _TO_RGB.sum(axis=1, keepdims=True)).astype(np.float32)
-# What still rounds to the lowest and highest level.
-_LOWEST = {8: -0.5 * 65535 / 255 / 12.92, 16: -0.5 / 12.92}
-_HIGHEST = {8: 1.0045 * 65535, 16: 1.00001 * 65535}
+# By bytes a level: what still rounds to the lowest and the highest level, in 65535ths.
+_DISPLAYABLE = {1: (-0.5 * 65535 / 255 / 12.92, 1.0045 * 65535), 2: (-0.5 / 12.92, 1.00001 * 65535)}
 _GUIDE_EPSILON = 3e-3  # of the variance of f(Y), 0.14..1: a step of L* 6 counts half
 
 
@@ -55,23 +54,51 @@ def paint(pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str
 
 def paint_counted(pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str = "bilinear") -> Painted:
     """As `paint`, with the share of pixels whose chroma was reduced."""
+    height, width = pixels.shape[:2]
     shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32([[[chroma / 500]], [[-chroma / 200]]])  # of f(X), f(Z)
-    if upsample == "guided":
-        shifts = _guide(pixels, shifts)
-    enlarged = Enlarged(shifts, pixels.shape[1], pixels.shape[0])
-    painted = np.empty((*pixels.shape[:2], 3), pixels.dtype)
-    reduced = 0
-    for rows in blocks(*pixels.shape[:2]):
+    enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
+    painted = np.empty((height, width, 3), pixels.dtype)
+    outside = _Outside(painted)
+    for rows in blocks(height, width):
         luminance = lab.luminance(pixels[rows])
         light = _f(luminance)
         shift = enlarged.rows(rows)
         if upsample == "guided":
             shift = _follow(shift, light)
-        linear, count = _linear(luminance.ravel(), light.ravel(), shift.reshape(2, -1), 8 * pixels.dtype.itemsize)
+        luminance, light, shift = luminance.ravel(), light.ravel(), shift.reshape(2, -1)
+        linear = _to_rgb(luminance, light, shift)
         for channel, plane in enumerate(linear):
-            painted[rows, :, channel] = _levels(plane, pixels.dtype).reshape(luminance.shape)
-        reduced += count
-    return Painted(painted, reduced / (pixels.shape[0] * pixels.shape[1]))
+            painted[rows, :, channel] = _levels(plane, pixels.dtype).reshape(-1, width)
+        outside.keep(rows.start * width, _where_outside(linear, pixels.dtype), luminance, light, shift)
+    outside.paint()
+    return Painted(painted, outside.count / (height * width))
+
+
+class _Outside:
+    """Pixels whose colour is outside sRGB, kept until they are many: their chroma is found by trial."""
+
+    def __init__(self, painted: np.ndarray):
+        self._painted = painted.reshape(-1, 3)
+        self._kept, self._waiting, self.count = [], 0, 0
+
+    def keep(self, first: int, places: np.ndarray, luminance: np.ndarray, light: np.ndarray, shift: np.ndarray) -> None:
+        """Those at `places` of a block that begins at pixel `first` of the picture."""
+        if not len(places):
+            return
+        self._kept.append((first + places, luminance[places], light[places], shift[:, places]))
+        self._waiting += len(places)
+        self.count += len(places)
+        if self._waiting >= _BLOCK // 4:
+            self.paint()
+
+    def paint(self) -> None:
+        """Paints all that are kept."""
+        if not self._kept:
+            return
+        places, *block = (np.concatenate(parts, axis=-1) for parts in zip(*self._kept, strict=True))
+        dtype = self._painted.dtype
+        self._painted[places] = _levels(_reduced(*block, dtype), dtype).T
+        self._kept, self._waiting = [], 0
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:
@@ -108,9 +135,11 @@ class Enlarged:
         wide = near.take(left, axis=2)
         wide += (near.take(np.minimum(left + 1, near.shape[2] - 1), axis=2) - wide) * share
         step = np.diff(wide, axis=1, append=wide[:, -1:])
-        result = step.take(low - low[0], axis=1)
-        result *= weight[:, None]
-        result += wide.take(low - low[0], axis=1)
+        result = np.empty((len(wide), len(low), wide.shape[2]), np.float32)
+        for line, first in zip(*np.unique(low, return_index=True), strict=True):
+            lines = slice(first, first + np.count_nonzero(low == line))
+            np.multiply(step[:, line - low[0], None], weight[lines, None], out=result[:, lines])
+            result[:, lines] += wide[:, line - low[0], None]
         return result
 
 
@@ -172,33 +201,24 @@ def _f(luminance: np.ndarray) -> np.ndarray:
 
 def _cube(light: np.ndarray) -> None:
     """The inverse of `_f`, in place."""
-    dark = np.flatnonzero(light <= _DARK) if light.min() <= _DARK else []
-    line = (light[dark] - lab.OFFSET) / lab.SLOPE if len(dark) else 0.0
+    dark = light <= _DARK
+    line = (light - np.float32(lab.OFFSET)) * np.float32(1 / lab.SLOPE) if dark.any() else light
     light *= light * light
-    light[dark] = line
+    np.copyto(light, line, where=dark)
 
 
-def _linear(luminance: np.ndarray, light: np.ndarray, shift: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
-    """Linear RGB of Y [N], f(Y) [N] and the shifts of f(X), f(Z) from it [2, N], chroma reduced where it must be.
-
-    Returns:
-      float32 [3, N] in 65535ths, and how many were reduced.
-    """
-    linear = _to_rgb(luminance, light, shift)
-    outside = np.flatnonzero(_is_outside(linear, bits))
-    if not len(outside):
-        return linear, 0
-    luminance, light, shift = luminance[outside], light[outside], shift[:, outside]
-    keep, lost = np.zeros(len(outside), np.float32), np.ones(len(outside), np.float32)
+def _reduced(luminance: np.ndarray, light: np.ndarray, shift: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """As `_to_rgb`, with the greatest share of each pixel's chroma that sRGB has."""
+    keep, lost = np.zeros(len(light), np.float32), np.ones(len(light), np.float32)
     for _ in range(_HALVINGS):
         middle = (keep + lost) / 2
-        fits = ~_is_outside(_to_rgb(luminance, light, shift * middle), bits)
-        keep, lost = np.where(fits, middle, keep), np.where(fits, lost, middle)
-    linear[:, outside] = _to_rgb(luminance, light, shift * keep)
-    return linear, len(outside)
+        outside = _is_outside(_to_rgb(luminance, light, shift * middle), dtype)
+        keep, lost = np.where(outside, keep, middle), np.where(outside, middle, lost)
+    return _to_rgb(luminance, light, shift * keep)
 
 
 def _to_rgb(luminance: np.ndarray, light: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Linear RGB, float32 [3, N] in 65535ths, of Y [N], f(Y) [N] and the shifts of f(X), f(Z) from it [2, N]."""
     x, z = light + shift[0], light + shift[1]
     _cube(x)
     _cube(z)
@@ -210,8 +230,13 @@ def _to_rgb(luminance: np.ndarray, light: np.ndarray, shift: np.ndarray) -> np.n
     return linear
 
 
-def _is_outside(linear: np.ndarray, bits: int) -> np.ndarray:
-    return (linear.min(axis=0) < _LOWEST[bits]) | (linear.max(axis=0) > _HIGHEST[bits])
+def _where_outside(linear: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return np.flatnonzero(_is_outside(linear, dtype))
+
+
+def _is_outside(linear: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    lowest, highest = _DISPLAYABLE[dtype.itemsize]
+    return (linear.min(axis=0) < lowest) | (linear.max(axis=0) > highest)
 
 
 def _levels(linear: np.ndarray, dtype: np.dtype) -> np.ndarray:

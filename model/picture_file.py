@@ -161,6 +161,8 @@ def _decode_8(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     photo.load(image)
     if photo.is_deep_grey(image):
         return _to_srgb_16(photo.levels_16(image), image.info.get("icc_profile")), None
+    if image.mode == "L" and not image.info.keys() & {"icc_profile", "transparency"}:
+        return np.asarray(image), None
     width, height = image.size
     pixels = np.empty((height, width, 3), np.uint8)
     alpha = np.empty((height, width), np.uint8) if image.has_transparency_data else None

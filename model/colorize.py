@@ -87,7 +87,8 @@ class Job:
 
     def provenance(self) -> dict[str, str]:
         """What a coloured file says of itself."""
-        settings = ", ".join(f"{name}={value}" for name, value in dataclasses.asdict(self.options).items())
+        given = {name: value for name, value in dataclasses.asdict(self.options).items() if value is not None}
+        settings = ", ".join(f"{name}={value}" for name, value in given.items())
         return {"model": self.model.name, "model_sha256": self.model.sha256, "settings": settings}
 
 
@@ -99,14 +100,14 @@ class Outcome(NamedTuple):
 
 
 def main(arguments: list[str]) -> None:
-    job = _job()
-    inputs = colour_inputs.listed(arguments, FLAGS.output)
-    check_inputs_stay(inputs, FLAGS.output)
-    with coloured_folder.opened(FLAGS.output, inputs, FLAGS.overwrite) as folder:
+    job, output = _job(), files.absolute(FLAGS.output)
+    inputs = colour_inputs.listed(arguments, output)
+    check_inputs_stay(inputs, output)
+    with coloured_folder.opened(output, inputs, FLAGS.overwrite) as folder:
         missing = [reference for reference in inputs if not folder.has(job.order(reference))]
         failed = _colour_all(job, folder, missing, len(inputs)) if missing else 0
     before = f", {len(inputs) - len(missing)} of them before" if len(missing) < len(inputs) else ""
-    print(f"{len(inputs) - failed} of {len(inputs)} files coloured{before}, in {shown(FLAGS.output)}")
+    print(f"{len(inputs) - failed} of {len(inputs)} files coloured{before}, in {shown(output)}")
     if failed:
         raise TintmillError(f"{failed} of {len(inputs)} files were not coloured; {folder.log_path} says why")
 
@@ -171,7 +172,7 @@ def _colour_one(job: Job, colorizer, folder: ColouredFolder, reference: Referenc
         return False
     except OSError as error:
         raise TintmillError(
-            f"{files.join(FLAGS.output, reference.id)}: cannot be written: {error}; the files before it are done"
+            f"{shown(files.join(folder.root, reference.id))}: cannot be written: {error}; the files before it are done"
         ) from error
     folder.log_done(order, outcome.written, {"seconds": _since(start), "facts": outcome.facts})
     return True

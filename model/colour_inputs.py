@@ -21,6 +21,8 @@ def listed(arguments: list[str], output: str) -> list[Reference]:
 
     Where the output lies inside a given folder, what is in it is left out: it was coloured by an earlier run.
 
+    Args:
+      output: an absolute path.
     Raises:
       TintmillError: nothing given, something that does not exist or cannot be listed, or nothing in it.
     """
@@ -30,7 +32,7 @@ def listed(arguments: list[str], output: str) -> list[Reference]:
     for argument in arguments:
         empty = True
         try:
-            for reference in _references(files.absolute(argument), files.absolute(output)):
+            for reference in _references(files.absolute(argument), output):
                 member = () if reference.kind == "file" else (reference.offset, reference.id)
                 found.setdefault((reference.path, *member), reference)
                 empty = False

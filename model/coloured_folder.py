@@ -56,7 +56,7 @@ class ColouredFolder:
 
     def __init__(self, root: str, log: colour_log.Log, inputs: list[Reference], overwrite: bool):
         self.log_path = log.path
-        self._root, self._log, self._overwrite = root, log, overwrite
+        self.root, self._log, self._overwrite = root, log, overwrite
         self._remote = files.is_remote(root)
         self._inputs = {place(reference.path) for reference in inputs}
         self._made: dict[tuple[str, str], _Made] = {}
@@ -100,7 +100,7 @@ class ColouredFolder:
     def log_done(self, order: dict, written: list[tuple[str, int]], more: dict) -> None:
         """A line for a coloured file; the first written one is the file itself."""
         listed = [{"name": name, "size": size} for name, size in written]
-        entry = order | {"output": files.join(self._root, written[0][0]), "code": "coloured", "written": listed} | more
+        entry = order | {"output": files.join(self.root, written[0][0]), "code": "coloured", "written": listed} | more
         self._remember(entry)
         self._log.append(entry)
 
@@ -124,14 +124,14 @@ class ColouredFolder:
         for number in itertools.count(1):
             full = name if number == 1 else f"{stem}-{number}{extension}"
             candidate = "/".join(map(_shortened, full.split("/")))
-            path = files.join(self._root, candidate)
+            path = files.join(self.root, candidate)
             taken = self._owners.get(candidate, _key(order)) != _key(order) or place(path) in self._inputs
             if not taken and (self._remote or not os.path.isdir(path)):
                 yield candidate
 
     def _is_free(self, name: str) -> bool:
         """Whether a candidate may be written: nothing is there, or what an earlier run made of the same input."""
-        there = name in self._objects if self._remote else os.path.lexists(files.join(self._root, name))
+        there = name in self._objects if self._remote else os.path.lexists(files.join(self.root, name))
         return not there or self._overwrite or name in self._owners
 
     def _publish(self, name: str, data: bytes) -> bool:
@@ -153,7 +153,7 @@ class ColouredFolder:
 
     def _make_place(self, name: str) -> str:
         """The path for a name; its folder is there, without what killed writers of earlier runs left in it."""
-        path = files.join(self._root, name)
+        path = files.join(self.root, name)
         if self._remote and len(path.split("/", 3)[3].encode()) > _LONGEST_OBJECT:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
         folder = path.rpartition("/")[0]
@@ -168,7 +168,7 @@ class ColouredFolder:
         if self._remote:
             return self._objects.get(name, (None, 0))[0]
         with contextlib.suppress(OSError):
-            return os.stat(os.path.join(self._root, name)).st_size
+            return os.stat(os.path.join(self.root, name)).st_size
         return None
 
 

@@ -51,6 +51,10 @@ def make_run(folder: Path, model: bytes = b"weights") -> Path:
     return folder
 
 
+def command_line(run: Path, *arguments) -> list[str]:
+    return [sys.executable, "-m", "tests.model.fake_colouring", f"--run={run}", *map(str, arguments)]
+
+
 def install(setattr=setattr) -> None:
     setattr(colorize, "_load_model", Painter)
     setattr(colorize, "colour_bytes", colour_bytes)

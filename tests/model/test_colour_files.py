@@ -3,13 +3,17 @@
 Without a network (`fake_colouring`); with one in test_colorize.
 """
 
+import contextlib
 import errno
 import io
 import json
 import os
+import pty
+import re
 import signal
-import sys
+import subprocess
 import tarfile
+import termios
 import zipfile
 from pathlib import Path
 
@@ -332,13 +336,33 @@ def test_each_line_of_the_log_says_what_was_done_with_what(colour, tmp_path):
     assert (bad["code"], bad["output"], bad["reason"]) == ("empty", None, "the file has no bytes")
 
 
+def test_a_terminal_is_shown_how_many_are_done_and_how_long_the_rest_takes(colour, tmp_path):
+    photos = write(tmp_path / "photos", {f"{i}.jpg": PICTURE for i in range(4)})
+    assert colour(tmp_path / "out", photos / "0.jpg")[0] == 0
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 100))
+    process = start(tmp_path, f"--output={tmp_path / 'out'}", photos, stderr=end)
+    os.close(end)
+    said = b""
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while part := os.read(terminal, 4096):
+            said += part
+    process.communicate(timeout=helpers.TIMEOUT)
+    os.close(terminal)
+    shown = [line for line in said.decode().split("\r") if "files" in line]
+    assert "1/4" in shown[0]  # what an earlier run has done counts as done
+    assert "4/4" in shown[-1]
+    assert any(re.search(r"00:0\d<00:0\d", line) for line in shown)
+
+
 # Runs that are disturbed
 
 
-def start(tmp_path: Path, *arguments, seconds: float = 0.2):
+def start(tmp_path: Path, *arguments, stderr=subprocess.PIPE) -> subprocess.Popen:
+    """The command in a process of its own, at most five pictures a second."""
     run = fake_colouring.make_run(tmp_path / "run")
-    line = [sys.executable, "-m", "tests.model.fake_colouring", f"--run={run}", *map(str, arguments)]
-    return helpers.start(line, env={"TINTMILL_TEST_SECONDS": str(seconds), "PYTHONPATH": str(helpers.ROOT)})
+    env = {"TINTMILL_TEST_SECONDS": "0.2", "PYTHONPATH": str(helpers.ROOT)}
+    return helpers.start(fake_colouring.command_line(run, *arguments), env, stderr)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -91,6 +91,7 @@ def load(run: str, name: str) -> dict[str, Evaluation]:
 
 
 def _parse(folder: str, split: str, metrics: dict, name: str) -> Evaluation:
+    metrics["same_pictures_as_training"], metrics["rows"][0]  # asked for later
     for row in metrics["rows"]:
         _check_row(row)
     colours = metrics["ab_histograms"]
@@ -98,8 +99,8 @@ def _parse(folder: str, split: str, metrics: dict, name: str) -> Evaluation:
         AbHistogram(label, np.array(colours[key], np.float64), float(colours["low"]), float(colours["step"]))
         for label, key in (("truth", "truth"), (name, "run"))
     )
-    if truth.counts.ndim != 2 or truth.counts.shape != run.counts.shape:
-        raise ValueError(f"ab_histograms of {truth.counts.shape} and {run.counts.shape} bins")
+    if truth.counts.ndim != 2 or truth.counts.shape != run.counts.shape or truth.step <= 0:
+        raise ValueError(f"ab_histograms of {truth.counts.shape} and {run.counts.shape} bins of {truth.step}")
     examples = [_load_example(folder, entry) for entry in metrics["examples"]]
     return Evaluation(split, metrics, dict(metrics["protocol_card"]), truth, run, examples)
 

@@ -326,8 +326,10 @@ def test_scores_on_training_pictures_come_with_a_warning(run):
 @pytest.mark.parametrize(
     "change",
     [
-        *({key: None} for key in ("protocol_card", "ab_histograms", "examples", "rows")),
+        *({key: None} for key in ("protocol_card", "ab_histograms", "examples", "rows", "same_pictures_as_training")),
+        {"rows": []},
         {"ab_histograms": {"truth": [[1]], "run": [[1, 2]], "step": 4, "low": -110}},
+        {"ab_histograms": {"truth": [[1]], "run": [[1]], "step": 0, "low": -110}},
         {"examples": [{"id": "a", "why": "first", "files": {}, "scores": {}}]},
         {"rows": [{"row": "net", "pictures": 1, "infinite_psnr": 0, "psnr": 20.0}]},
         {"rows": [run_folder.make_row("net", 20.0) | {"psnr": "20"}]},

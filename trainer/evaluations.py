@@ -12,7 +12,7 @@ from pipeline import files
 from pipeline.errors import TintmillError
 from trainer.ab_map import AbHistogram
 
-WHYS = ("first", "best", "median", "worst")
+WHYS = ("best", "median", "worst", "first")
 KINDS = ("grey", "coloured", "truth")
 _LONGEST = 448  # pixels of a side on the page; a folder's pictures are scored at any size
 _JPEG = {"quality": 92, "subsampling": 0}  # 0: colours as fine as brightness; they are what is looked at
@@ -91,6 +91,7 @@ def load(run: str, name: str) -> dict[str, Evaluation]:
 
 
 def _parse(folder: str, split: str, metrics: dict, name: str) -> Evaluation:
+    metrics["same_pictures_as_training"], metrics["rows"][0]  # asked for later
     for row in metrics["rows"]:
         _check_row(row)
     colours = metrics["ab_histograms"]
@@ -98,9 +99,11 @@ def _parse(folder: str, split: str, metrics: dict, name: str) -> Evaluation:
         AbHistogram(label, np.array(colours[key], np.float64), float(colours["low"]), float(colours["step"]))
         for label, key in (("truth", "truth"), (name, "run"))
     )
-    if truth.counts.ndim != 2 or truth.counts.shape != run.counts.shape:
-        raise ValueError(f"ab_histograms of {truth.counts.shape} and {run.counts.shape} bins")
-    examples = [_load_example(folder, entry) for entry in metrics["examples"]]
+    if truth.counts.ndim != 2 or truth.counts.shape != run.counts.shape or truth.step <= 0:
+        raise ValueError(f"ab_histograms of {truth.counts.shape} and {run.counts.shape} bins of {truth.step}")
+    names = {entry["files"][kind] for entry in metrics["examples"] for kind in KINDS}  # some are kept for two reasons
+    urls = {name: _picture_url(os.path.join(folder, os.path.basename(name))) for name in names}
+    examples = [_make_example(entry, urls) for entry in metrics["examples"]]
     return Evaluation(split, metrics, dict(metrics["protocol_card"]), truth, run, examples)
 
 
@@ -112,10 +115,10 @@ def _check_row(row: dict) -> None:
             raise TypeError(f"{number!r} among the numbers of {row['row']}")
 
 
-def _load_example(folder: str, entry: dict) -> Example:
+def _make_example(entry: dict, urls: dict[str, str]) -> Example:
     if entry["why"] not in WHYS:
         raise ValueError(f"an example kept as {entry['why']!r}")
-    pictures = {kind: _picture_url(os.path.join(folder, os.path.basename(entry["files"][kind]))) for kind in KINDS}
+    pictures = {kind: urls[entry["files"][kind]] for kind in KINDS}
     scores = {"psnr": entry["scores"]["psnr"], "ciede2000": float(entry["scores"]["ciede2000"])}
     return Example(str(entry["id"]), entry["why"], pictures, scores)
 

@@ -5,10 +5,10 @@ import dataclasses
 from trainer.evaluations import WHYS, Evaluation, Example
 
 _TITLES = {
-    "first": "the first of the split",
     "best": "best by CIEDE2000",
     "median": "around the median of CIEDE2000",
     "worst": "worst by CIEDE2000",
+    "first": "the first of the split, less those above",
 }
 
 
@@ -35,40 +35,54 @@ class Group:
     figures: list[Figure]
 
 
+@dataclasses.dataclass(frozen=True)
+class Take:
+    """A picture as one run coloured it, and all reasons why it was kept, in the order of WHYS."""
+
+    example: Example
+    whys: list[str]
+
+
 def group(evaluations: dict[str, Evaluation]) -> list[Group]:
-    """The groups of figures; of several runs first the pictures that two or more of them show, side by side.
+    """The groups of figures, each picture once; of several runs first those that two or more of them show.
 
     Args:
       evaluations: of one split, by the name of the run.
     """
-    takes: dict[tuple, dict[str, Example]] = {}
-    for name, evaluation in evaluations.items():
-        for example in evaluation.examples:
-            takes.setdefault(_identity(example), {}).setdefault(name, example)
-    shared = {key: by_run for key, by_run in takes.items() if len(by_run) > 1}
-    groups = [Group("The same pictures by each run", [_figure(by_run) for by_run in shared.values()])]
-    for name, evaluation in evaluations.items():
-        rest = [example for example in evaluation.examples if _identity(example) not in shared]
-        for why in WHYS:
-            title = f"{name if len(evaluations) > 1 else 'Pictures'}: {_TITLES[why]}"
-            groups.append(Group(title, [_figure({name: example}) for example in rest if example.why == why]))
+    takes = {name: _takes(evaluation) for name, evaluation in evaluations.items()}
+    by_run = {key: {name: of[key] for name, of in takes.items() if key in of} for of in takes.values() for key in of}
+    shared = {key: found for key, found in by_run.items() if len(found) > 1}
+    groups = [Group("The same pictures by each run", [_figure(found) for found in shared.values()])]
+    for name, of in takes.items():
+        rest = [take for key, take in of.items() if key not in shared]
+        for why, title in _TITLES.items():
+            figures = [_figure({name: take}) for take in rest if take.whys[0] == why]
+            groups.append(Group(f"{name if len(evaluations) > 1 else 'Pictures'}: {title}", figures))
     return [found for found in groups if found.figures]
 
 
-def _identity(example: Example) -> tuple[str, str]:
-    """Pictures of the same name are the same where their truth is: two datasets may frame them differently."""
-    return example.id, example.pictures["truth"]
+def _takes(evaluation: Evaluation) -> dict[tuple[str, str], Take]:
+    """By what tells pictures apart: the same name is the same picture where the truth is, in another dataset too."""
+    found: dict[tuple[str, str], Take] = {}
+    for example in sorted(evaluation.examples, key=lambda example: WHYS.index(example.why)):
+        take = found.setdefault((example.id, example.pictures["truth"]), Take(example, []))
+        take.whys.append(example.why)
+    return found
 
 
-def _figure(by_run: dict[str, Example]) -> Figure:
-    several, first = len(by_run) > 1, next(iter(by_run.values()))
-    coloured = [Layer(name if several else "coloured", take.pictures["coloured"]) for name, take in by_run.items()]
+def _figure(by_run: dict[str, Take]) -> Figure:
+    several, first = len(by_run) > 1, next(iter(by_run.values())).example
+    pictures = {name: take.example.pictures["coloured"] for name, take in by_run.items()}
+    coloured = [Layer(name if several else "coloured", url) for name, url in pictures.items()]
     layers = [Layer("grey", first.pictures["grey"]), *coloured, Layer("truth", first.pictures["truth"])]
-    return Figure(
-        first.id, layers, [(f"{name}: " if several else "") + _in_words(take.scores) for name, take in by_run.items()]
+    return Figure(first.id, layers, [(f"{name}: " if several else "") + _in_words(t) for name, t in by_run.items()])
+
+
+def _in_words(take: Take) -> str:
+    psnr, difference = take.example.scores["psnr"], take.example.scores["ciede2000"]
+    among = [why for why in take.whys if why != "first"]
+    return (
+        f"CIEDE2000 {difference:.1f}, "
+        + ("equal to the truth" if psnr is None else f"{psnr:.1f} dB")
+        + (f" ({', '.join(among)})" if among else "")
     )
-
-
-def _in_words(scores: dict) -> str:
-    psnr = scores["psnr"]
-    return f"CIEDE2000 {scores['ciede2000']:.1f}, " + ("equal to the truth" if psnr is None else f"{psnr:.1f} dB")

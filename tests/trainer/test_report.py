@@ -172,11 +172,20 @@ def test_a_picture_equal_to_the_truth_is_said_to_be(run):
 def test_examples_are_grouped_by_why_they_were_kept(run):
     layers = ["grey", "coloured", "truth"]
     assert groups(render(run)) == [
-        ("Pictures: the first of the split", [("one", layers), ("five", layers)]),
         ("Pictures: best by CIEDE2000", [("two", layers)]),
         ("Pictures: around the median of CIEDE2000", [("three", layers)]),
         ("Pictures: worst by CIEDE2000", [("four", layers)]),
+        ("Pictures: the first of the split, less those above", [("one", layers), ("five", layers)]),
     ]
+
+
+def test_a_picture_kept_for_several_reasons_is_shown_once_and_says_so(run):
+    """Of few pictures the first are also the best and the worst."""
+    kept = json.loads((run / "evaluation" / "val" / "metrics.json").read_text())["examples"][0]
+    run_folder.change(run, examples=[kept | {"why": why} for why in ("first", "best", "worst")])
+    page = render(run)
+    assert groups(page) == [("Pictures: best by CIEDE2000", [("one", ["grey", "coloured", "truth"])])]
+    assert "CIEDE2000 9.2, 20.5 dB (best, worst)" in page
 
 
 def test_pictures_keep_their_colours_as_jpegs(run):
@@ -185,7 +194,7 @@ def test_pictures_keep_their_colours_as_jpegs(run):
     urls = [url for url in images if url.startswith("data:image/jpeg")]
     assert len(urls) == 15
     for kind, url in zip(("grey", "coloured", "truth"), urls, strict=False):
-        with Image.open(run / "evaluation" / "val" / f"000_{kind}.png") as image:
+        with Image.open(run / "evaluation" / "val" / f"001_{kind}.png") as image:
             assert np.abs(pixels(url) - np.asarray(image)).mean(axis=(0, 1)).max() < 3
     with Image.open(io.BytesIO(base64.b64decode(urls[2].partition(",")[2]))) as image:
         assert [component[1:3] for component in image.layer] == [(1, 1)] * 3  # sampling factors
@@ -208,7 +217,7 @@ def test_a_page_of_24_real_pictures_stays_below_6_megabytes(real_data, tmp_path)
 def test_large_pictures_are_shrunk_for_the_page_and_keep_their_shape(run):
     """A folder's pictures are scored at full size."""
     for kind in ("grey", "coloured", "truth"):
-        Image.new("RGB", (3000, 1500)).save(run / "evaluation" / "val" / f"000_{kind}.png")
+        Image.new("RGB", (3000, 1500)).save(run / "evaluation" / "val" / f"001_{kind}.png")
     images = [attrs["src"] for _, attrs, _ in Parsed(render(run)).all("img")]
     sizes = [pixels(url).shape for url in images if url.startswith("data:image/jpeg")]
     assert sizes[:3] == [(224, 448, 3)] * 3
@@ -270,10 +279,10 @@ def test_the_same_pictures_of_several_runs_are_side_by_side(run, tmp_path):
     other.save(folder / "003_truth.png")
     both, alone = ["grey", "first", "second", "truth"], ["grey", "coloured", "truth"]
     assert groups(render(run, second)) == [
-        ("The same pictures by each run", [("one", both), ("two", both)]),
-        ("first: the first of the split", [("five", alone)]),
+        ("The same pictures by each run", [("two", both), ("one", both)]),
         ("first: around the median of CIEDE2000", [("three", alone)]),
         ("first: worst by CIEDE2000", [("four", alone)]),
+        ("first: the first of the split, less those above", [("five", alone)]),
         ("second: around the median of CIEDE2000", [("another", alone)]),
         ("second: worst by CIEDE2000", [("four", alone)]),
     ]
@@ -326,8 +335,10 @@ def test_scores_on_training_pictures_come_with_a_warning(run):
 @pytest.mark.parametrize(
     "change",
     [
-        *({key: None} for key in ("protocol_card", "ab_histograms", "examples", "rows")),
+        *({key: None} for key in ("protocol_card", "ab_histograms", "examples", "rows", "same_pictures_as_training")),
+        {"rows": []},
         {"ab_histograms": {"truth": [[1]], "run": [[1, 2]], "step": 4, "low": -110}},
+        {"ab_histograms": {"truth": [[1]], "run": [[1]], "step": 0, "low": -110}},
         {"examples": [{"id": "a", "why": "first", "files": {}, "scores": {}}]},
         {"rows": [{"row": "net", "pictures": 1, "infinite_psnr": 0, "psnr": 20.0}]},
         {"rows": [run_folder.make_row("net", 20.0) | {"psnr": "20"}]},

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import TintmillError
 from tests import helpers, training
-from trainer import cluster
+from trainer import cluster, starts
 
 WORKERS = {"worker": ["a:1", "b:1", "c:1"]}
 BATCH = 12
@@ -86,12 +86,14 @@ def test_workers_train_as_one_device(plain_dataset, alone, runs, workers, replic
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_other_numbers_of_devices(plain_dataset, alone, runs):
-    """5 steps on one device, 3 by two workers, 2 on two replicas: as 10 on one device."""
+    """5 steps on one device, 3 by two workers, 2 on two replicas: as 10 on one device. The run tells of all three."""
     run = runs / "moved"
     training.trained(*steps(plain_dataset, run, 5))
     training.trained_by_workers(2, *steps(plain_dataset, run, 8))
     training.trained(*steps(plain_dataset, run, 10), "--replicas=2")
     assert_same_training(run, alone)
+    found = [(start.step, start.workers, start.devices) for start in starts.load(str(run))]
+    assert found == [(0, 1, ["CPU:0"]), (5, 2, ["CPU:0"]), (8, 1, ["CPU:0", "CPU:1"])]
 
 
 @pytest.mark.slow

@@ -100,14 +100,14 @@ def taken_for_real(row: Answered) -> bool:
 
 def format_table(summary: dict) -> str:
     """The result as text for a terminal."""
-    lines = [f"{'':<44}{'answers':>8}{'taken for real':>16}{'95 % interval':>20}{'median time':>13}"]
     rows = list(summary["models"].items())
     if summary["settings"]["mode"] == "single":
         rows.append(("real pictures, for comparison", summary["real_taken_for_real"]))
-    lines += [_format_row(name, row) for name, row in rows]
-    lines += [
-        f"{'published: ' + row['name']:<44.44}{'':>8}{_percent(row['share']):>16}" for row in summary["published"]
-    ]
+    published = [(f"published: {row['name']}", row["share"]) for row in summary["published"]]
+    width = max(len(name) for name, _ in [*rows, *published]) + 2
+    lines = [f"{'':<{width}}{'answers':>8}{'taken for real':>16}{'95 % interval':>20}{'median time':>13}"]
+    lines += [f"{name:<{width}}{_format_row(row)}" for name, row in rows]
+    lines += [f"{name:<{width}}{'':>8}{_percent_published(share):>16}" for name, share in published]
     return "\n".join([*lines, "", *notes(summary)])
 
 
@@ -147,7 +147,7 @@ def render(study: Study, summary: dict) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(os.path.dirname(__file__)), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["percent"] = _percent
+    environment.filters |= {"percent": _percent, "percent_published": _percent_published}
     pictures = [
         row
         | {"real": _thumbnail(study, row["number"], REAL), "coloured": _thumbnail(study, row["number"], row["model"])}
@@ -193,13 +193,18 @@ def _share(outcomes: list[bool]) -> float | None:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.4g} %"
+    return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def _format_row(name: str, row: dict) -> str:
+def _percent_published(share: float) -> str:
+    """With the digits that were published."""
+    return f"{100 * share:g} %"
+
+
+def _format_row(row: dict) -> str:
     interval = f"{_percent(row['low'])} to {_percent(row['high'])}" if row["answers"] else "-"
     time = f"{row['median_seconds']:.2f} s" if row["answers"] else "-"
-    return f"{name:<44.44}{row['answers']:>8}{_percent(row['share']):>16}{interval:>20}{time:>13}"
+    return f"{row['answers']:>8}{_percent(row['share']):>16}{interval:>20}{time:>13}"
 
 
 def _thumbnail(study: Study, number: int, version: str) -> str:

@@ -495,7 +495,7 @@ def test_the_report_sets_the_shares_beside_the_published_ones(studies, tmp_path,
             go_through(visitor, lambda asked, right=right: right[asked["pictures"][0].split("/")[1]])
     done = helpers.tintmill("study", f"--output={study.folder}", "--report")
     assert done.returncode == 0, done.stderr
-    for part in ("45.87 %", "32.3 %", "2 participants counted", "0 left out", "mine", "other", "0 % to "):
+    for part in ("45.87 %", "32.3 %", "2 participants counted", "0 left out", "mine", "other", "0.0 % to "):
         assert part in done.stdout
     summary = json.loads((Path(study.folder) / "result.json").read_text())
     assert summary["models"]["mine"]["share"] == 0

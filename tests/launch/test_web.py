@@ -10,10 +10,11 @@ import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from launch.colouring import app, gallery
 from launch.colouring.gallery import Forgotten, Gallery
@@ -25,6 +26,11 @@ PROVENANCE = {"model": "stub", "model_sha256": "0" * 64}
 MEGABYTE = 1_000_000
 
 
+class Answer(NamedTuple):
+    ab: np.ndarray
+    logits: None
+
+
 class StubColorizer:
     """Colours everything alike, more so at a low temperature; counts who asks, and how many at once."""
 
@@ -34,7 +40,7 @@ class StubColorizer:
         self.gate = threading.Event()  # holds the network up where a test wants to look
         self.gate.set()
 
-    def predict_ab(self, grey, temperature=None):
+    def predict(self, grey, temperature=None):
         with self._lock:
             self._inside += 1
             self.most_at_once = max(self.most_at_once, self._inside)
@@ -43,7 +49,10 @@ class StubColorizer:
         self.gate.wait(60)
         with self._lock:
             self._inside -= 1
-        return np.full((4, 4, 2), 20 * (1 - (temperature or 0.38)), np.float32)
+        return Answer(np.full((4, 4, 2), 20 * (1 - (temperature or 0.38)), np.float32), None)
+
+    def predict_ab(self, grey, temperature=None):
+        return self.predict(grey, temperature).ab
 
 
 def make_gallery(has_bins: bool = True, **limits) -> Gallery:
@@ -167,7 +176,7 @@ def test_pixels_are_counted_before_any_is_decoded(monkeypatch):
     def decode(*arguments):
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(photo, "_load", decode)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
     with pages.serving_app(app.build(held, MEGABYTE)) as address:
         for data in (header_of_png(60_000, 60_000), picture(height=200, width=200)):
             refused = pages.Visitor(address).ask("pictures", data)

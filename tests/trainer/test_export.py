@@ -23,7 +23,7 @@ from trainer import evaluate, model_card
 def run(dataset, tmp_path_factory) -> Path:
     """A run of a network that joins L* and embedding, scored on val."""
     run = training.trained(dataset, tmp_path_factory.mktemp("run") / "toy", "toy_fused", "--steps=5", "--seed=2")
-    done = helpers.tintmill("evaluate", f"--run={run}", f"--data={dataset}", "--split=val", "--pictures=0")
+    done = helpers.tintmill("evaluate", f"--run={run}", f"--data={dataset}", "--split=val", "--examples=0")
     assert done.returncode == 0, done.stderr
     return run
 

@@ -52,7 +52,7 @@ def build(network: keras.Model, embedder: keras.Model | None, framing: Framing) 
     inputs = {"l": Lightness(name="lightness")(small)}
     if embedder is not None:
         inputs["embedding"] = _embed(grey, embedder, framing)
-    answer = network(inputs, training=False)
+    answer = _traceable(network)(inputs, training=False)
     outputs = {"ab": layers.Rescaling(128.0, name="ab")(answer["ab"])}
     if "bins" in answer:
         outputs["bins"] = layers.Identity(name="bins")(answer["bins"])
@@ -66,6 +66,22 @@ def _embed(grey, embedder: keras.Model, framing: Framing):
     view = Framed(embedder.input.shape[1], framing.fit, name="view")(view)
     view = layers.Rescaling(1 / 127.5, -1.0, name="embedder_input")(view)
     return embedder(layers.Concatenate(name="three_channels")([view, view, view]), training=False)
+
+
+def _traceable(network: keras.Model) -> keras.Model:
+    """The same network, its weights shared, without the layer that formats refuse for pictures of any size.
+
+    Keras 3.15's bilinear UpSampling2D asks whether its size is positive, which no graph can answer before it runs; the
+    other one reshapes as LiteRT does not.
+    """
+
+    def replace(layer):
+        if not isinstance(layer, layers.UpSampling2D):
+            return layer
+        assert layer.size == (2, 2), "networks here double"
+        return Doubled(layer.interpolation, name=layer.name)
+
+    return keras.models.clone_model(network, clone_function=replace)
 
 
 def _compute_in_float32(model: keras.Model) -> None:
@@ -154,6 +170,37 @@ class Lightness(layers.Layer):
     def call(self, grey):
         rgb = ops.concatenate([grey, grey, grey], axis=-1) / 255.0
         return network_lightness(lab.rgb_to_lab(rgb, xp=ops)[..., :1])
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class Doubled(layers.Layer):
+    """UpSampling2D(2) of operations that every format has at any size; `interpolation`: bilinear or nearest.
+
+    Input: (batch, H, W, channels). Output: (batch, 2H, 2W, channels).
+    """
+
+    def __init__(self, interpolation: str, **kwargs):
+        super().__init__(**kwargs)
+        self.interpolation = interpolation
+
+    def call(self, maps):
+        for axis in (1, 2):
+            length = ops.shape(maps)[axis]
+            places = ops.arange(2 * length, dtype="int32")
+            nearest = places // 2
+            doubled = ops.take(maps, nearest, axis=axis)
+            if self.interpolation == "bilinear":  # each lies a quarter towards the neighbour on its side
+                other = ops.clip(nearest + 2 * (places % 2) - 1, 0, length - 1)
+                doubled = 0.75 * doubled + 0.25 * ops.take(maps, other, axis=axis)
+            maps = doubled
+        return maps
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, height and 2 * height, width and 2 * width, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "interpolation": self.interpolation}
 
 
 def _resize(grey, rows: tuple, columns: tuple):

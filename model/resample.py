@@ -44,14 +44,18 @@ def weights(kernel, found: int, wanted: int, span: int, margin: int = 0):
 
 def along_width(maps, table):
     """Maps [batch, height, width, channels] resized by `weights` of [wanted width, width]."""
-    maps = ops.transpose(maps, (0, 3, 1, 2))
-    return ops.transpose(ops.matmul(maps, ops.transpose(table)), (0, 2, 3, 1))
+    return _multiplied(maps, ops.transpose(table), lambda planes, table: ops.matmul(planes, table))
 
 
 def along_height(maps, table):
     """Maps [batch, height, width, channels] resized by `weights` of [wanted height, height]."""
-    maps = ops.transpose(maps, (0, 3, 1, 2))
-    return ops.transpose(ops.matmul(table, maps), (0, 2, 3, 1))
+    return _multiplied(maps, table, lambda planes, table: ops.matmul(table, planes))
+
+
+def _multiplied(maps, table, product):
+    planes = ops.transpose(maps, (0, 3, 1, 2))
+    # Of as many axes as the planes: other products are spelt with reshapes that LiteRT does not take at any size.
+    return ops.transpose(product(planes, ops.expand_dims(table, (0, 1))), (0, 2, 3, 1))
 
 
 def whole_part(numerator, denominator):

@@ -26,7 +26,7 @@ def make_run(folder: Path, name: str, weights=None, fit: str = "crop", **spec) -
     keras.utils.set_random_seed(3)
     embedder = weights and embed.Embedder(EmbedderSettings("mobilenet_v2", "logits", str(weights)))
     network = networks.build(name, NetworkSpec(weights and 1000, encoder_weights="random", **spec))
-    _strengthen(network)
+    _strengthen(network, embedder)
     artefact.save_model(str(folder), network)
     manifest = {
         "embedder": embedder and embedder.identity | {"weights_path": str(weights)},
@@ -38,20 +38,17 @@ def make_run(folder: Path, name: str, weights=None, fit: str = "crop", **spec) -
     return str(folder)
 
 
-def _strengthen(network: keras.Model) -> None:
-    """Makes the last convolution strong: untrained networks answer nearly grey, where any two would agree."""
-    inputs = {
-        key: np.random.default_rng(0).normal(0, 0.3, (1, *(length or SIZE for length in tensor.shape[1:])))
-        for key, tensor in network.input.items()
-    }
+def _strengthen(network: keras.Model, embedder: embed.Embedder | None) -> None:
+    """Makes the last convolution so strong that colours are neither nearly grey, where any two would agree, nor at the
+    ends of their range."""
+    inputs = {"l": np.random.default_rng(0).uniform(-1, 1, (1, SIZE, SIZE, 1)).astype(np.float32)}
+    if embedder:
+        inputs["embedding"] = embedder(embed.golden_view(embedder.side)[None]).astype(np.float32)
+    name, wanted = ("bins", 1.0) if "bins" in network.output else ("ab", 0.1)
     last = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose)]
-    bins = "bins" in network.output
-    for _ in range(8):
-        answer = network({key: value.astype(np.float32) for key, value in inputs.items()}, training=False)
-        found = float(np.std(np.asarray(answer["bins"] if bins else answer["ab"])))
-        if found > (1.0 if bins else 0.1):
-            return
-        last[-1].kernel.assign(np.asarray(last[-1].kernel) * 4)
+    for _ in range(3):  # the ends of the range bend the answer
+        found = np.std(np.asarray(network(inputs, training=False)[name]))
+        last[-1].kernel.assign(np.asarray(last[-1].kernel) * wanted / found)
 
 
 def grey_picture(seed: int, width: int, height: int) -> Image.Image:

@@ -5,6 +5,7 @@ file is can be told without loading it.
 """
 
 import os
+import warnings
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -32,7 +33,9 @@ def recognise(path: str) -> bool:
 
 
 def write(network, path: str) -> None:
-    network.export(path, format="onnx", verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of Keras' own code for tf2onnx
+        network.export(path, format="onnx", verbose=False)
 
 
 def write_metadata(path: str, text: str) -> None:

@@ -82,10 +82,10 @@ def open_browser():
 
 
 class Tab:
-    """A page in a browser of its own (cookies and all), and what went wrong in it."""
+    """A page in a browser of its own (cookies and all), and what went wrong in it; `more` as Playwright's contexts."""
 
-    def __init__(self, browser, address: str, width: int = 1280, height: int = 800, phone: bool = False):
-        self.context = browser.new_context(viewport={"width": width, "height": height}, has_touch=phone)
+    def __init__(self, browser, address: str, width: int = 1280, height: int = 800, phone: bool = False, **more):
+        self.context = browser.new_context(viewport={"width": width, "height": height}, has_touch=phone, **more)
         self.page = self.context.new_page()
         self.page.set_default_timeout(_SECONDS * 1000)
         self.asked: list[str] = []  # every address that the page asked for

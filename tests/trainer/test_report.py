@@ -270,6 +270,14 @@ def test_runs_scored_on_different_pictures_are_told_apart(run, tmp_path):
     assert "Protocol: second<" in page
 
 
+def test_a_split_that_not_all_runs_were_scored_on_names_those_that_were(run, tmp_path):
+    second = run_folder.make(tmp_path / "second")
+    run_folder.evaluate(second)
+    assert "Of these runs only" not in render(run, second)
+    run_folder.evaluate(second, split="test")
+    assert "Of these runs only second was scored on it." in render(run, second)
+
+
 def test_the_same_pictures_of_several_runs_are_side_by_side(run, tmp_path):
     """Another picture of the same name, as of another dataset, is not the same."""
     second = run_folder.make(tmp_path / "second")

@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 
 from launch.colouring.gallery import Forgotten, Gallery
 from pipeline import photo
+from pipeline.errors import TintmillError
 
 _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
@@ -59,6 +60,7 @@ def build(gallery: Gallery, max_bytes: int) -> Starlette:
             _Refused: _answer_refused,
             Forgotten: _answer_forgotten,
             photo.Rejected: pages.answer_rejected,
+            TintmillError: _answer_failed,
         },
     )
 
@@ -170,6 +172,10 @@ def _answer_refused(request: Request, error: _Refused) -> Response:
     # Without closing, the server would read to the end what is left of a body that is too large.
     headers = {"Connection": "close"} if error.status == 413 else None
     return JSONResponse({"error": str(error)}, error.status, headers)
+
+
+def _answer_failed(request: Request, error: TintmillError) -> Response:
+    return JSONResponse({"error": str(error)}, 500)
 
 
 def _answer_forgotten(request: Request, error: Forgotten) -> Response:

@@ -9,6 +9,7 @@ GET /picture/TOKEN     a picture of a question
 
 import os
 import random
+import sys
 
 import jinja2
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 from launch.studies import trials
 from launch.studies.answers import Answers
 from launch.studies.settings import Study
+from pipeline.errors import TintmillError
 
 _HERE = os.path.dirname(__file__)
 _LONGEST = 24 * 3600 * 1000  # milliseconds of an answer that are believed
@@ -38,7 +40,8 @@ def build(study: Study, answers: Answers) -> Starlette:
             Route("/answer", pages.answer, methods=["POST"]),
             Route("/picture/{token}", pages.picture),
             Mount("/static", StaticFiles(directory=os.path.join(_HERE, "static"))),
-        ]
+        ],
+        exception_handlers={TintmillError: _answer_failed},
     )
 
 
@@ -118,6 +121,12 @@ class _Pages:
 
     def _code(self, request: Request) -> str:
         return request.cookies.get(self._cookie, "")
+
+
+def _answer_failed(request: Request, error: TintmillError) -> Response:
+    """The reason goes to whoever runs the study; its participants can do nothing with it."""
+    print(f"tintmill study: error: {error}", file=sys.stderr, flush=True)
+    return JSONResponse({"error": "This answer could not be stored. Please tell whoever runs the study."}, 500)
 
 
 async def _json(request: Request) -> dict:

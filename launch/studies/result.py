@@ -65,7 +65,8 @@ def summarise(study: Study, rows: list[Answered]) -> dict:
     people = collections.defaultdict(list)
     for row in rows:
         people[row.code].append(row)
-    finished = {code: found for code, found in people.items() if all(row.answer for row in found)}
+    begun = {code: found for code, found in people.items() if any(row.answer for row in found)}
+    finished = {code: found for code, found in begun.items() if all(row.answer for row in found)}
     missed = {code: _missed_checks(found) for code, found in finished.items()}
     attentive = {code for code, share in missed.items() if share <= study.settings.missed_checks}
     counted = [
@@ -83,7 +84,7 @@ def summarise(study: Study, rows: list[Answered]) -> dict:
         "pictures_left_out": study.left_out,
         "participants": len(attentive),
         "left_out_by_checks": len(finished) - len(attentive),
-        "unfinished": len(people) - len(finished),
+        "unfinished": len(begun) - len(finished),
         "checks_passed": _share([row.answer == row.trial.right for row in checks]),
         "confidence": CONFIDENCE,
         "models": _by_model(study, counted),

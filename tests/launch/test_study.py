@@ -13,36 +13,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from launch.studies import app, pictures, result, settings, trials
 from launch.studies.answers import Answered, Answers
 from launch.studies.settings import CHECK, REAL, Study, StudySettings
 from pipeline import lab
 from pipeline.errors import TintmillError
-from tests import helpers, pages
+from tests import helpers, pages, studies
 
 SMALL = ("--questions=6", "--practice=2", "--checks=2", "--side=64")
 
 
-def faded(pixels: np.ndarray, share: float) -> np.ndarray:
-    return lab.lab_to_rgb8(lab.rgb_to_lab(pixels) * np.array([1, share, share], np.float32))
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> Path:
-    """real/, mine/ and other/ with the same 12 pictures, in other formats and sizes."""
-    root = tmp_path_factory.mktemp("folders")
-    for name in ("real", "mine", "other"):
-        (root / name / "sub").mkdir(parents=True)
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for i in range(12):
-        pixels = helpers.photo_pixels(i)
-        camera = {"comment": b"real one", "icc_profile": profile, "dpi": (300, 300)}
-        (root / "real" / "sub" / f"p{i:02d}.jpg").write_bytes(helpers.encode(pixels, "JPEG", **camera))
-        (root / "mine" / "sub" / f"p{i:02d}.png").write_bytes(helpers.encode(faded(pixels, 0.4)))
-        (root / "other" / "sub" / f"p{i:02d}.webp").write_bytes(helpers.encode(faded(pixels, 0)[::2, ::2], "WEBP"))
-    return root
+    return studies.write_folders(tmp_path_factory.mktemp("folders"))
 
 
 def flags_for(folders: Path, output: Path) -> list[str]:
@@ -50,19 +35,11 @@ def flags_for(folders: Path, output: Path) -> list[str]:
     return [f"--real={folders / 'real'}", *coloured, f"--output={output}"]
 
 
-def make_study(folders: Path, output: Path, **options) -> Study:
-    from launch import study
-
-    small = {"questions": 6, "practice": 2, "checks": 2, "side": 64} | options
-    coloured = {name: str(folders / name) for name in ("mine", "other")}
-    return study.prepare(str(output), StudySettings(str(folders / "real"), coloured, **small))
-
-
 @pytest.fixture(scope="module")
-def studies(folders, tmp_path_factory) -> dict[str, Study]:
+def prepared(folders, tmp_path_factory) -> dict[str, Study]:
     """A prepared study of each mode, to be copied where it is answered."""
     made = tmp_path_factory.mktemp("studies")
-    return {mode: make_study(folders, made / mode, mode=mode) for mode in settings.MODES}
+    return {mode: studies.make(folders, made / mode, mode=mode) for mode in settings.MODES}
 
 
 @contextmanager
@@ -195,8 +172,8 @@ def chunks(data: bytes) -> set[bytes]:
     return found
 
 
-def test_pictures_shown_are_of_one_format_and_size_and_carry_nothing_else(studies):
-    study = studies["2afc"]
+def test_pictures_shown_are_of_one_format_and_size_and_carry_nothing_else(prepared):
+    study = prepared["2afc"]
     for number in range(len(study.pictures)):
         versions = [Path(study.picture_path(number, v)).read_bytes() for v in (REAL, CHECK, "mine", "other")]
         assert {frozenset(chunks(data)) for data in versions} == {frozenset((b"IHDR", b"IDAT", b"IEND"))}
@@ -255,8 +232,8 @@ def test_the_right_answer_follows_from_what_is_shown(a, b, right, fake):
 
 
 @pytest.mark.parametrize("mode", settings.MODES)
-def test_nothing_sent_tells_which_picture_is_real(studies, tmp_path, mode):
-    with running(studies[mode], tmp_path / "answers.db") as (address, _):
+def test_nothing_sent_tells_which_picture_is_real(prepared, tmp_path, mode):
+    with running(prepared[mode], tmp_path / "answers.db") as (address, _):
         visitor, seen = pages.Visitor(address), set()
         question = visitor.post("begin", {}).json
         told = json.dumps(question)
@@ -275,8 +252,8 @@ def test_nothing_sent_tells_which_picture_is_real(studies, tmp_path, mode):
         assert not re.search(r"mine|other|real|check|p\d\d", told)
 
 
-def test_participants_get_other_names_for_the_same_pictures(studies, tmp_path):
-    with running(studies["2afc"], tmp_path / "answers.db") as (address, answers):
+def test_participants_get_other_names_for_the_same_pictures(prepared, tmp_path):
+    with running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
         for _ in range(2):
             pages.Visitor(address).post("begin", {})
         rows = answers.all()
@@ -285,8 +262,8 @@ def test_participants_get_other_names_for_the_same_pictures(studies, tmp_path):
         assert len(set(tokens)) == len(tokens)
 
 
-def test_a_browser_goes_on_where_it_was_and_begins_anew_only_when_done(studies, tmp_path):
-    with running(studies["2afc"], tmp_path / "answers.db") as (address, answers):
+def test_a_browser_goes_on_where_it_was_and_begins_anew_only_when_done(prepared, tmp_path):
+    with running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
         visitor = pages.Visitor(address)
         visitor.post("begin", {})
         visitor.post("answer", {"number": 0, "answer": "a", "milliseconds": 5})
@@ -297,8 +274,8 @@ def test_a_browser_goes_on_where_it_was_and_begins_anew_only_when_done(studies, 
         assert len({row.code for row in answers.all()}) == 2
 
 
-def test_the_first_answer_to_a_question_stays(studies, tmp_path):
-    with running(studies["2afc"], tmp_path / "answers.db") as (address, answers):
+def test_the_first_answer_to_a_question_stays(prepared, tmp_path):
+    with running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
         visitor = pages.Visitor(address)
         visitor.post("begin", {})
         for answer in ("a", "b"):
@@ -317,23 +294,34 @@ def test_the_first_answer_to_a_question_stays(studies, tmp_path):
         ([], 400),
     ],
 )
-def test_answers_that_are_none_are_refused_and_not_stored(studies, tmp_path, content, status):
-    with running(studies["2afc"], tmp_path / "answers.db") as (address, answers):
+def test_answers_that_are_none_are_refused_and_not_stored(prepared, tmp_path, content, status):
+    with running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
         visitor = pages.Visitor(address)
         visitor.post("begin", {})
         assert visitor.post("answer", content).status == status
         assert not [row for row in answers.all() if row.answer]
 
 
-def test_who_has_not_begun_is_told_so(studies, tmp_path):
-    with running(studies["2afc"], tmp_path / "answers.db") as (address, _):
+def test_who_has_not_begun_is_told_so(prepared, tmp_path):
+    with running(prepared["2afc"], tmp_path / "answers.db") as (address, _):
         assert pages.Visitor(address).ask("next").status == 401
         assert pages.Visitor(address).post("answer", {"number": 0, "answer": "a", "milliseconds": 5}).status == 404
         assert pages.Visitor(address).ask("picture/unknown").status == 404
 
 
-def test_several_people_at_once_each_have_all_their_answers(studies, tmp_path):
-    with running(studies["single"], tmp_path / "answers.db") as (address, answers):
+def test_an_answer_that_cannot_be_stored_is_not_acknowledged(prepared, tmp_path, capfd):
+    with running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
+        visitor = pages.Visitor(address)
+        visitor.post("begin", {})
+        answers.close()  # as if the disk were gone
+        refused = visitor.post("answer", {"number": 0, "answer": "a", "milliseconds": 5})
+    assert refused.status == 500
+    assert "could not be stored" in refused.json["error"]
+    assert "tintmill study: error: " in capfd.readouterr().err
+
+
+def test_several_people_at_once_each_have_all_their_answers(prepared, tmp_path):
+    with running(prepared["single"], tmp_path / "answers.db") as (address, answers):
 
         def take_part(person: int) -> str:
             return go_through(pages.Visitor(address), lambda question: ("real", "coloured")[person % 2])["code"]
@@ -346,8 +334,8 @@ def test_several_people_at_once_each_have_all_their_answers(studies, tmp_path):
         assert given == {code: {("real", "coloured")[i % 2]} for i, code in enumerate(codes)}
 
 
-def test_the_database_holds_codes_and_answers_and_nothing_about_a_person(studies, tmp_path):
-    with running(studies["2afc"], tmp_path / "answers.db") as (address, _):
+def test_the_database_holds_codes_and_answers_and_nothing_about_a_person(prepared, tmp_path):
+    with running(prepared["2afc"], tmp_path / "answers.db") as (address, _):
         go_through(pages.Visitor(address), lambda question: "a")
     database = sqlite3.connect(tmp_path / "answers.db")
     columns = {
@@ -396,15 +384,15 @@ def test_a_killed_server_loses_no_answer_and_goes_on(folders, tmp_path):
     assert [row.milliseconds for row in rows][:5] == [700] * 5
 
 
-def test_other_settings_are_refused_for_a_study_that_was_begun(folders, studies):
-    folder = studies["2afc"].folder
+def test_other_settings_are_refused_for_a_study_that_was_begun(folders, prepared):
+    folder = prepared["2afc"].folder
     refused = helpers.tintmill("study", f"--output={folder}", "--seconds=2", "--coloured=mine=elsewhere", "--mode=2afc")
     helpers.assert_one_line_error(refused, folder, "--seconds=2.0 is 1.0 there", "--coloured=", "give another folder")
     assert "--mode" not in refused.stderr
 
 
-def test_the_study_is_the_same_under_the_same_flags(folders, studies):
-    study = studies["2afc"]
+def test_the_study_is_the_same_under_the_same_flags(folders, prepared):
+    study = prepared["2afc"]
     settings.check_same(study, {"real": str(folders / "real"), "questions": 6})
     assert settings.load(study.folder) == study
 
@@ -470,7 +458,8 @@ def test_who_misses_checks_is_left_out_and_counted(tmp_path):
     asleep = person("1", [("check", "real", "b"), ("real", "check", "b"), ("real", "mine", "a")])
     awake = person("2", [("check", "real", "a"), ("real", "check", "b"), ("real", "mine", "b")])
     away = person("3", [("check", "real", "a"), ("real", "check", "b"), ("real", "mine", "")])
-    summary = result.summarise(a_study(tmp_path), asleep + awake + away)
+    never_began = person("4", [("check", "real", ""), ("real", "check", ""), ("real", "mine", "")])
+    summary = result.summarise(a_study(tmp_path), asleep + awake + away + never_began)
     assert (summary["participants"], summary["left_out_by_checks"], summary["unfinished"]) == (1, 1, 1)
     assert (summary["models"]["mine"]["taken_for_real"], summary["models"]["mine"]["answers"]) == (0, 1)
     assert summary["checks_passed"] == 0.75
@@ -482,8 +471,8 @@ def test_practice_is_not_counted(tmp_path):
 
 
 @pytest.mark.parametrize("mode", settings.MODES)
-def test_the_report_sets_the_shares_beside_the_published_ones(studies, tmp_path, mode):
-    study = studies[mode]
+def test_the_report_sets_the_shares_beside_the_published_ones(prepared, tmp_path, mode):
+    study = prepared[mode]
     for _ in range(2):
         with running(study, Path(study.answers_path)) as (address, answers):
             visitor = pages.Visitor(address)
@@ -506,7 +495,7 @@ def test_the_report_sets_the_shares_beside_the_published_ones(studies, tmp_path,
 
 
 def test_a_study_without_answers_has_a_report(folders, tmp_path):
-    study = make_study(folders, tmp_path)
+    study = studies.make(folders, tmp_path)
     text = result.format_table(result.summarise(study, []))
     assert "0 participants counted" in text
     assert result.render(study, result.summarise(study, []))

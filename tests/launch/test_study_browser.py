@@ -4,8 +4,7 @@ import pytest
 
 from launch.studies import app, settings
 from launch.studies.answers import Answers
-from tests import pages
-from tests.launch.test_study import folders, make_study  # noqa: F401  the fixture
+from tests import pages, studies
 
 SECONDS = 0.4  # pictures are shown
 
@@ -17,10 +16,11 @@ def browser():
 
 
 @pytest.fixture(scope="module", params=settings.MODES)
-def served(request, folders, tmp_path_factory):  # noqa: F811
+def served(request, tmp_path_factory):
     """(address, mode, answers) of a running study of each mode."""
     folder = tmp_path_factory.mktemp(request.param)
-    study = make_study(folders, folder, mode=request.param, seconds=SECONDS, questions=3, practice=1, checks=1)
+    folders = studies.write_folders(tmp_path_factory.mktemp("folders"))
+    study = studies.make(folders, folder, mode=request.param, seconds=SECONDS, questions=3, practice=1, checks=1)
     answers = Answers(study.answers_path)
     with pages.serving_app(app.build(study, answers)) as address:
         yield address, request.param, answers

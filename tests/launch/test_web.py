@@ -6,11 +6,9 @@ import re
 import signal
 import socket
 import struct
-import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -21,38 +19,9 @@ from launch.colouring.gallery import Forgotten, Gallery
 from model.colour_file import Options
 from pipeline import lab, photo
 from tests import helpers, pages, training
+from tests.stub_colorizer import PROVENANCE, StubColorizer, picture
 
-PROVENANCE = {"model": "stub", "model_sha256": "0" * 64}
 MEGABYTE = 1_000_000
-
-
-class Answer(NamedTuple):
-    ab: np.ndarray
-    logits: None
-
-
-class StubColorizer:
-    """Colours everything alike, more so at a low temperature; counts who asks, and how many at once."""
-
-    def __init__(self, has_bins: bool = True):
-        self.has_bins, self.asked, self.most_at_once = has_bins, [], 0
-        self._inside, self._lock = 0, threading.Lock()
-        self.gate = threading.Event()  # holds the network up where a test wants to look
-        self.gate.set()
-
-    def predict(self, grey, temperature=None):
-        with self._lock:
-            self._inside += 1
-            self.most_at_once = max(self.most_at_once, self._inside)
-            self.asked.append(temperature)
-        assert grey.mode == "L"
-        self.gate.wait(60)
-        with self._lock:
-            self._inside -= 1
-        return Answer(np.full((4, 4, 2), 20 * (1 - (temperature or 0.38)), np.float32), None)
-
-    def predict_ab(self, grey, temperature=None):
-        return self.predict(grey, temperature).ab
 
 
 def make_gallery(has_bins: bool = True, **limits) -> Gallery:
@@ -68,10 +37,6 @@ def held():
 def visitor(held):
     with pages.serving_app(app.build(held, MEGABYTE)) as address:
         yield pages.Visitor(address)
-
-
-def picture(seed: int = 0, height: int = 72, width: int = 96, kind: str = "JPEG") -> bytes:
-    return helpers.encode(helpers.photo_pixels(seed, height, width), kind)
 
 
 def opened(answer: pages.Answer) -> Image.Image:

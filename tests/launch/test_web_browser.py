@@ -11,7 +11,9 @@ from launch.colouring import app
 from launch.colouring.gallery import Gallery
 from pipeline import lab, photo
 from tests import helpers, pages
-from tests.launch.test_web import MEGABYTE, PROVENANCE, StubColorizer, picture
+from tests.stub_colorizer import PROVENANCE, StubColorizer, picture
+
+MEGABYTE = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +174,7 @@ def test_two_people_do_not_see_each_others_pictures(browser, address, tab):
     other.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_odd_pictures_are_coloured_or_refused_with_a_reason(browser, held, address, real_data):
     """Every hostile file, dropped all at once."""

@@ -1,0 +1,37 @@
+"""Shared by the tests of studies: folders of real and coloured pictures, and a study of them."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import ImageCms
+
+from launch import study
+from launch.studies.settings import Study, StudySettings
+from pipeline import lab
+from tests import helpers
+
+
+def write_folders(root: Path) -> Path:
+    """real/, mine/ and other/ with the same 12 pictures, in other formats and sizes."""
+    for name in ("real", "mine", "other"):
+        (root / name / "sub").mkdir(parents=True)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for i in range(12):
+        pixels = helpers.photo_pixels(i)
+        camera = {"comment": b"real one", "icc_profile": profile, "dpi": (300, 300)}
+        (root / "real" / "sub" / f"p{i:02d}.jpg").write_bytes(helpers.encode(pixels, "JPEG", **camera))
+        (root / "mine" / "sub" / f"p{i:02d}.png").write_bytes(helpers.encode(faded(pixels, 0.4)))
+        (root / "other" / "sub" / f"p{i:02d}.webp").write_bytes(helpers.encode(faded(pixels, 0)[::2, ::2], "WEBP"))
+    return root
+
+
+def make(folders: Path, output: Path, **options) -> Study:
+    """A small prepared study of `write_folders`' pictures."""
+    small = {"questions": 6, "practice": 2, "checks": 2, "side": 64} | options
+    coloured = {name: str(folders / name) for name in ("mine", "other")}
+    return study.prepare(str(output), StudySettings(str(folders / "real"), coloured, **small))
+
+
+def faded(pixels: np.ndarray, share: float) -> np.ndarray:
+    """The picture with its chroma times `share`."""
+    return lab.lab_to_rgb8(lab.rgb_to_lab(pixels) * np.array([1, share, share], np.float32))

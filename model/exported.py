@@ -5,7 +5,7 @@ it, and the sha256 of every part, so that a cut or changed file is refused befor
 """
 
 import hashlib
-import importlib
+import importlib.util
 import json
 import os
 from typing import NamedTuple

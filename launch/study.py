@@ -41,6 +41,13 @@ flags.DEFINE_float(
 flags.DEFINE_integer("side", 512, "Greatest side of the pictures shown, pixels.", 32, 4096, flag_values=FLAGS)
 serving.define_flags(FLAGS, port=7861)
 
+# The headings of the help; each flag is below one of them.
+TOPICS = {
+    "The study": ("output", "report"),
+    "What is shown": ("real", "coloured", "side"),
+    "How people are asked": ("mode", "seconds", "questions", "practice", "checks", "missed_checks"),
+    "The page": ("host", "port"),
+}
 _SETTINGS = ("mode", "seconds", "questions", "practice", "checks", "missed_checks", "side")
 
 
@@ -146,7 +153,7 @@ def _real() -> str:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("study", FLAGS, main, argv, __doc__)
+    return command.run("study", FLAGS, main, argv, __doc__, topics=TOPICS)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def flags_for(folders: Path, output: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def prepared(folders, tmp_path_factory) -> dict[str, Study]:
-    """A prepared study of each mode, to be copied where it is answered."""
+    """A prepared study of each mode."""
     made = tmp_path_factory.mktemp("studies")
     return {mode: studies.make(folders, made / mode, mode=mode) for mode in settings.MODES}
 
@@ -49,14 +49,6 @@ def running(study: Study, path: Path):
     with pages.serving_app(app.build(study, answers)) as address:
         yield address, answers
     answers.close()
-
-
-def right_answers(path: Path, code: str) -> list[str]:
-    """What a participant would have to answer, by the database."""
-    answers = Answers(str(path))
-    found = [row.trial.right for row in answers.all() if row.code == code]
-    answers.close()
-    return found
 
 
 def go_through(visitor: pages.Visitor, choose, begin: bool = True) -> dict:

@@ -45,11 +45,10 @@ flags.DEFINE_float(
     "temperature", None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", flag_values=FLAGS
 )
 flags.DEFINE_float("chroma", 1.0, "Factor on the colours' strength: 0 is grey.", flag_values=FLAGS)
-flags.DEFINE_enum(
+flags.DEFINE_string(
     "upsample",
     "bilinear",
-    ["bilinear", "guided"],
-    "How colours come to the picture's size; guided follows its edges.",
+    "How colours come to the picture's size: bilinear, or guided by its edges.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer("quality", 95, "Of JPEG and WebP, 1 to 100.", flag_values=FLAGS)

@@ -87,8 +87,9 @@ def colour_bytes(
         )
     picture = picture_file.read(data, limits)
     prediction = colorizer.predict(Image.fromarray(picture.visible_grey()), options.temperature)
-    painted = finish.paint_counted(picture.pixels, prediction.ab, options.chroma, options.upsample)
-    facts = _facts(picture) | {"reduced": round(painted.reduced, 6)}
+    facts = _facts(picture)
+    painted = finish.paint_counted(picture.pixels, prediction.ab, options.chroma, options.upsample, overwrite=True)
+    facts["reduced"] = round(painted.reduced, 6)
     coloured = picture_file.write(picture, painted.pixels, options.quality, xmp.packet(provenance, picture.xmp))
     extension = picture_file.EXTENSIONS.get(picture.format, ".png")
     size = painted.pixels.shape[:2]

@@ -65,7 +65,7 @@ def _references(argument: str, output: str) -> Iterator[Reference]:
             if not entry.name.startswith(own):
                 yield _file(entry)
     elif _is_archive(argument):
-        yield from archive.members(argument)
+        yield from _members(argument)
     else:
         yield _file(_entry(argument))
 
@@ -74,8 +74,14 @@ def _matched(entry: FileStat) -> Iterator[Reference]:
     if not archive.has_suffix(entry.path):
         yield _file(entry)
         return
-    for member in archive.members(entry.path):
+    for member in _members(entry.path):
         yield dataclasses.replace(member, id=f"{entry.name}/{member.id}")
+
+
+def _members(path: str) -> Iterator[Reference]:
+    """A tar's names may hold NUL, which no file system can even be asked about."""
+    for member in archive.members(path):
+        yield dataclasses.replace(member, id=member.id.replace("\0", r"\0"))
 
 
 def _file(entry: FileStat) -> Reference:

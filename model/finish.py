@@ -52,12 +52,18 @@ def paint(pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str
     return paint_counted(pixels, ab, chroma, upsample).pixels
 
 
-def paint_counted(pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str = "bilinear") -> Painted:
-    """As `paint`, with the share of pixels whose chroma was reduced."""
+def paint_counted(
+    pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str = "bilinear", overwrite: bool = False
+) -> Painted:
+    """As `paint`, with the share of pixels whose chroma was reduced.
+
+    Args:
+      overwrite: whether colours may be painted over `pixels` itself, to save a second picture in memory.
+    """
     height, width = pixels.shape[:2]
     shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32([[[chroma / 500]], [[-chroma / 200]]])  # of f(X), f(Z)
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
-    painted = np.empty((height, width, 3), pixels.dtype)
+    painted = pixels if overwrite and pixels.ndim == 3 else np.empty((height, width, 3), pixels.dtype)
     outside = _Outside(painted)
     for rows in blocks(height, width):
         luminance = lab.luminance(pixels[rows])

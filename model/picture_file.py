@@ -145,7 +145,7 @@ def _write_png_16(picture: Picture, pixels: np.ndarray, xmp: bytes) -> bytes:
     data = imagecodecs.png_encode(pixels)
     about = _encode(Image.new("RGB", (1, 1)), ".png", _written(picture, ".png", 0, xmp))
     header_end = 8 + 12 + 13  # signature, and IHDR with its 13 bytes
-    return data[:header_end] + about[header_end : about.index(b"IDAT") - 4] + data[header_end:]
+    return b"".join((data[:header_end], about[header_end : about.index(b"IDAT") - 4], memoryview(data)[header_end:]))
 
 
 @functools.cache

@@ -193,6 +193,15 @@ def test_names_that_are_no_text_long_or_of_several_lines_are_kept_and_shown_on_o
     assert len(log_of(tmp_path / "out")) == 7  # the one that failed is tried again, all others are done
 
 
+def test_a_nul_in_a_name_is_written_out(colour, tmp_path):
+    info = tarfile.TarInfo("plain.jpg")
+    info.size, info.pax_headers = len(PICTURE), {"path": "a\0b.jpg"}
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO(PICTURE))
+    assert colour(tmp_path / "out", tmp_path / "a.tar")[0] == 0
+    assert outputs(tmp_path / "out") == {r"a\0b.jpg"}
+
+
 def test_a_name_that_no_file_can_have_fails_alone(colour, tmp_path):
     deep = "/".join(["d" * 200] * 30) + "/a.jpg"
     (tmp_path / "a.zip").write_bytes(zipped({deep: PICTURE, "b.jpg": PICTURE, "b.jpg/c.jpg": PICTURE}))

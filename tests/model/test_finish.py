@@ -192,3 +192,13 @@ def test_grey_of_16_bits_is_that_of_8():
     of_16 = finish.grey(pixels.astype(np.uint16) * 257)
     assert np.abs(of_16.astype(int) - lab.to_grey(pixels)).max() <= 1
     assert np.array_equal(finish.grey(RAMP.astype(np.uint16) * 257), RAMP)
+
+
+@pytest.mark.parametrize("upsample", finish.UPSAMPLE)
+def test_painting_over_the_picture_gives_the_same(upsample):
+    pixels = photo_pixels(5, 200, 300)
+    wanted = finish.paint(pixels, random_ab(20, 30), 1.0, upsample)
+    over = pixels.copy()
+    painted = finish.paint_counted(over, random_ab(20, 30), 1.0, upsample, overwrite=True)
+    assert painted.pixels is over
+    np.testing.assert_array_equal(over, wanted)

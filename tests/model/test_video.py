@@ -105,6 +105,38 @@ def test_a_video_without_sound_and_one_of_one_frame_are_coloured():
         assert_same_but_colours(videos.content(data), videos.content(coloured(data)))
 
 
+def test_subtitles_are_copied():
+    data = _with_subtitle(videos.make(videos.pan(30)), b"\0\x0bHello there")
+    assert _subtitles(coloured(data)) == _subtitles(data) == [(b"\0\x0bHello there", Fraction(1, 5), Fraction(1, 2))]
+
+
+def _with_subtitle(film: bytes, text: bytes) -> bytes:
+    import av
+
+    target = io.BytesIO()
+    with av.open(io.BytesIO(film)) as read, av.open(target, "w", format="mp4") as written:
+        streams = {stream: written.add_stream_from_template(stream, opaque=True) for stream in read.streams}
+        line = av.Packet(text)
+        line.stream = written.add_mux_stream("mov_text", time_base=Fraction(1, 1000))
+        line.pts, line.dts, line.duration, line.time_base = 200, 200, 500, Fraction(1, 1000)
+        written.mux(line)
+        for packet in read.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream]
+                written.mux(packet)
+    return target.getvalue()
+
+
+def _subtitles(data: bytes) -> list[tuple[bytes, Fraction, Fraction]]:
+    """Text, begin and length of each that is no pause."""
+    import av
+
+    with av.open(io.BytesIO(data)) as read:
+        packets = [packet for packet in read.demux(read.streams.subtitles[0]) if packet.dts is not None]
+        said = [packet for packet in packets if len(bytes(packet)) > 2]
+        return [(bytes(p), p.pts * p.time_base, p.duration * p.time_base) for p in said]
+
+
 def test_what_reads_a_video_is_told_by_its_content():
     """A Matroska file named .mp4 comes out as the MP4 that its name says."""
     made = coloured(videos.make(videos.pan(3), "mkv"), "film.mp4")

@@ -3,9 +3,7 @@
 import contextlib
 import json
 import shutil
-import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 from http.cookiejar import CookieJar
@@ -97,14 +95,3 @@ class Tab:
 
     def scrolls_sideways(self) -> bool:
         return self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-
-
-def wait_for_port(port: int, process) -> None:
-    """Until a server that was started listens."""
-    end = time.monotonic() + _SECONDS
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        assert process.poll() is None, "the server ended"
-        assert time.monotonic() < end, "the server never listened"
-        time.sleep(0.05)

@@ -241,6 +241,7 @@ def test_nothing_sent_tells_which_picture_is_real(prepared, tmp_path, mode):
             question = visitor.ask("next").json
             told += json.dumps(question)
         assert len(seen) == 1
+        told = re.sub(r"picture/[\w-]{16}", "", told)  # in random letters anything may stand
         assert not re.search(r"mine|other|real|check|p\d\d", told)
 
 

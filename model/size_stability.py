@@ -4,7 +4,9 @@ A network of convolutions sees other things in a larger picture; colorizers that
 thumbnail and its original differently.
 """
 
+import collections
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
@@ -36,6 +38,16 @@ def compare_sizes(colorizer, image: Image.Image, sizes: tuple[int, ...] = SIZES)
         grey = Image.fromarray(lab.to_grey(np.asarray(_resized(image, size))))
         coloured.append(finish.paint(small, colorizer.predict_ab(grey)))
     return {"sizes": sizes, "ciede2000": [fidelity.ciede2000(coloured[0], other) for other in coloured[1:]]}
+
+
+def mean_differences(colorizer, images: Iterable[Image.Image]) -> dict[int, tuple[float, int]]:
+    """`compare_sizes` over pictures: {size: (mean CIEDE2000 from the smallest size, of how many pictures)}."""
+    found = collections.defaultdict(list)
+    for image in images:
+        compared = compare_sizes(colorizer, image)
+        for size, difference in zip(compared["sizes"][1:], compared["ciede2000"], strict=True):
+            found[size].append(difference)
+    return {size: (float(np.mean(values)), len(values)) for size, values in sorted(found.items())}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from model import size_stability
+from model.colorizer import Colorizer
 from pipeline import ab_bins, files, lab, photo
 from pipeline.errors import TintmillError
 from pipeline.sources.reference import stable_text
@@ -21,6 +23,7 @@ from trainer.scoring import Example
 RESIZES = ("none", "squash", "crop")
 _LIMITS = photo.Limits(min_side=32)  # below it SSIM's window and LPIPS' layers hold nothing
 _EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".jp2", ".avif")
+_SIZED = 24  # pictures whose colours are compared at several sizes
 _NAMED = 3  # files that the card names of each reason; metrics.json names all
 
 
@@ -91,6 +94,7 @@ class Judged:
       find_answer: (pair, truth uint8 [H, W, 3]) -> the answer, uint8 of the same shape; may raise `_Unusable`.
       answers_first: whether the answers may be unusable, so that they must be looked at before.
       said: of the answers, for the card.
+      colorizer: what made the answers, where it is a run: how far its colours depend on a picture's size is measured.
     """
 
     mean_name = "mean ab of the truths"
@@ -104,9 +108,10 @@ class Judged:
         find_answer: Callable[[Pair, np.ndarray], np.ndarray],
         answers_first: bool,
         said: str,
+        colorizer: Colorizer | None = None,
     ):
         self.answer, self.left_out, self._pairs = answer, list(left_out), []
-        self._frame, self._find_answer, self._said = frame, find_answer, said
+        self._frame, self._find_answer, self._said, self._colorizer = frame, find_answer, said, colorizer
         counts = self._read_once(pairs, answers_first)
         if not self._pairs:
             reasons = "; ".join(map(str, self.left_out[:_NAMED])) or "no files"
@@ -146,7 +151,16 @@ class Judged:
             "truth": "the file itself: upright by EXIF, converted to sRGB by its ICC profile",
             "pictures": self._said,
             "left_out": describe_left_out(len(self._pairs), self.left_out),
-        }
+        } | ({"size_stability": self._describe_sizes()} if self._colorizer else {})
+
+    def _describe_sizes(self) -> str:
+        whole = (_decode(pair.truth, f"truth {pair.name}") for pair in self._pairs[:_SIZED])
+        found = size_stability.mean_differences(self._colorizer, whole)
+        small, larger, *_ = size_stability.SIZES
+        if not found:
+            return f"not measured: no picture has a shorter side of {larger} pixels"
+        parts = [f"{size}: {difference:.2f} ({count} pictures)" for size, (difference, count) in found.items()]
+        return f"CIEDE2000 of the colours of a picture given at a shorter side of {small} from {', '.join(parts)}"
 
     def _truth(self, pair: Pair) -> np.ndarray:
         return self._frame(_decode(pair.truth, f"truth {pair.name}"))
@@ -175,11 +189,10 @@ def others_pictures(pictures: str, truth: str, frame: Frame) -> Judged:
     return Judged(pairs, left_out, frame, "pictures", read, True, "as they came, their own L* included")
 
 
-def coloured_by(colorizer: Callable, name: str, truth: str, frame: Frame) -> Judged:
+def coloured_by(colorizer: Colorizer, name: str, truth: str, frame: Frame) -> Judged:
     """A folder of colour pictures, coloured by a run from their grey versions.
 
     Args:
-      colorizer: PIL image of mode RGB -> uint8 [H, W, 3].
       name: of the row.
     Raises:
       TintmillError: no folder, or no picture in it.
@@ -192,7 +205,7 @@ def coloured_by(colorizer: Callable, name: str, truth: str, frame: Frame) -> Jud
 
     size = "the picture's full size" if frame.how == "none" else f"{frame.size}x{frame.size}"
     said = f"coloured by the run at {size} from L* alone; the network itself sees its working size, ab is scaled up"
-    return Judged(pairs, left_out, frame, name, colour, False, said)
+    return Judged(pairs, left_out, frame, name, colour, False, said, colorizer)
 
 
 def match(pictures: str, truth: str) -> tuple[list[Pair], list[LeftOut]]:

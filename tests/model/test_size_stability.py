@@ -35,3 +35,13 @@ def test_a_picture_is_not_enlarged(sizes, compared):
     found = size_stability.compare_sizes(Colorizer(colours_of_size, None, 64, "crop"), PICTURE, sizes)
     assert found["sizes"] == compared
     assert len(found["ciede2000"]) == max(0, len(compared) - 1)
+
+
+def test_means_are_over_the_pictures_that_are_large_enough():
+    colorize = size_stability.AtGivenSize(Colorizer(colours_of_size, None, 64, "crop"))
+    large, larger = (Image.fromarray(photo_pixels(i, side, side)) for i, side in enumerate((512, 1024)))
+    found = size_stability.mean_differences(colorize, [PICTURE, large, larger])
+    assert {size: pictures for size, (_, pictures) in found.items()} == {512: 2, 1024: 1}
+    each = [size_stability.compare_sizes(colorize, image)["ciede2000"] for image in (large, larger)]
+    assert found[512][0] == pytest.approx((each[0][0] + each[1][0]) / 2)
+    assert found[1024][0] == each[1][1]

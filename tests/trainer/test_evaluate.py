@@ -1,6 +1,7 @@
 """Scores beside the trivial answers."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -221,6 +222,16 @@ def test_a_run_is_scored_on_a_folder_as_colorize_colours_it(on_photos, toy, phot
         found = fidelity.ciede2000(truth, coloured)
         assert scores["ciede2000"] == pytest.approx(found, abs=0.3)  # its L* comes from the grey picture's 8 bits here
     assert on_photos["protocol_card"]["pictures"].startswith("coloured by the run at the picture's full size")
+
+
+def test_whether_colours_depend_on_a_pictures_size_is_in_the_card(on_photos, toy, tmp_path):
+    assert on_photos["protocol_card"]["size_stability"].startswith("not measured: no picture has a shorter side of 512")
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(helpers.photo_pixels(0, 520, 600)).save(tmp_path / "photos" / "large.png")
+    done = helpers.tintmill("evaluate", f"--run={toy}", f"--truth={tmp_path}/photos", f"--output={tmp_path / 'scores'}")
+    assert done.returncode == 0, done.stderr
+    card = json.loads((tmp_path / "scores" / "metrics.json").read_text())["protocol_card"]
+    assert re.search(r"shorter side of 256 from 512: \d\.\d\d \(1 pictures\)", card["size_stability"])
 
 
 def test_a_run_on_a_folder_says_what_it_left_out(on_photos):

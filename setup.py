@@ -8,6 +8,7 @@ REQUIRES = [
     "apache-beam>=2.77,<2.78",  # prepare runs on it; its runners' behaviour is measured per release
     "google-cloud-storage>=3.1,<4",  # gs:// input, output and stage-in
     "google-crc32c>=1.6,<2",  # TFRecord checksums in C (BSD-like, by Google)
+    "imagecodecs>=2026.1,<2027",  # 16-bit PNG, and ICC profiles of 16-bit pictures (BSD, 26 MB); TIFF's compressions
     "jinja2>=3.1,<4",  # report.html
     "keras>=3.15,<3.16",  # networks; checkpoints depend on its variable order
     "matplotlib>=3.9,<4",  # curves in the report
@@ -15,10 +16,12 @@ REQUIRES = [
     "pillow>=12.1.1,<13",  # decode and resize; its bytes are part of a dataset's fingerprint
     "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI
     "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
+    "scipy>=1.14,<2",  # the box filter of --upsample=guided
     "tensorboard>=2.20,<3",  # tf.summary.scalar lives in it
     "tensorflow>=2.21,<2.22",
     "tensorflow-datasets>=4.9.10,<4.10",  # the dataset directory is its format
     "tfrecord>=1.14.6,<1.15",  # reads shards without TensorFlow (verify, peek)
+    "tifffile>=2026.1,<2027",  # TIFF of 16-bit colours, which Pillow neither reads nor writes
     "tqdm>=4.66,<5",  # progress lines
 ]
 EXPORT = [

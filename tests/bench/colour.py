@@ -43,7 +43,7 @@ def main() -> None:
 
 def print_times() -> None:
     picture = large_photograph(LARGE)
-    for colorizer in (load_colorizer(), load_colorizer("koalarization", "mobilenet_v2")):
+    for colorizer in (load_colorizer(), load_colorizer("koalarization", "inception_resnet_v2")):
         for name, image, kind in (
             ("grey JPEG", picture.convert("L"), "JPEG"),
             ("colour JPEG", picture, "JPEG"),
@@ -63,7 +63,7 @@ class Truth:
         self._colorizer = colorizer
         small = np.asarray(image.resize(colorizer._working_size(image.size), Image.Resampling.BOX))
         self.prediction = Prediction(lab.rgb_to_lab(small)[..., 1:], None)
-        self._inputs, self._view = colorizer._inputs(image.convert("L")), np.zeros((1, 224, 224), np.uint8)
+        self._inputs, self._view = colorizer._inputs(image.convert("L")), np.zeros((1, 299, 299), np.uint8)
 
     def forward(self) -> None:
         """The networks alone, on inputs that are ready."""

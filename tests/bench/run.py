@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-SECTIONS = ("plan", "prepare", "workers", "memory", "read", "step", "networks")
+SECTIONS = ("plan", "prepare", "workers", "memory", "read", "step", "networks", "colour")
 
 
 def main() -> None:

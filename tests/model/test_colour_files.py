@@ -146,6 +146,22 @@ def test_neither_or_both_of_run_and_model_is_one_line(tmp_path, capsys, flags):
     assert "wanted one of the two" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("dataset.json", "wanted a directory that `tintmill train` made"),
+        ("model.keras", "come to the end"),
+        ("settings.json", "wanted the settings of `tintmill train`"),
+    ],
+)
+def test_a_run_directory_that_is_none_or_not_ready_is_one_line(colour, tmp_path, missing, said):
+    (tmp_path / "run" / missing).unlink()
+    code, line = colour(tmp_path / "out", write(tmp_path / "in", {"a.jpg": PICTURE}))
+    assert (code, line.count("\n")) == (1, 1)
+    assert said in line
+    assert not (tmp_path / "out").exists()
+
+
 # Names
 
 

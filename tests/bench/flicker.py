@@ -1,9 +1,9 @@
 """How much colours flicker in a video: as the network predicts them, averaged in place, and as videos get them.
 
 `python -m tests.bench.flicker RUN [EMBEDDER_WEIGHTS]`: a window of 256 pixels moves over each of four photographs,
-three pixels to the right and one down a frame. Printed is the mean change of (a*, b*) at one point of the photograph from
-frame to frame, and how far colours are from that point's mean prediction: what lags behind the camera is steady, and
-misplaced.
+three pixels to the right and one down a frame. Printed is the mean change of (a*, b*) at one point of the photograph
+from frame to frame, and how far colours are from that point's mean prediction: what lags behind the camera is steady,
+and misplaced.
 """
 
 import sys

@@ -240,6 +240,15 @@ def test_an_output_that_would_replace_an_input_is_refused(colour, tmp_path):
         assert state(photos).keys() == {str(photos / "mine.jpg")}
 
 
+def test_an_output_that_would_replace_an_input_in_a_bucket_is_refused(colour, bucket):
+    bucket.put("in/mine.jpg", PICTURE)
+    for given in (bucket / "in", bucket / "in/mine.jpg", bucket / "in/*"):
+        code, said = colour(bucket / "in", given, "--overwrite")
+        assert code == 1
+        assert f"would write over the input {bucket / 'in/mine.jpg'}" in said
+    assert bucket.names() == ["in/mine.jpg"]
+
+
 def test_a_chosen_name_is_never_that_of_an_input(colour, tmp_path):
     """x would be called x.jpg, and this is an input that lies in the output."""
     out = write(tmp_path / "out", {"x.jpg": PICTURE})

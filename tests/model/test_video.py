@@ -346,6 +346,18 @@ def test_videos_are_coloured_among_pictures_and_not_again(colour, tmp_path):
     assert (tmp_path / "out" / "Film.MP4").stat().st_mtime_ns == written
 
 
+def test_without_pyav_a_folder_with_a_video_is_refused_before_its_pictures(colour, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "film.mp4").write_bytes(b"")
+    (tmp_path / "in" / "a.jpg").write_bytes(helpers.encode(helpers.photo_pixels(0), "JPEG"))
+    monkeypatch.setitem(sys.modules, "av", None)
+    code, said = colour(tmp_path / "in")
+    assert (code, said.count("\n")) == (1, 1)
+    assert "pip install 'tintmill[video]'" in said
+    assert names(tmp_path / "out") == ["colorize.jsonl"]
+    assert colour(tmp_path / "in" / "a.jpg")[0] == 0
+
+
 def test_of_a_video_that_breaks_off_nothing_is_left_but_its_reason(colour, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "cut.mkv").write_bytes(broken()["cut.mkv"])

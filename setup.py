@@ -16,7 +16,7 @@ REQUIRES = [
     "pillow>=12.1.1,<13",  # decode and resize; its bytes are part of a dataset's fingerprint
     "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI
     "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
-    "scipy>=1.14,<2",  # the box filter of --upsample=guided
+    "scipy>=1.15,<2",  # the box filter of --upsample=guided; the tests' reference for intervals and distances
     "tensorboard>=2.20,<3",  # tf.summary.scalar lives in it
     "tensorflow>=2.21,<2.22",
     "tensorflow-datasets>=4.9.10,<4.10",  # the dataset directory is its format
@@ -53,7 +53,6 @@ EXTRAS = {
         "pytest>=8,<10",
         "pytest-xdist>=3.8,<4",  # two tests at a time: most of them wait for a process of one thread to start
         "ruff>=0.17,<0.18",
-        "scipy>=1.15,<2",  # the reference for bootstrap intervals and the Frechet distance; scikit-image brings it
     ],
     "web": WEB,  # tintmill web and tintmill study
 }

@@ -151,6 +151,8 @@ def _load_model():
 
 def _colour_all(job: Job, folder: ColouredFolder, missing: list[Reference], count: int) -> int:
     """Colours what is missing of `count` files; returns how many could not be."""
+    if any(video.is_named_so(reference.id) for reference in missing):
+        video.import_av()  # what it says must not come after an hour of pictures
     colorizer = _load_model()
     failed = 0
     with tqdm(total=count, initial=count - len(missing), unit=" files", disable=None if count > 1 else True) as bar:

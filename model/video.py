@@ -5,7 +5,7 @@ and subtitles are copied, not encoded anew.
 
 The picture is H.264, yuv420p: what every player, phone and browser shows; the colours of a network are coarser than its
 halved chroma anyway. Only a video of odd width or height is yuv444p, yuv420p has no such sizes. WebM holds no H.264:
-there it is VP9. Both at a constant quality that the eye hardly tells from the source.
+there it is VP9. Both are encoded at a constant quality (CRF 18 and 24), whatever bytes that takes.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ def colour(
       OSError: the target cannot be written.
       TintmillError: PyAV is not installed.
     """
-    av, output = _import_av(), _Target(target)
+    av, output = import_av(), _Target(target)
     try:
         with av.open(_Source(source), format=container.reader) as read:
             stream = _picture_stream(read, limits)
@@ -147,7 +147,7 @@ class _Colouring:
         encoder.width, encoder.height = width, height
         encoder.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
         encoder.color_range, encoder.colorspace, encoder.color_primaries, encoder.color_trc = _LIMITED, *[_BT709] * 3
-        encoder.codec_context.flags |= _import_av().codec.context.Flags.frame_duration
+        encoder.codec_context.flags |= import_av().codec.context.Flags.frame_duration
         ratio = self._stream.sample_aspect_ratio
         if ratio:
             encoder.sample_aspect_ratio = 1 / ratio if _turns(frame) % 2 else ratio
@@ -244,7 +244,8 @@ def _reads_told() -> Iterator[None]:
         raise NotColoured("unreadable") from error
 
 
-def _import_av():
+def import_av():
+    """Raises TintmillError where PyAV is not installed."""
     try:
         import av
         import av.codec.context
@@ -291,7 +292,7 @@ def _turns(frame) -> int:
 
 def _encodable(pixels: np.ndarray, like, pixel_format: str):
     """A frame for the encoder, shown when `like` is and as long."""
-    av = _import_av()
+    av = import_av()
     rgb = av.VideoFrame.from_ndarray(pixels, "rgb24")
     reformatter = av.video.reformatter
     frame = rgb.reformat(

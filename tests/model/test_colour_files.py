@@ -146,6 +146,22 @@ def test_neither_or_both_of_run_and_model_is_one_line(tmp_path, capsys, flags):
     assert "wanted one of the two" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("dataset.json", "wanted a directory that `tintmill train` made"),
+        ("model.keras", "come to the end"),
+        ("settings.json", "wanted the settings of `tintmill train`"),
+    ],
+)
+def test_a_run_directory_that_is_none_or_not_ready_is_one_line(colour, tmp_path, missing, said):
+    (tmp_path / "run" / missing).unlink()
+    code, line = colour(tmp_path / "out", write(tmp_path / "in", {"a.jpg": PICTURE}))
+    assert (code, line.count("\n")) == (1, 1)
+    assert said in line
+    assert not (tmp_path / "out").exists()
+
+
 # Names
 
 
@@ -222,6 +238,15 @@ def test_an_output_that_would_replace_an_input_is_refused(colour, tmp_path):
         assert code == 1
         assert f"would write over the input {photos / 'mine.jpg'}" in said
         assert state(photos).keys() == {str(photos / "mine.jpg")}
+
+
+def test_an_output_that_would_replace_an_input_in_a_bucket_is_refused(colour, bucket):
+    bucket.put("in/mine.jpg", PICTURE)
+    for given in (bucket / "in", bucket / "in/mine.jpg", bucket / "in/*"):
+        code, said = colour(bucket / "in", given, "--overwrite")
+        assert code == 1
+        assert f"would write over the input {bucket / 'in/mine.jpg'}" in said
+    assert bucket.names() == ["in/mine.jpg"]
 
 
 def test_a_chosen_name_is_never_that_of_an_input(colour, tmp_path):

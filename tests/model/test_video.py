@@ -16,7 +16,7 @@ from model.not_coloured import NotColoured
 from pipeline import lab, photo
 from pipeline.errors import TintmillError
 from tests import helpers
-from tests.model import fake_colouring, videos
+from tests.model import fake_colouring, pans, videos
 
 AB = (20.0, 30.0)
 KINDS = {
@@ -258,32 +258,9 @@ class Flickering:
         return ab + np.stack([steady._resized(coarse[..., i], ab.shape[1::-1]) for i in range(2)], axis=-1)
 
 
-def moving(pixels: np.ndarray, side: int, steps: list[tuple[int, int]]) -> list[np.ndarray]:
-    """Windows of a picture, uint8 [side, side, 3]."""
-    return [pixels[y : y + side, x : x + side] for y, x in steps]
-
-
-def flicker(colours: list[np.ndarray], steps: list[tuple[int, int]]) -> float:
-    """Mean change of ab at the same point of the picture from frame to frame."""
-    changes = []
-    for (a, (y0, x0)), (b, (y1, x1)) in zip(
-        zip(colours, steps, strict=True), zip(colours[1:], steps[1:], strict=True), strict=False
-    ):
-        dy, dx = y1 - y0, x1 - x0
-        height, width = a.shape[:2]
-        changes.append(np.linalg.norm(a[dy:, dx:] - b[: height - dy, : width - dx], axis=-1).mean())
-    return float(np.mean(changes))
-
-
-def held(frames: list[np.ndarray], predicted: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
-    hold = steady.Steady()
-    greys = [Image.fromarray(lab.to_grey(pixels)) for pixels in frames]
-    return [hold(i / 25, grey, ab) for i, (grey, ab) in enumerate(zip(greys, predicted, strict=True))], hold.scenes
-
-
 def pan_of(pixels: np.ndarray, side: int = 128, count: int = 16):
     steps = [(i, 3 * i) for i in range(count)]
-    frames = moving(pixels, side, steps)
+    frames = pans.moving(pixels, side, steps)
     truth = [lab.rgb_to_lab(frame)[..., 1:] for frame in frames]
     flickering = Flickering(truth)
     return steps, frames, truth, [flickering() for _ in truth]
@@ -291,9 +268,9 @@ def pan_of(pixels: np.ndarray, side: int = 128, count: int = 16):
 
 def assert_steadier_and_truer(pixels: np.ndarray) -> None:
     steps, frames, truth, predicted = pan_of(pixels)
-    result, scenes = held(frames, predicted)
+    result, scenes = pans.held(frames, predicted)
     assert scenes == 1
-    assert flicker(result, steps) < 0.4 * flicker(predicted, steps)
+    assert pans.flicker(result, steps) < 0.4 * pans.flicker(predicted, steps)
     errors = [
         np.mean([np.abs(a - b).mean() for a, b in zip(x[6:], truth[6:], strict=True)]) for x in (result, predicted)
     ]
@@ -316,14 +293,14 @@ def test_at_a_cut_nothing_of_the_scene_before_is_left():
     first, second = (helpers.photo_pixels(seed, 64, 64) for seed in (1, 2))
     frames = [first] * 3 + [second] * 3
     predicted = [np.full((16, 16, 2), 40.0, np.float32)] * 3 + [np.full((16, 16, 2), -40.0, np.float32)] * 3
-    result, scenes = held(frames, predicted)
+    result, scenes = pans.held(frames, predicted)
     assert scenes == 2
     assert np.array_equal(result[3], predicted[3])
 
 
 def test_light_that_changes_as_a_whole_is_no_cut():
     dark = helpers.photo_pixels(1, 64, 64) // 3 + 40
-    assert held([dark, dark + 60, dark], [np.zeros((16, 16, 2), np.float32)] * 3)[1] == 1
+    assert pans.held([dark, dark + 60, dark], [np.zeros((16, 16, 2), np.float32)] * 3)[1] == 1
 
 
 def test_what_comes_into_view_has_its_own_colours():
@@ -332,7 +309,7 @@ def test_what_comes_into_view_has_its_own_colours():
     frames[1][20:36, 20:36] = 140
     predicted = [np.full((64, 64, 2), 0.0, np.float32), np.full((64, 64, 2), 0.0, np.float32)]
     predicted[1][20:36, 20:36] = 50
-    result, scenes = held(frames, predicted)
+    result, scenes = pans.held(frames, predicted)
     assert scenes == 1
     assert result[1][24:32, 24:32].mean() > 45
 
@@ -367,6 +344,18 @@ def test_videos_are_coloured_among_pictures_and_not_again(colour, tmp_path):
     assert len(videos.content((tmp_path / "out" / "Film.MP4").read_bytes()).frames) == 5
     assert colour(tmp_path / "in")[0] == 0
     assert (tmp_path / "out" / "Film.MP4").stat().st_mtime_ns == written
+
+
+def test_without_pyav_a_folder_with_a_video_is_refused_before_its_pictures(colour, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "film.mp4").write_bytes(b"")
+    (tmp_path / "in" / "a.jpg").write_bytes(helpers.encode(helpers.photo_pixels(0), "JPEG"))
+    monkeypatch.setitem(sys.modules, "av", None)
+    code, said = colour(tmp_path / "in")
+    assert (code, said.count("\n")) == (1, 1)
+    assert "pip install 'tintmill[video]'" in said
+    assert names(tmp_path / "out") == ["colorize.jsonl"]
+    assert colour(tmp_path / "in" / "a.jpg")[0] == 0
 
 
 def test_of_a_video_that_breaks_off_nothing_is_left_but_its_reason(colour, tmp_path):

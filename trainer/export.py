@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> None:
     run = model_card.read_run(FLAGS.run)
     import_tensorflow()
     network, description = export.of_run(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
+    description |= {"network": run.settings["network"]}  # which a test's or a user's own network need not be called
     description = export.write(network, description, FLAGS.format, FLAGS.output)
     card = model_card.render(run, description, FLAGS.output, FLAGS.terms)
     files.write(model_card.path_of(FLAGS.output), card)

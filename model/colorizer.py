@@ -7,30 +7,17 @@ picture squashed to that.
 """
 
 import copy
-import dataclasses
 
 import numpy as np
 from PIL import Image
 
 from model import artefact, finish
-from pipeline import ab_bins, embed, lab, photo
+from model.prediction import Prediction, annealed
+from pipeline import embed, lab, photo
 from pipeline.errors import TintmillError
 from pipeline.settings import EmbedderSettings
 
 _LONGEST = 4  # a strip is squashed to this aspect ratio: memory follows the network's input, not the picture's shape
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """Colours at the network's resolution.
-
-    Attributes:
-      ab: float32 [h, w, 2]: a*, b*.
-      logits: float32 [h', w', 313] of the bins, at a resolution of their own; None of a network without.
-    """
-
-    ab: np.ndarray
-    logits: np.ndarray | None
 
 
 class Colorizer:
@@ -92,7 +79,7 @@ class Colorizer:
         logits = np.asarray(answer["bins"], np.float32)[0] if self.has_bins else None
         if temperature is None:
             return Prediction(np.asarray(answer["ab"], np.float32)[0] * 128.0, logits)
-        return Prediction(_annealed(logits, temperature, inputs["l"].shape[1:3]), logits)
+        return Prediction(annealed(logits, temperature, inputs["l"].shape[1:3]), logits)
 
     def predict_ab(self, grey: Image.Image, temperature: float | None = None) -> np.ndarray:
         """The `ab` of `predict` alone: float32 [h, w, 2]."""
@@ -125,15 +112,6 @@ class Colorizer:
 def network_lightness(lightness):
     """L* 0..100 as networks take it: -1..1. Works on arrays and tensors; the trainer uses it too."""
     return lightness / 50.0 - 1.0
-
-
-def _annealed(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> np.ndarray:
-    """What `heads.colours` does with the logits [h, w, 313], at another temperature: ab float32 [height, width, 2]."""
-    share = np.exp((logits - logits.max(axis=-1, keepdims=True)) / np.float32(temperature))
-    share /= share.sum(axis=-1, keepdims=True)
-    maps = np.ascontiguousarray((share @ ab_bins.centres()).transpose(2, 0, 1))
-    doubled = finish.resize(maps, 2 * maps.shape[2], 2 * maps.shape[1])
-    return np.ascontiguousarray(doubled[:, : size[0], : size[1]].transpose(1, 2, 0))
 
 
 def load(run: str, embedder_weights: str | None = None, temperature: float | None = None) -> Colorizer:

@@ -15,19 +15,13 @@ from PIL import Image
 
 from model import formats
 from model.formats import reading
-from pipeline import ab_bins, files
+from model.prediction import Prediction, annealed
+from pipeline import files
 from pipeline.errors import TintmillError
 
 VERSION = 1  # of tintmill.json and of what the network takes and returns
 _PLENTY = 4  # times what network and embedder need: a larger picture is reduced to it before
 _LONGEST = 16_384  # pixels: of what is longer after that the length is squashed
-
-
-class Prediction(NamedTuple):
-    """Colours at the network's resolution: `ab` float32 [h, w, 2]; `logits` float32 [h', w', 313] or None."""
-
-    ab: np.ndarray
-    logits: np.ndarray | None
 
 
 class Exported:
@@ -166,29 +160,3 @@ def bounded(grey: Image.Image, needed: int) -> Image.Image:
         width, height = (min(length, _LONGEST) for length in grey.size)
         grey = grey.resize((width, height), Image.Resampling.BICUBIC)
     return grey
-
-
-def annealed(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> np.ndarray:
-    """The annealed mean (`heads.AnnealedMean`) of bins, twice as large by bilinear interpolation, cropped.
-
-    Args:
-      logits: float32 [h, w, 313].
-      size: (height, width) of the result.
-    Returns:
-      float32 [height, width, 2]: a*, b*.
-    """
-    scaled = logits.astype(np.float64) / temperature
-    shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    ab = (shares / shares.sum(axis=-1, keepdims=True)) @ ab_bins.centres()
-    for axis in (0, 1):
-        ab = _doubled(ab, axis)
-    return ab[: size[0], : size[1]].astype(np.float32)
-
-
-def _doubled(values: np.ndarray, axis: int) -> np.ndarray:
-    """Each value becomes two, which lie a quarter towards its neighbours."""
-    last = values.shape[axis] - 1
-    before = values.take([0, *range(last)], axis)
-    after = values.take([*range(1, last + 1), last], axis)
-    pairs = np.stack([0.75 * values + 0.25 * before, 0.75 * values + 0.25 * after], axis=axis + 1)
-    return pairs.reshape(*values.shape[:axis], -1, *values.shape[axis + 1 :])

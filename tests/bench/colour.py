@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from model import colour_file, finish, picture_file, size_stability
-from model.colorizer import Prediction
+from model.prediction import Prediction
 from pipeline import lab, photo
 from pipeline.settings import EmbedderSettings
 from tests.bench.common import in_turns, photographs, prepare

@@ -1,0 +1,37 @@
+"""What a colorizer answers, whether it is a run or an exported model."""
+
+import dataclasses
+
+import numpy as np
+
+from model import finish
+from pipeline import ab_bins
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """Colours at the network's resolution.
+
+    Attributes:
+      ab: float32 [h, w, 2]: a*, b*.
+      logits: float32 [h', w', 313] of the bins, at a resolution of their own; None of a network without.
+    """
+
+    ab: np.ndarray
+    logits: np.ndarray | None
+
+
+def annealed(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> np.ndarray:
+    """What `heads.colours` does with the logits, at another temperature than the network's own.
+
+    Args:
+      logits: float32 [h, w, 313].
+      size: (height, width) of the result, at most twice the logits'.
+    Returns:
+      float32 [height, width, 2]: a*, b*.
+    """
+    share = np.exp((logits - logits.max(axis=-1, keepdims=True)) / np.float32(temperature))
+    share /= share.sum(axis=-1, keepdims=True)
+    maps = np.ascontiguousarray((share @ ab_bins.centres()).transpose(2, 0, 1))
+    doubled = finish.resize(maps, 2 * maps.shape[2], 2 * maps.shape[1])
+    return np.ascontiguousarray(doubled[:, : size[0], : size[1]].transpose(1, 2, 0))

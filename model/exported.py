@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import json
 import os
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image

@@ -230,6 +230,7 @@ def test_an_animation_is_refused():
 
 
 @pytest.mark.real_data
+@pytest.mark.slow
 def test_every_odd_file_is_coloured_or_has_a_reason(real_data):
     """As `photo` decides it: what it decodes comes out at its size, upright; nothing but `Rejected` is raised."""
     limits = photo.Limits(max_pixels=40_000_000, min_side=1)

@@ -26,6 +26,7 @@ REQUIRES = [
 ]
 EXPORT = [
     "ai-edge-litert>=2.1,<3",  # runs .tflite files: TensorFlow's own runtime for them is being taken out of it
+    "backports-strenum<1.3",  # ai-edge-litert wants it; later ones refuse Python 3.11, whose own StrEnum it copies
     "onnx>=1.19,<2",  # tf2onnx builds its messages with it; this range goes with TensorFlow's protobuf
     "onnxruntime>=1.22,<2",  # runs ONNX files
     "tf2onnx>=1.17,<2",  # Keras' own way to ONNX; the first that takes NumPy 2 and protobuf 6

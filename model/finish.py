@@ -58,12 +58,14 @@ def paint_counted(
     """As `paint`, with the share of pixels whose chroma was reduced.
 
     Args:
-      overwrite: whether colours may be painted over `pixels` itself, to save a second picture in memory.
+      overwrite: whether colours may be painted over `pixels` itself, to save a second picture in memory; they are where
+        it is a whole, writable array of colours.
     """
     height, width = pixels.shape[:2]
     shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32([[[chroma / 500]], [[-chroma / 200]]])  # of f(X), f(Z)
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
-    painted = pixels if overwrite and pixels.ndim == 3 else np.empty((height, width, 3), pixels.dtype)
+    over = overwrite and pixels.ndim == 3 and pixels.flags.carray
+    painted = pixels if over else np.empty((height, width, 3), pixels.dtype)
     outside = _Outside(painted)
     for rows in blocks(height, width):
         luminance = lab.luminance(pixels[rows])
@@ -116,7 +118,7 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def blocks(height: int, width: int) -> Iterator[slice]:
-    """The rows of a picture in blocks of bounded size."""
+    """The rows of a picture in blocks of bounded size, but of a row at least."""
     step = max(1, _BLOCK // width)
     for first in range(0, height, step):
         yield slice(first, min(first + step, height))

@@ -67,6 +67,8 @@ def lightness(pixels: np.ndarray) -> np.ndarray:
         encode(PIXELS, "WEBP", lossless=True),
         encode(PIXELS, "BMP"),
         imagecodecs.png_encode(PIXELS.astype(np.uint16) * 257 + 100),
+        imagecodecs.png_encode(np.dstack([PIXELS, ALPHA]).astype(np.uint16) * 257),
+        imagecodecs.tiff_encode(PIXELS.astype(np.uint16) * 256),
     ],
 )
 def test_a_coloured_file_has_the_lightness_of_its_source(data, upsample):

@@ -1,6 +1,7 @@
 """Picture files: what a picture is made of survives reading and writing."""
 
 import io
+import random
 import struct
 
 import imagecodecs
@@ -352,3 +353,32 @@ def test_a_bomb_is_refused_on_its_header(monkeypatch):
     for data in (encode(PIXELS), imagecodecs.png_encode(DEEP), tiff(DEEP, photometric="rgb")):
         with pytest.raises(photo.Rejected, match="too_many_pixels"):
             picture_file.read(data, photo.Limits(max_pixels=72 * 96 - 1))
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        imagecodecs.png_encode(np.dstack([DEEP, DEEP_ALPHA])),
+        tiff(DEEP, photometric="rgb", compression="zlib", predictor=True, description="x", iccprofile=b"none"),
+        tiff(np.dstack([DEEP, DEEP_ALPHA]), photometric="rgb", extrasamples=["assocalpha"]),
+        encode(PIXELS, "TIFF", exif=camera_exif(6).tobytes()),
+        encode(PIXELS, "JPEG", exif=with_thumbnail(b"grey"), xmp=XMP),
+        encode(np.dstack([PIXELS, ALPHA]), "WEBP", exif=camera_exif(6), lossless=True),
+    ],
+)
+def test_flipped_and_missing_bytes_raise_nothing_but_rejected(whole):
+    """What is still read is written, too."""
+    chance = random.Random(len(whole))
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 8)):
+            data[chance.randrange(len(data) if chance.random() < 0.5 else min(len(data), 300))] = chance.randrange(256)
+        if chance.random() < 0.3:
+            del data[chance.randrange(len(data)) :]
+        try:
+            picture = picture_file.read(bytes(data), photo.Limits(max_pixels=1_000_000, min_side=1))
+        except photo.Rejected as rejected:
+            assert rejected.code in photo.REASONS  # noqa: PT017  either outcome is right
+            continue
+        pixels = picture.pixels if picture.pixels.ndim == 3 else np.dstack([picture.pixels] * 3)
+        assert picture_file.write(picture, pixels, 95, xmp.packet({}, picture.xmp))

@@ -137,14 +137,14 @@ def _fixed_size(network) -> tuple[int, int] | None:
 
 
 def load_embedder(identity: dict, weights: str | None = None) -> embed.Embedder:
-    """The embedder with this identity.
+    """The embedder with this identity, for one picture at a time.
 
     Raises:
       TintmillError: its weights are not to be found, or are others.
     """
     settings = EmbedderSettings(identity["name"], identity["layer"], weights or identity["weights_path"])
     try:
-        embedder = embed.Embedder(settings)
+        embedder = embed.Embedder(settings, batch=1)
     except TintmillError as error:
         raise TintmillError(f"the dataset's embedder ({identity['weights']}) cannot be loaded: {error}") from error
     embed.check_same(embedder.identity, identity, settings.weights)

@@ -76,14 +76,18 @@ def view(grey, fit: str, settings: EmbedderSettings) -> np.ndarray:
 
 
 class Embedder:
-    """A loaded network. Call it with grey views; `identity` says which network it is; `network` is the keras.Model."""
+    """A loaded network. Call it with grey views; `identity` says which network it is; `network` is the keras.Model.
 
-    def __init__(self, settings: EmbedderSettings):
+    Args:
+      batch: pictures a forward pass, the tail padded. The last bits of an embedding depend on it; datasets take `BATCH`.
+    """
+
+    def __init__(self, settings: EmbedderSettings, batch: int = BATCH):
         check(settings)
-        self.settings = settings
+        self.settings, self._batch = settings, batch
         self.side = NETWORKS[settings.name].side
         self.network = _build(settings)
-        self._forward = _compile(self.network, self.side)
+        self._forward = _compile(self.network, self.side, batch)
 
     def __call__(self, views: np.ndarray) -> np.ndarray:
         """Embeds grey views.
@@ -98,11 +102,11 @@ class Embedder:
         if views.dtype != np.uint8 or views.shape[1:] != (self.side, self.side):
             wanted = f"uint8 [N, {self.side}, {self.side}]"
             raise TypeError(f"views are {views.dtype} {views.shape}, wanted {wanted}")
-        parts = [self._embed_batch(views[i : i + BATCH]) for i in range(0, len(views), BATCH)]
+        parts = [self._embed_batch(views[i : i + self._batch]) for i in range(0, len(views), self._batch)]
         return np.concatenate(parts) if parts else np.zeros((0, dimension(self.settings)), np.float16)
 
     def _embed_batch(self, views: np.ndarray) -> np.ndarray:
-        padded = np.zeros((BATCH, self.side, self.side), np.uint8)
+        padded = np.zeros((self._batch, self.side, self.side), np.uint8)
         padded[: len(views)] = views
         return np.asarray(self._forward(padded))[: len(views)].astype(np.float16)
 
@@ -215,10 +219,10 @@ def keep_signal(model, variance: float) -> None:
             layer.moving_variance.assign(np.full(layer.moving_variance.shape, variance, np.float32))
 
 
-def _compile(model, side: int):
+def _compile(model, side: int, batch: int):
     tf = import_tensorflow()
 
-    @tf.function(input_signature=[tf.TensorSpec([BATCH, side, side], tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec([batch, side, side], tf.uint8)])
     def forward(views):
         grey = tf.cast(views, tf.float32) / 127.5 - 1.0
         return model(tf.repeat(grey[..., None], 3, axis=-1), training=False)

@@ -79,7 +79,7 @@ class Embedder:
     """A loaded network. Call it with grey views; `identity` says which network it is; `network` is the keras.Model.
 
     Args:
-      batch: pictures a forward pass, the tail padded. The last bits of an embedding depend on it; datasets take `BATCH`.
+      batch: pictures a forward pass, the tail padded. An embedding's last bits depend on it; datasets take `BATCH`.
     """
 
     def __init__(self, settings: EmbedderSettings, batch: int = BATCH):

@@ -4,7 +4,6 @@ resizing to a square, normalising over all replicas, L* as VGG16 takes it."""
 import keras
 from keras import ops
 
-from model import resample
 from pipeline import lab
 
 
@@ -108,7 +107,7 @@ class PadTo(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tintmill")
 class ResizeTo(keras.layers.Layer):
-    """Resizes a map to a square, bilinearly and antialiased, by operations that every exported format has.
+    """Resizes a map to a square, bilinearly and antialiased.
 
     Not Keras' `Resizing`: its `training` is True unless said, and a model that has one, called without `training`, then
     normalises by the batch everywhere.
@@ -121,9 +120,8 @@ class ResizeTo(keras.layers.Layer):
         self.side = side
 
     def call(self, inputs):
-        height, width = ops.shape(inputs)[1:3]
-        rows, columns = (resample.weights(resample.triangle, n, self.side, n) for n in (height, width))
-        return resample.along_height(resample.along_width(inputs, columns), rows)
+        size = (self.side, self.side)
+        return ops.image.resize(inputs, size, "bilinear", antialias=True, data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.side, self.side, input_shape[3])

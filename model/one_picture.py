@@ -16,6 +16,7 @@ from keras import layers, ops
 
 from model import resample
 from model.colorizer import network_lightness
+from model.layers import ResizeTo
 from pipeline import lab, photo
 
 LONGEST = 4  # times the training size: longer strips are squashed to it, as `colorizer.Colorizer` does
@@ -72,10 +73,12 @@ def _traceable(network: keras.Model) -> keras.Model:
     """The same network, its weights shared, without the layer that formats refuse for pictures of any size.
 
     Keras 3.15's bilinear UpSampling2D asks whether its size is positive, which no graph can answer before it runs; the
-    other one reshapes as LiteRT does not.
+    other one reshapes as LiteRT does not. TensorFlow's antialiased resizing is in no other format.
     """
 
     def replace(layer):
+        if isinstance(layer, ResizeTo):
+            return Square(layer.side, name=layer.name)
         if not isinstance(layer, layers.UpSampling2D):
             return layer
         assert layer.size == (2, 2), "networks here double"
@@ -201,6 +204,26 @@ class Doubled(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "interpolation": self.interpolation}
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class Square(layers.Layer):
+    """`layers.ResizeTo` of operations that every format has. Input: (1, H, W, C). Output: (1, side, side, C)."""
+
+    def __init__(self, side: int, **kwargs):
+        super().__init__(**kwargs)
+        self.side = side
+
+    def call(self, maps):
+        height, width = ops.shape(maps)[1:3]
+        rows, columns = (resample.weights(resample.triangle, n, self.side, n) for n in (height, width))
+        return resample.along_height(resample.along_width(maps, columns), rows)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.side, self.side, input_shape[3])
+
+    def get_config(self):
+        return {**super().get_config(), "side": self.side}
 
 
 def _resize(grey, rows: tuple, columns: tuple):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from model import colorizer, export, one_picture, resample
+from model.layers import ResizeTo
 from pipeline import lab, photo
 from tests import exports
 
@@ -43,6 +44,13 @@ def test_the_network_sees_what_the_colorizer_shows_it(width, height, network_siz
     levels = np.abs(np.asarray(small) - grey_of(seen["l"]))
     assert levels.max() <= LEVEL
     assert levels.mean() <= MEAN_LEVEL
+
+
+def test_a_small_copy_is_the_networks_own():
+    maps = np.random.default_rng(0).uniform(-1, 1, (1, 70, 45, 3)).astype(np.float32)
+    for side in (32, 64):
+        wanted = np.asarray(ResizeTo(side)(maps))
+        np.testing.assert_allclose(np.asarray(one_picture.Square(side)(maps)), wanted, atol=1e-5)
 
 
 def grey_of(lightness: np.ndarray) -> np.ndarray:

@@ -43,12 +43,12 @@ def weights(kernel, found: int, wanted: int, span: int, margin: int = 0):
 
 
 def along_width(maps, table):
-    """Maps [1, height, width, channels] resized by `weights` of [wanted width, width]."""
+    """Maps [1, height, width, 1] resized by `weights` of [wanted width, width]."""
     return _multiplied(maps, ops.transpose(table), lambda planes, table: ops.matmul(planes, table))
 
 
 def along_height(maps, table):
-    """Maps [1, height, width, channels] resized by `weights` of [wanted height, height]."""
+    """Maps [1, height, width, 1] resized by `weights` of [wanted height, height]."""
     return _multiplied(maps, table, lambda planes, table: ops.matmul(table, planes))
 
 

@@ -54,8 +54,8 @@ def along_height(maps, table):
 
 def _multiplied(maps, table, product):
     planes = ops.transpose(maps, (0, 3, 1, 2))
-    # Of as many axes as the planes: other products are spelt with reshapes that LiteRT does not take at any size. And of
-    # one picture with one channel: where it repeats one side, oneDNN's product in TensorFlow 2.21 overruns its memory.
+    # Of as many axes as the planes: other products are spelt with reshapes that LiteRT does not take at any size.
+    # Of one picture with one channel: where one side is repeated, oneDNN's product in TensorFlow 2.21 overruns memory.
     return ops.transpose(product(planes, ops.expand_dims(table, (0, 1))), (0, 2, 3, 1))
 
 

@@ -9,12 +9,12 @@ REQUIRES = [
     "google-cloud-storage>=3.1,<4",  # gs:// input, output and stage-in
     "google-crc32c>=1.6,<2",  # TFRecord checksums in C (BSD-like, by Google)
     "imagecodecs>=2026.1,<2027",  # 16-bit PNG, and ICC profiles of 16-bit pictures (BSD, 26 MB); TIFF's compressions
-    "jinja2>=3.1,<4",  # report.html
+    "jinja2>=3.1,<4",  # report.html, model cards
     "keras>=3.15,<3.16",  # networks; checkpoints depend on its variable order
     "matplotlib>=3.9,<4",  # curves in the report
     "numpy>=2.1,<2.5",
     "pillow>=12.1.1,<13",  # decode and resize; its bytes are part of a dataset's fingerprint
-    "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI
+    "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI, headers of model cards
     "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
     "scipy>=1.15,<2",  # the box filter of --upsample=guided; the tests' reference for intervals and distances
     "tensorboard>=2.20,<3",  # tf.summary.scalar lives in it

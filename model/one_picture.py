@@ -208,7 +208,7 @@ class Doubled(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tintmill")
 class Square(layers.Layer):
-    """`layers.ResizeTo` of operations that every format has. Input: (1, H, W, C). Output: (1, side, side, C)."""
+    """`layers.ResizeTo` of operations that every format has. Input: (1, H, W, 1). Output: (1, side, side, 1)."""
 
     def __init__(self, side: int, **kwargs):
         super().__init__(**kwargs)

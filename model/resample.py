@@ -43,18 +43,19 @@ def weights(kernel, found: int, wanted: int, span: int, margin: int = 0):
 
 
 def along_width(maps, table):
-    """Maps [1, height, width, channels] resized by `weights` of [wanted width, width]."""
+    """Maps [1, height, width, 1] resized by `weights` of [wanted width, width]."""
     return _multiplied(maps, ops.transpose(table), lambda planes, table: ops.matmul(planes, table))
 
 
 def along_height(maps, table):
-    """Maps [1, height, width, channels] resized by `weights` of [wanted height, height]."""
+    """Maps [1, height, width, 1] resized by `weights` of [wanted height, height]."""
     return _multiplied(maps, table, lambda planes, table: ops.matmul(table, planes))
 
 
 def _multiplied(maps, table, product):
     planes = ops.transpose(maps, (0, 3, 1, 2))
     # Of as many axes as the planes: other products are spelt with reshapes that LiteRT does not take at any size.
+    # Of one picture with one channel: where one side is repeated, oneDNN's product in TensorFlow 2.21 overruns memory.
     return ops.transpose(product(planes, ops.expand_dims(table, (0, 1))), (0, 2, 3, 1))
 
 

@@ -11,7 +11,7 @@ from model import artefact, exported
 from pipeline import files
 from pipeline.errors import TintmillError
 from pipeline.settings import weights_label
-from trainer import report
+from trainer import evaluations, report
 from trainer.settings import TrainSettings, load_settings
 
 COLUMNS = {
@@ -51,8 +51,8 @@ def read_run(run: str) -> Run:
     Raises:
       TintmillError: it is none, or a file of it is damaged.
     """
-    settings, manifest, metrics = load_settings(run), artefact.load_dataset(run), report.read_metrics(run)
-    notes = report.make_notes(settings, manifest, [{"metrics": split} for split in metrics.values()])
+    settings, manifest, metrics = load_settings(run), artefact.load_dataset(run), evaluations.read_metrics(run)
+    notes = report.make_notes(settings, manifest, [*metrics.values()])
     return Run(settings, manifest, metrics, notes)
 
 

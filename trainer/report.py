@@ -161,7 +161,7 @@ def read_run(folder: str, name: str) -> Run:
     evaluated = evaluations.load(folder, name)
     try:
         data = data_card.describe(manifest)
-        notes = make_notes(settings, manifest, [*evaluated.values()])
+        notes = make_notes(settings, manifest, [each.metrics for each in evaluated.values()])
         int(settings["global_batch"]), int(settings["steps"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TintmillError(
@@ -170,11 +170,11 @@ def read_run(folder: str, name: str) -> Run:
     return Run(name, folder, settings, manifest, evaluated, starts.load(folder), data, notes)
 
 
-def make_notes(settings: dict, manifest: dict, evaluated: list[Evaluation]) -> list[str]:
-    """What a reader must know before believing a number."""
+def make_notes(settings: dict, manifest: dict, metrics: list[dict]) -> list[str]:
+    """What a reader must know before believing a number; `metrics` of every evaluated split."""
     notes = []
     records = manifest["splits"][settings["split"]]
-    if any(each.metrics["same_pictures_as_training"] for each in evaluated):
+    if any(each["same_pictures_as_training"] for each in metrics):
         notes.append(
             f"Scored on the pictures it was trained on ({records}): an overfitting check that shows that the whole way "
             "works. It says nothing about other pictures."
@@ -192,7 +192,7 @@ def make_notes(settings: dict, manifest: dict, evaluated: list[Evaluation]) -> l
         )
     if settings["network"] in WITH_ENCODER and settings.get("encoder_weights") == "random":
         notes.append(f"The encoder of {settings['network']} has random weights here, where ImageNet's were meant.")
-    if not evaluated:
+    if not metrics:
         notes.append("Not evaluated yet: run `tintmill evaluate`.")
     return notes
 

@@ -47,7 +47,7 @@ def test_the_network_sees_what_the_colorizer_shows_it(width, height, network_siz
 
 
 def test_a_small_copy_is_the_networks_own():
-    maps = np.random.default_rng(0).uniform(-1, 1, (1, 70, 45, 3)).astype(np.float32)
+    maps = np.random.default_rng(0).uniform(-1, 1, (1, 70, 45, 1)).astype(np.float32)
     for side in (32, 64):
         wanted = np.asarray(ResizeTo(side)(maps))
         np.testing.assert_allclose(np.asarray(one_picture.Square(side)(maps)), wanted, atol=1e-5)

@@ -8,7 +8,10 @@ L* and hue; clipping channels would change L* by up to tens of units.
 
 import dataclasses
 import functools
+import itertools
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
@@ -17,6 +20,7 @@ from pipeline import lab
 
 UPSAMPLE = ("bilinear", "guided")
 
+_THREADS = 8  # at most: each holds some blocks in memory
 _BLOCK = 1 << 16  # pixels: what is computed of a block stays in a core's own cache
 _HALVINGS = 12  # the kept share of chroma is known to 1/4096
 _DARK = 0.2068966  # below it CIELAB's cube root is a line
@@ -66,20 +70,38 @@ def paint_counted(
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
     over = overwrite and pixels.ndim == 3 and pixels.flags.carray
     painted = pixels if over else np.empty((height, width, 3), pixels.dtype)
+    paint_band = functools.partial(_paint_band, pixels, painted, enlarged, upsample == "guided")
+    bands = _bands(list(blocks(height, width)))
+    if len(bands) == 1:
+        return Painted(painted, paint_band(bands[0]) / (height * width))
+    with ThreadPoolExecutor(len(bands), "paint") as pool:
+        return Painted(painted, sum(pool.map(paint_band, bands)) / (height * width))
+
+
+def _bands(parts: list[slice]) -> list[list[slice]]:
+    """The blocks of a picture in as many neighbouring runs as there are threads to paint them."""
+    count = min(len(parts), len(os.sched_getaffinity(0)), _THREADS)
+    ends = [len(parts) * i // count for i in range(count + 1)]
+    return [parts[first:end] for first, end in itertools.pairwise(ends)]
+
+
+def _paint_band(pixels: np.ndarray, painted: np.ndarray, enlarged: "Enlarged", guided: bool, band: list[slice]) -> int:
+    """Paints blocks; returns how many pixels' chroma was reduced. NumPy's loops leave other threads the interpreter."""
     outside = _Outside(painted)
-    for rows in blocks(height, width):
+    for rows in band:
         luminance = lab.luminance(pixels[rows])
         light = _f(luminance)
         shift = enlarged.rows(rows)
-        if upsample == "guided":
+        if guided:
             shift = _follow(shift, light)
         luminance, light, shift = luminance.ravel(), light.ravel(), shift.reshape(2, -1)
         linear = _to_rgb(luminance, light, shift)
         for channel, plane in enumerate(linear):
-            painted[rows, :, channel] = _levels(plane, pixels.dtype).reshape(-1, width)
-        outside.keep(rows.start * width, _where_outside(linear, pixels.dtype), luminance, light, shift)
+            painted[rows, :, channel] = _levels(plane, pixels.dtype).reshape(-1, pixels.shape[1])
+        first = rows.start * pixels.shape[1]
+        outside.keep(first, _where_outside(linear, pixels.dtype), luminance, light, shift)
     outside.paint()
-    return Painted(painted, outside.count / (height * width))
+    return outside.count
 
 
 class _Outside:

@@ -8,6 +8,8 @@ import numpy as np
 
 from model.formats import reading
 
+# Its metadata is a member of a zip.
+write_metadata, read_metadata = reading.add_to_zip, reading.read_in_zip
 TITLE, RUNTIME, SUFFIX = "Keras", "keras", ".keras"
 
 
@@ -17,16 +19,6 @@ def recognise(path: str) -> bool:
 
 def write(network, path: str) -> None:
     network.save(path)
-
-
-def write_metadata(path: str, text: str) -> None:
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(reading.METADATA, text)
-
-
-def read_metadata(path: str) -> str:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(reading.METADATA).decode()
 
 
 def digests(path: str) -> dict[str, str]:

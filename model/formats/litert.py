@@ -6,6 +6,8 @@ import zipfile
 
 from model.formats import reading
 
+# Its metadata is a member of a zip.
+write_metadata, read_metadata = reading.add_to_zip, reading.read_in_zip
 TITLE, RUNTIME, SUFFIX = "LiteRT", "ai_edge_litert", ".tflite"
 
 
@@ -19,16 +21,6 @@ def write(network, path: str) -> None:
     # Built-in operations only: TensorFlow's own are in no LiteRT runtime but TensorFlow's.
     operations = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     network.export(path, format="litert", verbose=False, target_spec=operations)
-
-
-def write_metadata(path: str, text: str) -> None:
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(reading.METADATA, text)
-
-
-def read_metadata(path: str) -> str:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(reading.METADATA).decode()
 
 
 def digests(path: str) -> dict[str, str]:

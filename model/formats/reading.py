@@ -1,4 +1,4 @@
-"""What the formats share: first bytes, sha256, what is raised by a damaged file."""
+"""What the formats share: first bytes, sha256, metadata in a zip, what is raised by a damaged file."""
 
 import hashlib
 import os
@@ -37,3 +37,14 @@ def file_sha256(path: str, length: int | None = None) -> str:
     """Of a file, or of its first `length` bytes."""
     with open(path, "rb") as f:
         return sha256(f, length)
+
+
+def add_to_zip(path: str, text: str) -> None:
+    """tintmill.json as one member more of a zip, or of a file that gets one at its end."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(METADATA, text)
+
+
+def read_in_zip(path: str) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(METADATA).decode()

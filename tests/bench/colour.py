@@ -1,4 +1,4 @@
-"""Colouring files: CPU-seconds of a large one against what cannot be saved, its memory, colours that bleed, and sizes.
+"""Colouring files: time of a large one against what cannot be saved, its memory, colours that bleed, and sizes.
 
 The network is `tint` with random weights but for the sizes, where it is trained for a few minutes: cost does not depend
 on weights. Photographs are enlarged, with a grain, for want of large ones.
@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,12 @@ def print_time(name: str, data: bytes, truth: Truth, options: colour_file.Option
         lambda: np.asarray(Image.open(io.BytesIO(data))),
         lambda: picture_file.write(picture, painted, options.quality, b"<x/>"),
     )
-    medians = [statistics.median(costs) for costs in zip(*in_turns(*map(once, works)), strict=True)]
-    whole, forward, reading, writing = medians
-    parts = f"forward {forward:.2f}, reading {reading:.2f}, writing {writing:.2f}"
-    share = whole / (forward + reading + writing)
-    print(f"{name:<34} of 12 MP: {whole:5.2f} CPU-s, {share:.2f} times the sum of {parts}", flush=True)
+    for unit, clock in (("CPU-s", time.process_time), ("s", time.perf_counter)):
+        turns = in_turns(*map(once, works), clock=clock)
+        whole, forward, reading, writing = (statistics.median(costs) for costs in zip(*turns, strict=True))
+        share = whole / (forward + reading + writing)
+        parts = f"forward {forward:.2f}, reading {reading:.2f}, writing {writing:.2f}"
+        print(f"{name:<44} of 12 MP: {whole:5.2f} {unit}, {share:.2f} times the sum of {parts}", flush=True)
 
 
 def once(work):
@@ -110,7 +112,7 @@ def load_colorizer(network: str = "tint", embedder: str | None = None):
     from model.network_spec import NetworkSpec
     from pipeline import embed
 
-    found = embed.Embedder(EmbedderSettings(embedder, weights="random")) if embedder else ZeroEmbedder()
+    found = embed.Embedder(EmbedderSettings(embedder, weights="random"), batch=1) if embedder else ZeroEmbedder()
     return Colorizer(networks.build(network, NetworkSpec(1000, encoder_weights="random")), found, SIZE, "crop")
 
 

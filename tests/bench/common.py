@@ -34,9 +34,9 @@ def cpu_seconds(
     return statistics.median(costs)
 
 
-def in_turns(*works: Callable[[], int]) -> list[tuple[float, ...]]:
+def in_turns(*works: Callable[[], int], clock: Callable[[], float] = time.process_time) -> list[tuple[float, ...]]:
     """CPU-seconds an item of each work, REPEATS times one after the other: a shared machine is another every minute."""
-    return [tuple(cpu_seconds(work, repeats=1) for work in works) for _ in range(REPEATS)]
+    return [tuple(cpu_seconds(work, repeats=1, clock=clock) for work in works) for _ in range(REPEATS)]
 
 
 def prepare(output: Path, *flags: str, copies: int = 1) -> Path:

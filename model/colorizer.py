@@ -40,14 +40,14 @@ class Colorizer:
         embed_record: bool = False,
         network_size: tuple[int, int] | None = None,
     ):
-        self._network, self._embedder, self._size, self._fit = network, embedder, size, fit
+        self.network, self._embedder, self._size, self._fit = network, embedder, size, fit
         self._embed_record, self._network_size = embed_record, network_size
         self._working_side = size
 
     @property
     def has_bins(self) -> bool:
         """Whether the network predicts distributions over the bins: temperature and uncertainty want them."""
-        return "bins" in (getattr(self._network, "output", None) or ())
+        return "bins" in (getattr(self.network, "output", None) or ())
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """Colours a picture.
@@ -75,7 +75,7 @@ class Colorizer:
                 "the flag out, or train with --loss=bins"
             )
         inputs = self._inputs(grey)
-        answer = self._network(inputs, training=False)
+        answer = self.network(inputs, training=False)
         logits = np.asarray(answer["bins"], np.float32)[0] if self.has_bins else None
         if temperature is None:
             return Prediction(np.asarray(answer["ab"], np.float32)[0] * 128.0, logits)
@@ -128,10 +128,11 @@ def load(run: str, embedder_weights: str | None = None, temperature: float | Non
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
     embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None
     settings, embed_record = manifest["settings"], manifest["embedding_from"] == "record"
-    return Colorizer(network, embedder, settings["size"], settings["fit"], embed_record, _fixed_size(network))
+    return Colorizer(network, embedder, settings["size"], settings["fit"], embed_record, fixed_size(network))
 
 
-def _fixed_size(network) -> tuple[int, int] | None:
+def fixed_size(network) -> tuple[int, int] | None:
+    """(width, height) of the one input that a network takes; None where it takes any."""
     _, height, width, _ = network.input["l"].shape
     return (width, height) if width and height else None
 

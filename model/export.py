@@ -32,12 +32,11 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
     if "embedding" in network.input:  # not every network wants what the dataset holds
         embedder = colorizer.load_embedder(manifest["embedder"], embedder_weights)
     settings = manifest["settings"]
-    _, height, width, _ = network.input["l"].shape
     framing = one_picture.Framing(
         settings["size"],
         settings["fit"],
         manifest["embedding_from"] == "record",
-        (width, height) if width and height else None,
+        colorizer.fixed_size(network),
     )
     description = {
         "version": exported.VERSION,

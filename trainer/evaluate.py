@@ -166,7 +166,7 @@ def open_run_on_pictures() -> tuple:
     source = judge.coloured_by(colorize, settings["network"], FLAGS.truth, frame)
     name = os.path.basename(files.absolute(FLAGS.truth))
     size = artefact.load_dataset(FLAGS.run)["settings"]["size"]
-    about = about_run(settings, artefact.load_model(FLAGS.run, FLAGS.temperature), size)
+    about = about_run(settings, colorize.network, size)
     about |= about_folder(source, frame) | {"split": f"truth-{name}", "trained_on_split": settings["split"]}
     return source, about, FLAGS.output or os.path.join(FLAGS.run, "evaluation", f"truth-{name}")
 

@@ -52,7 +52,7 @@ def print_times() -> None:
             ("grey PNG", picture.convert("L"), "PNG"),
         ):
             options = colour_file.Options(upsample="guided" if name.endswith("guided") else "bilinear")
-            print_time(f"{colorizer._network.name}, {name}", encoded(image, kind), Truth(colorizer, picture), options)
+            print_time(f"{colorizer.network.name}, {name}", encoded(image, kind), Truth(colorizer, picture), options)
 
 
 class Truth:
@@ -69,7 +69,7 @@ class Truth:
     def forward(self) -> None:
         """The networks alone, on inputs that are ready."""
         self._colorizer._embedder(self._view)
-        self._colorizer._network(self._inputs, training=False)
+        self._colorizer.network(self._inputs, training=False)
 
     def predict(self, grey: Image.Image, temperature: float | None) -> Prediction:
         self._colorizer.predict(grey, temperature)

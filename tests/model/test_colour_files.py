@@ -23,6 +23,7 @@ from model import colorize, colour_log
 from pipeline import files
 from tests import gcs, helpers
 from tests.model import fake_colouring
+from tests.pipeline.sources.helpers import write_files
 
 PICTURE = helpers.encode(helpers.photo_pixels(0), "JPEG")
 SCAN = helpers.encode(helpers.photo_pixels(1), "TIFF")
@@ -41,13 +42,6 @@ def colour(tmp_path, monkeypatch, capsys):
         return code, capsys.readouterr().err
 
     return run
-
-
-def write(folder: Path, pictures: dict[str, bytes]) -> Path:
-    for name, data in pictures.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-    return folder
 
 
 def zipped(pictures: dict[str, bytes]) -> bytes:
@@ -90,7 +84,7 @@ def test_folders_and_archives_keep_their_structure(colour, tmp_path, kind):
     pictures = {"a.jpg": PICTURE, "deep/er/b.tif": SCAN, "deep/c.png": DRAWING}
     given = tmp_path / f"photos.{kind}"
     if kind == "folder":
-        write(given, pictures)
+        write_files(given, pictures)
     else:
         given.write_bytes(zipped(pictures) if kind == "zip" else tarred(pictures, kind[4:]))
     assert colour(tmp_path / "out", given)[0] == 0
@@ -101,14 +95,14 @@ def test_folders_and_archives_keep_their_structure(colour, tmp_path, kind):
 
 
 def test_a_pattern_takes_what_it_matches_and_opens_archives(colour, tmp_path):
-    photos = write(tmp_path / "photos", {"a.jpg": PICTURE, "b.png": DRAWING, "deep/c.jpg": PICTURE})
+    photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "b.png": DRAWING, "deep/c.jpg": PICTURE})
     (photos / "more.zip").write_bytes(zipped({"in/d.jpg": PICTURE}))
     assert colour(tmp_path / "out", photos / "**/*.jpg", photos / "*.zip")[0] == 0
     assert outputs(tmp_path / "out") == {"a.jpg", "deep/c.jpg", "more.zip/in/d.jpg"}
 
 
 def test_what_is_given_twice_is_coloured_once(colour, tmp_path):
-    photos = write(tmp_path / "photos", {"a.jpg": PICTURE, "b.jpg": PICTURE})
+    photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "b.jpg": PICTURE})
     assert colour(tmp_path / "out", photos, photos / "a.jpg", photos / "*.jpg")[0] == 0
     assert outputs(tmp_path / "out") == {"a.jpg", "b.jpg"}
 
@@ -133,7 +127,7 @@ def test_members_that_an_archive_should_not_have_are_named_and_written_nowhere(c
 
 
 def test_an_output_inside_the_input_is_not_coloured_again(colour, tmp_path):
-    photos = write(tmp_path / "photos", {"a.jpg": PICTURE, "coloured-not/b.jpg": PICTURE})
+    photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "coloured-not/b.jpg": PICTURE})
     for given in (photos, photos, photos / "**/*.jpg"):
         assert colour(photos / "coloured", given)[0] == 0
         assert outputs(photos / "coloured") == {"a.jpg", "coloured-not/b.jpg"}
@@ -156,7 +150,7 @@ def test_neither_or_both_of_run_and_model_is_one_line(tmp_path, capsys, flags):
 )
 def test_a_run_directory_that_is_none_or_not_ready_is_one_line(colour, tmp_path, missing, said):
     (tmp_path / "run" / missing).unlink()
-    code, line = colour(tmp_path / "out", write(tmp_path / "in", {"a.jpg": PICTURE}))
+    code, line = colour(tmp_path / "out", write_files(tmp_path / "in", {"a.jpg": PICTURE}))
     assert (code, line.count("\n")) == (1, 1)
     assert said in line
     assert not (tmp_path / "out").exists()
@@ -166,7 +160,7 @@ def test_a_run_directory_that_is_none_or_not_ready_is_one_line(colour, tmp_path,
 
 
 def test_inputs_of_one_name_get_two_and_keep_them(colour, tmp_path):
-    photos = write(tmp_path, {"first/1.jpg": PICTURE, "second/1.jpg": PICTURE, "third/1": PICTURE})
+    photos = write_files(tmp_path, {"first/1.jpg": PICTURE, "second/1.jpg": PICTURE, "third/1": PICTURE})
     inputs = [photos / "first/1.jpg", photos / "second/1.jpg", photos / "third/1"]
     assert colour(tmp_path / "out", *inputs)[0] == 0
     first = {line["input"]: line["output"] for line in log_of(tmp_path / "out")}
@@ -177,7 +171,7 @@ def test_inputs_of_one_name_get_two_and_keep_them(colour, tmp_path):
 
 
 def test_an_input_of_a_later_run_does_not_take_the_name_of_an_earlier_one(colour, tmp_path):
-    write(tmp_path, {"first/1.jpg": PICTURE, "second/1.jpg": helpers.encode(helpers.photo_pixels(5), "JPEG")})
+    write_files(tmp_path, {"first/1.jpg": PICTURE, "second/1.jpg": helpers.encode(helpers.photo_pixels(5), "JPEG")})
     assert colour(tmp_path / "out", tmp_path / "first")[0] == 0
     before = (tmp_path / "out/1.jpg").read_bytes()
     assert colour(tmp_path / "out", tmp_path / "second", "--overwrite")[0] == 0
@@ -187,7 +181,7 @@ def test_an_input_of_a_later_run_does_not_take_the_name_of_an_earlier_one(colour
 
 def test_the_extension_is_that_of_the_content(colour, tmp_path):
     given = {"a.JPEG": PICTURE, "b.png": PICTURE, "c": DRAWING, "d.TIFF": SCAN, "e.bmp": DRAWING, "f.jfif": PICTURE}
-    assert colour(tmp_path / "out", write(tmp_path / "in", given))[0] == 0
+    assert colour(tmp_path / "out", write_files(tmp_path / "in", given))[0] == 0
     assert outputs(tmp_path / "out") == {"a.JPEG", "b.png.jpg", "c.png", "d.TIFF", "e.bmp.png", "f.jfif"}
 
 
@@ -232,7 +226,7 @@ def test_a_name_that_no_file_can_have_fails_alone(colour, tmp_path):
 
 def test_an_output_that_would_replace_an_input_is_refused(colour, tmp_path):
     """`--output` is the folder of the photographs: nothing in it is touched."""
-    photos = write(tmp_path / "photos", {"mine.jpg": PICTURE})
+    photos = write_files(tmp_path / "photos", {"mine.jpg": PICTURE})
     for given in (photos, photos / "mine.jpg"):
         code, said = colour(photos, given, "--overwrite")
         assert code == 1
@@ -251,9 +245,9 @@ def test_an_output_that_would_replace_an_input_in_a_bucket_is_refused(colour, bu
 
 def test_a_chosen_name_is_never_that_of_an_input(colour, tmp_path):
     """x would be called x.jpg, and this is an input that lies in the output."""
-    out = write(tmp_path / "out", {"x.jpg": PICTURE})
+    out = write_files(tmp_path / "out", {"x.jpg": PICTURE})
     (out / "sub").mkdir()
-    other = write(tmp_path / "in", {"x": PICTURE})
+    other = write_files(tmp_path / "in", {"x": PICTURE})
     (tmp_path / "in" / "link").symlink_to(out / "x.jpg")
     before = state(out)
     assert colour(out, other, "--overwrite")[0] == 0
@@ -262,8 +256,8 @@ def test_a_chosen_name_is_never_that_of_an_input(colour, tmp_path):
 
 
 def test_a_file_that_no_run_has_made_is_replaced_only_when_asked(colour, tmp_path):
-    out = write(tmp_path / "out", {"a.jpg": b"somebody's", "b.jpg/c": b"a folder"})
-    photos = write(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
+    out = write_files(tmp_path / "out", {"a.jpg": b"somebody's", "b.jpg/c": b"a folder"})
+    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
     assert colour(out, photos)[0] == 0
     assert outputs(out) == {"a.jpg", "a-2.jpg", "b.jpg/c", "b-2.jpg"}
     assert (out / "a.jpg").read_bytes() == b"somebody's"
@@ -279,7 +273,7 @@ def test_a_file_that_no_run_has_made_is_replaced_only_when_asked(colour, tmp_pat
 @pytest.fixture
 def done(colour, tmp_path):
     """Two pictures and an archive, coloured: what was given, and the output."""
-    photos = write(tmp_path / "photos", {"a.tif": SCAN, "b.tif": SCAN})
+    photos = write_files(tmp_path / "photos", {"a.tif": SCAN, "b.tif": SCAN})
     (tmp_path / "more.tar.gz").write_bytes(tarred({"c.tif": SCAN, "d.tif": SCAN}, "gz"))
     given = (photos, tmp_path / "more.tar.gz")
     assert colour(tmp_path / "out", *given)[0] == 0
@@ -346,7 +340,7 @@ def test_a_cut_last_line_of_the_log_is_passed_over_and_its_picture_known_again(c
 
 
 def test_uncertainty_is_written_beside_and_part_of_what_is_done(colour, tmp_path):
-    photos = write(tmp_path / "photos", {"a.jpg": PICTURE, "b.png": DRAWING})
+    photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "b.png": DRAWING})
     assert colour(tmp_path / "out", photos, "--uncertainty")[0] == 0
     names = {"a.jpg", "a.jpg.uncertainty.png", "b.png", "b.png.uncertainty.png"}
     assert outputs(tmp_path / "out") == names
@@ -357,7 +351,7 @@ def test_uncertainty_is_written_beside_and_part_of_what_is_done(colour, tmp_path
 
 
 def test_each_line_of_the_log_says_what_was_done_with_what(colour, tmp_path):
-    photos = write(tmp_path / "photos", {"a.jpg": PICTURE, "bad.jpg": b""})
+    photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "bad.jpg": b""})
     assert colour(tmp_path / "out", photos)[0] == 1
     good, bad = log_of(tmp_path / "out")
     info = (photos / "a.jpg").stat()
@@ -371,7 +365,7 @@ def test_each_line_of_the_log_says_what_was_done_with_what(colour, tmp_path):
 
 
 def test_a_terminal_is_shown_how_many_are_done_and_how_long_the_rest_takes(colour, tmp_path):
-    photos = write(tmp_path / "photos", {f"{i}.jpg": PICTURE for i in range(4)})
+    photos = write_files(tmp_path / "photos", {f"{i}.jpg": PICTURE for i in range(4)})
     assert colour(tmp_path / "out", photos / "0.jpg")[0] == 0
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 100))
@@ -401,7 +395,7 @@ def start(tmp_path: Path, *arguments, stderr=subprocess.PIPE) -> subprocess.Pope
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_whole_files_and_the_same_command_goes_on(colour, tmp_path, number):
-    photos = write(tmp_path / "photos", {f"{i:02d}.jpg": PICTURE for i in range(20)})
+    photos = write_files(tmp_path / "photos", {f"{i:02d}.jpg": PICTURE for i in range(20)})
     out = tmp_path / "out"
     process = start(tmp_path, f"--output={out}", photos)
     helpers.wait_until(lambda: len(list(out.glob("*.jpg"))) >= 3, process)
@@ -420,7 +414,7 @@ def test_a_stopped_run_leaves_whole_files_and_the_same_command_goes_on(colour, t
 
 
 def test_a_second_run_in_the_same_folder_is_refused_while_the_first_goes_on(colour, tmp_path):
-    photos = write(tmp_path / "photos", {f"{i}.jpg": PICTURE for i in range(8)})
+    photos = write_files(tmp_path / "photos", {f"{i}.jpg": PICTURE for i in range(8)})
     out = tmp_path / "out"
     first = start(tmp_path, f"--output={out}", photos)
     helpers.wait_until(lambda: (out / "0.jpg").exists(), first)
@@ -435,7 +429,7 @@ def test_a_second_run_in_the_same_folder_is_refused_while_the_first_goes_on(colo
 
 @pytest.mark.parametrize("where", ["picture", "log"])
 def test_a_full_disk_is_one_line_and_what_was_before_it_is_done(colour, tmp_path, monkeypatch, where):
-    photos = write(tmp_path / "photos", {f"{i}.jpg": PICTURE for i in range(4)})
+    photos = write_files(tmp_path / "photos", {f"{i}.jpg": PICTURE for i in range(4)})
     out, full = tmp_path / "out", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     module, name = (files, "write") if where == "picture" else (colour_log, "_write_all")
     write_one, times = getattr(module, name), []
@@ -520,7 +514,7 @@ def test_files_folders_patterns_and_archives_of_a_bucket_are_coloured_into_one(c
 
 def test_a_local_folder_is_coloured_into_a_bucket_beside_what_is_there(colour, bucket, tmp_path):
     bucket.put("out/a.jpg", b"somebody's")
-    photos = write(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE, "bad.jpg": b""})
+    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE, "bad.jpg": b""})
     assert colour(bucket / "out", photos)[0] == 1
     assert objects(bucket) == {"a.jpg", "a-2.jpg", "b.jpg"}
     assert bucket.get("out/a.jpg") == b"somebody's"
@@ -531,7 +525,7 @@ def test_a_local_folder_is_coloured_into_a_bucket_beside_what_is_there(colour, b
 
 def test_pictures_in_a_bucket_that_the_log_does_not_know_are_known_by_their_bytes(colour, bucket, tmp_path):
     """As after a kill, which may lose a minute of the log."""
-    photos = write(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
+    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
     assert colour(bucket / "out", photos)[0] == 0
     bucket.delete(f"out/{colour_log.NAME}")
     assert colour(bucket / "out", photos)[0] == 0
@@ -540,7 +534,7 @@ def test_pictures_in_a_bucket_that_the_log_does_not_know_are_known_by_their_byte
 
 
 def test_of_two_runs_into_one_folder_of_a_bucket_the_later_log_is_refused(colour, bucket, tmp_path, monkeypatch):
-    photos = write(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
+    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
 
     def race(*arguments):
         bucket.put(f"out/{colour_log.NAME}", b'{"of": "another"}\n')
@@ -555,7 +549,7 @@ def test_of_two_runs_into_one_folder_of_a_bucket_the_later_log_is_refused(colour
 
 def test_the_log_in_a_bucket_is_uploaded_while_the_run_goes_on(colour, bucket, tmp_path, monkeypatch):
     monkeypatch.setattr(colour_log, "_UPLOAD_EVERY", 0.0)
-    photos = write(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
+    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
     lengths = []
 
     def look(*arguments):

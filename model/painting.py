@@ -1,0 +1,210 @@
+"""The loops over pixels behind `finish`, compiled by Numba.
+
+In NumPy each step of the formulas is a pass over memory; here a row stays in a core's own cache from its levels to its
+new colours. The loops are written so that the compiler makes vector instructions of them, which is why a row goes
+through short loops instead of a pixel through all steps. Without fused or reordered arithmetic: the same bits on every
+processor. They leave the interpreter to other threads.
+"""
+
+import functools
+
+import numba
+import numpy as np
+
+from pipeline import lab
+
+_HALVINGS = 12  # the kept share of chroma is known to 1/4096
+_LEVEL_STEPS = {np.uint8: 1 << 16, np.uint16: 1 << 22}  # of `levels`: in the dark a step is a fifth of a level at most
+
+_ZERO, _HALF, _ONE = (np.float32(value) for value in (0.0, 0.5, 1.0))
+_EPSILON, _LINE, _OFFSET = (np.float32(value) for value in (lab.EPSILON, lab.SLOPE, lab.OFFSET))
+_DARK, _SLOPE = np.float32(0.2068966), np.float32(1 / lab.SLOPE)
+
+_TO_RGB = lab.RGB_FROM_XYZ * lab.WHITE  # of X, Y, Z relative to white
+# Neutral to the last digit, where the six digits of the matrix leave 0.00007.
+_RED, _GREEN, _BLUE = (_TO_RGB / _TO_RGB.sum(axis=1, keepdims=True)).astype(np.float32)
+
+# By NumPy's errors a division by zero is no exception, which no vector instruction could raise.
+_compiled = numba.njit(nogil=True, error_model="numpy")
+_inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
+
+
+@_compiled
+def paint(pixels, maps, painted, luminance_tables, level_table, lowest, highest):
+    """Paints rows of a picture.
+
+    Args:
+      pixels: uint8 or uint16 sRGB [R, W, 3], or [R, W, 1] of a grey picture.
+      maps: float32 [2, R, W], what f(X) and f(Z) have more than f(Y); or [5, R, W] of `guided` colours, see `_follow`.
+      painted: [R, W, 3] of the dtype of `pixels`, which is written; it may be `pixels`.
+      luminance_tables: of `lab`, for these pixels; level_table: `levels` of their dtype.
+      lowest, highest: linear values that still round to the lowest and the highest level.
+    Returns:
+      The number of pixels whose chroma was reduced.
+    """
+    width = pixels.shape[1]
+    rows = np.empty((8, width), np.float32)
+    luminance, light, x, z, linear = rows[0], rows[1], rows[2], rows[3], rows[4:7]
+    outside, beyond = np.empty(width, np.bool_), np.empty((7, width), np.float32)
+    count = 0
+    for row in range(pixels.shape[0]):
+        _luminance(pixels[row], luminance_tables, luminance)
+        for i in range(width):
+            light[i] = _f(luminance[i])
+            x[i], z[i] = maps[0, row, i], maps[1, row, i]
+        if len(maps) == 5:
+            _follow(maps[:, row], light, x, z)
+        _to_rgb(luminance, light, x, z, width, linear)
+        for i in range(width):
+            outside[i] = _is_outside(linear, i, lowest, highest)
+        count += _reduce(outside, luminance, light, x, z, linear, beyond, lowest, highest)
+        for i in range(width):
+            painted[row, i, 0] = _level(level_table, linear[0, i])
+            painted[row, i, 1] = _level(level_table, linear[1, i])
+            painted[row, i, 2] = _level(level_table, linear[2, i])
+    return count
+
+
+@_compiled
+def grey(pixels, luminance_tables, grey_table, result):
+    """Writes the grey version of rows [R, W, 1 or 3] to `result`, uint8 [R, W], as `lab.to_grey`."""
+    luminance = np.empty(pixels.shape[1], np.float32)
+    for row in range(pixels.shape[0]):
+        _luminance(pixels[row], luminance_tables, luminance)
+        for i in range(len(luminance)):
+            result[row, i] = grey_table[np.int32(luminance[i] * np.float32(65535.0) + _HALF)]
+
+
+@_compiled
+def enlarge(maps, lines, line_weights, columns, column_weights, result):
+    """Maps [C, h, w] bilinearly at places between their pixels.
+
+    Args:
+      lines, columns: uint32 [R], [W], the pixels before the places; the weights, float32, are those of the next ones.
+      result: float32 [C, R, W], which is written.
+    """
+    width = maps.shape[2]
+    line = np.empty(width + 1, np.float32)
+    for channel in range(len(maps)):
+        for row in range(len(lines)):
+            above, below = lines[row], min(lines[row] + 1, maps.shape[1] - 1)
+            for i in range(width):
+                upper = maps[channel, above, i]
+                line[i] = upper + (maps[channel, below, i] - upper) * line_weights[row]
+            line[width] = line[width - 1]
+            for i in range(len(columns)):
+                left = line[columns[i]]
+                result[channel, row, i] = left + (line[columns[i] + 1] - left) * column_weights[i]
+
+
+@_compiled
+def _luminance(levels, tables, luminance):
+    """Y of levels [W, channels], summed in the order of `lab.luminance`."""
+    for i in range(len(luminance)):
+        luminance[i] = tables[0, levels[i, 0]]
+    for channel in range(1, levels.shape[1]):
+        for i in range(len(luminance)):
+            luminance[i] += tables[channel, levels[i, channel]]
+
+
+@_compiled
+def _follow(maps, light, x, z):
+    """Adds what lightness has more than its own enlarged map, maps[4], times the slopes, maps[2:4].
+
+    The regression is the guided filter's (He et al. 2010; at the map's resolution, He and Sun 2015), but it gives the
+    detail alone: the filter itself smooths the colours so much that real photographs are nearer to the truth without.
+    """
+    for i in range(len(light)):
+        detail = light[i] - maps[4, i]
+        x[i] += maps[2, i] * detail
+        z[i] += maps[3, i] * detail
+
+
+@_compiled
+def _reduce(outside, luminance, light, x, z, linear, beyond, lowest, highest):
+    """Of the pixels that are outside sRGB keeps the greatest share of chroma that it has; returns how many they are.
+
+    Their values are gathered in `beyond`, so that they are halved side by side.
+    """
+    count = 0
+    for i in range(len(outside)):
+        if outside[i]:
+            beyond[0, count], beyond[1, count], beyond[2, count], beyond[3, count] = luminance[i], light[i], x[i], z[i]
+            count += 1
+    if count:
+        _share_inside(beyond, count, lowest, highest)
+        count = 0
+        for i in range(len(outside)):
+            if outside[i]:
+                for channel in range(3):
+                    linear[channel, i] = beyond[4 + channel, count]
+                count += 1
+    return count
+
+
+@_compiled
+def _share_inside(beyond, count, lowest, highest):
+    """Linear RGB into beyond[4:7, :count], by halving, of luminance, light, x and z in beyond[:4, :count]."""
+    luminance, light, x, z, linear = beyond[0], beyond[1], beyond[2], beyond[3], beyond[4:7]
+    shares = np.empty((4, count), np.float32)
+    keep, lost, some_x, some_z = shares[0], shares[1], shares[2], shares[3]
+    keep[:], lost[:] = _ZERO, _ONE
+    for _ in range(_HALVINGS):
+        for i in range(count):
+            middle = (keep[i] + lost[i]) * _HALF
+            some_x[i], some_z[i] = x[i] * middle, z[i] * middle
+        _to_rgb(luminance, light, some_x, some_z, count, linear)
+        for i in range(count):
+            middle = (keep[i] + lost[i]) * _HALF
+            too_much = _is_outside(linear, i, lowest, highest)
+            keep[i] = keep[i] if too_much else middle
+            lost[i] = middle if too_much else lost[i]
+    for i in range(count):
+        some_x[i], some_z[i] = x[i] * keep[i], z[i] * keep[i]
+    _to_rgb(luminance, light, some_x, some_z, count, linear)
+
+
+@_compiled
+def _to_rgb(luminance, light, x, z, count, linear):
+    """Linear RGB [3, count] of Y, f(Y), and what f(X) and f(Z) have more than f(Y)."""
+    red, green, blue = linear[0], linear[1], linear[2]
+    for i in range(count):
+        of_x, of_y, of_z = _cube(light[i] + x[i]), luminance[i], _cube(light[i] + z[i])
+        red[i] = of_x * _RED[0] + of_y * _RED[1] + of_z * _RED[2]
+        green[i] = of_x * _GREEN[0] + of_y * _GREEN[1] + of_z * _GREEN[2]
+        blue[i] = of_x * _BLUE[0] + of_y * _BLUE[1] + of_z * _BLUE[2]
+
+
+@_inlined
+def _f(luminance):
+    """CIELAB's f: L* = 116 f(Y) - 16. Its cube root by Halley's steps; each trebles the digits of a first guess."""
+    root = (np.float32(0.18) + np.float32(2.6) * luminance) / (_ONE + np.float32(1.78) * luminance)
+    for _ in range(3):
+        cube = root * root * root
+        root *= (cube + luminance + luminance) / (cube + cube + luminance)
+    return root if luminance > _EPSILON else _LINE * luminance + _OFFSET
+
+
+@_inlined
+def _cube(light):
+    """The inverse of `_f`."""
+    return light * light * light if light > _DARK else (light - _OFFSET) * _SLOPE
+
+
+@_inlined
+def _is_outside(linear, i, lowest, highest):
+    low = (linear[0, i] < lowest) | (linear[1, i] < lowest) | (linear[2, i] < lowest)
+    return low | (linear[0, i] > highest) | (linear[1, i] > highest) | (linear[2, i] > highest)
+
+
+@_inlined
+def _level(table, linear):
+    return table[np.int32(min(max(linear, _ZERO), _ONE) * np.float32(len(table) - 1))]
+
+
+@functools.cache
+def levels(dtype: np.dtype) -> np.ndarray:
+    """The sRGB level of linear values from i to i + 1 steps, the last one of 1.0: [steps + 1], 8 or 16 bits."""
+    steps = _LEVEL_STEPS[dtype.type]
+    linear = np.minimum(np.arange(0.5, steps + 1) / steps, 1.0)
+    return np.rint(lab.delinearise(linear) * np.iinfo(dtype).max).astype(dtype)

@@ -61,6 +61,7 @@ flags.DEFINE_bool(
 flags.DEFINE_integer("max_pixels", 100_000_000, "Refuse pictures with more pixels (memory).", flag_values=FLAGS)
 flags.DEFINE_bool("overwrite", False, "Colour all anew, and replace files that no run has logged.", flag_values=FLAGS)
 
+_LARGE = 1 << 26  # bytes of a file from which on memory counts for more than the time to read the next one
 _BYTES_A_PIXEL = 8  # a file with more than this for each of --max_pixels holds no picture of theirs
 
 
@@ -156,8 +157,9 @@ def _colour_all(job: Job, folder: ColouredFolder, missing: list[Reference], coun
     colorizer = _load_model()
     failed = 0
     with tqdm(total=count, initial=count - len(missing), unit=" files", disable=None if count > 1 else True) as bar:
-        for reference, data in _one_ahead(_contents(missing, _BYTES_A_PIXEL * FLAGS.max_pixels)):
+        for reference, data in _read_ahead(_contents(missing, _BYTES_A_PIXEL * FLAGS.max_pixels)):
             failed += not _colour_one(job, colorizer, folder, reference, data)
+            del data  # it may be large, and the next one is about to be read
             bar.update()
     return failed
 
@@ -223,13 +225,16 @@ def _content(reference: Reference, largest: int) -> tuple[Reference, bytes | pho
         return reference, rejected
 
 
-def _one_ahead(items: Iterator) -> Iterator:
-    """The same items, the next one being made while one is worked on."""
+def _read_ahead(contents: Iterator[tuple[Reference, object]]) -> Iterator[tuple[Reference, object]]:
+    """The same, the next file being read while one is coloured; but a large one is held alone."""
     with ThreadPoolExecutor(1, "read") as pool:
-        coming = pool.submit(next, items, None)
+        coming = pool.submit(next, contents, None)
         while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
+            alone = item[0].size > _LARGE
+            coming = None if alone else pool.submit(next, contents, None)
             yield item
+            del item
+            coming = coming or pool.submit(next, contents, None)
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ class Coloured:
         distribution): 0 where one has all, 255 where all are alike. None unless asked for.
     """
 
-    data: bytes
+    data: bytes | memoryview
     extension: str
     facts: dict
     uncertainty: bytes | None

@@ -127,28 +127,30 @@ def write(
         software=False,
         **({"resolution": dpi, "resolutionunit": "INCH"} if dpi else {}),
     )
-    data = bytearray(buffer.getvalue())
     if tags.directories:
-        _append_directories(data, tags.directories)
-    return bytes(data)
+        _append_directories(buffer, tags.directories)
+    return buffer.getvalue()  # its own bytes, not a copy
 
 
-def _append_directories(data: bytearray, directories: dict[int, dict]) -> None:
+def _append_directories(file: io.BytesIO, directories: dict[int, dict]) -> None:
     """Adds EXIF and GPS directories, which tifffile does not write, and a first directory that points at them."""
-    data += bytes(len(data) % 2)
-    outer = _lay_out(directories, len(data))  # a directory that holds nothing but the pointers
-    data += outer
-    data += bytes(len(data) % 2)
-    entries = sorted(_entries(data, _first(data)) + _entries(outer, 0), key=lambda entry: entry[:2][::-1])
-    struct.pack_into("<I", data, 4, len(data))
-    data += struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    outer = _lay_out(directories, _even_end(file))  # a directory that holds nothing but the pointers
+    file.write(outer)
+    end = _even_end(file)
+    with file.getbuffer() as data:
+        entries = _entries(data, struct.unpack_from("<I", data, 4)[0]) + _entries(outer, 0)
+        struct.pack_into("<I", data, 4, end)
+    entries.sort(key=lambda entry: entry[:2][::-1])
+    file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
 
 
-def _first(data: bytes) -> int:
-    return struct.unpack_from("<I", data, 4)[0]
+def _even_end(file: io.BytesIO) -> int:
+    """The end of a file, which is made one where a directory may lie."""
+    end = file.seek(0, io.SEEK_END)
+    return end + file.write(bytes(end % 2))
 
 
-def _entries(data: bytes, place: int) -> list[bytes]:
+def _entries(data: bytes | memoryview, place: int) -> list[bytes]:
     count = struct.unpack_from("<H", data, place)[0]
     return [bytes(data[start : start + 12]) for start in range(place + 2, place + 2 + 12 * count, 12)]
 

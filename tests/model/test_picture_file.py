@@ -3,6 +3,7 @@
 import io
 import random
 import struct
+import tracemalloc
 
 import imagecodecs
 import numpy as np
@@ -382,3 +383,22 @@ def test_flipped_and_missing_bytes_raise_nothing_but_rejected(whole):
             continue
         pixels = picture.pixels if picture.pixels.ndim == 3 else np.dstack([picture.pixels] * 3)
         assert picture_file.write(picture, pixels, 95, xmp.packet({}, picture.xmp))
+
+
+@pytest.mark.parametrize("encode_deep", [imagecodecs.png_encode, tiff], ids=["PNG", "TIFF"])
+def test_of_16_bits_the_encoded_file_is_in_memory_once(encode_deep):
+    """Of noise it is as large as the pixels, so that copies of it show in the peak."""
+    pixels = np.random.default_rng(0).integers(0, 65536, (1000, 1000, 3)).astype(np.uint16)
+    picture = read(encode_deep(pixels))
+    picture_file.write(picture, pixels[:8, :8].copy(), 95, XMP)  # what is loaded once
+    tracemalloc.start()
+    data = picture_file.write(picture, pixels, 95, XMP)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert pixels.nbytes < len(data) < peak < 1.4 * pixels.nbytes
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3000, 1), (1, 3000), (257, 130)])
+def test_noise_of_16_bits_fits_into_the_memory_it_is_encoded_in(shape):
+    pixels = np.random.default_rng(1).integers(0, 65536, (*shape, 3)).astype(np.uint16)
+    assert same(read(rewritten(imagecodecs.png_encode(pixels))).pixels, pixels)

@@ -61,8 +61,8 @@ flags.DEFINE_bool(
 flags.DEFINE_integer("max_pixels", 100_000_000, "Refuse pictures with more pixels (memory).", flag_values=FLAGS)
 flags.DEFINE_bool("overwrite", False, "Colour all anew, and replace files that no run has logged.", flag_values=FLAGS)
 
-_LARGE = 1 << 26  # bytes of a file from which on memory counts for more than the time to read the next one
-_BYTES_A_PIXEL = 8  # a file with more than this for each of --max_pixels holds no picture of theirs
+_LARGE = 1 << 26  # bytes of a picture's file from which on it is not read ahead: memory counts for more
+_BYTES_A_PIXEL = 8  # at most, in a file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +72,11 @@ class Job:
     options: Options
     limits: photo.Limits
     model: model_identity.Identity
+
+    @property
+    def largest(self) -> int:
+        """Bytes: a longer file holds no picture within the limits."""
+        return _BYTES_A_PIXEL * self.limits.max_pixels
 
     def order(self, reference: Reference) -> dict:
         """What decides a file's colours, see `ColouredFolder`."""
@@ -157,9 +162,8 @@ def _colour_all(job: Job, folder: ColouredFolder, missing: list[Reference], coun
     colorizer = _load_model()
     failed = 0
     with tqdm(total=count, initial=count - len(missing), unit=" files", disable=None if count > 1 else True) as bar:
-        for reference, data in _read_ahead(_contents(missing, _BYTES_A_PIXEL * FLAGS.max_pixels)):
+        for reference, data in _one_ahead(_contents(missing, job.largest)):
             failed += not _colour_one(job, colorizer, folder, reference, data)
-            del data  # it may be large, and the next one is about to be read
             bar.update()
     return failed
 
@@ -189,7 +193,7 @@ def _colour(job: Job, colorizer, folder: ColouredFolder, reference: Reference, d
         with _opened(reference, data) as source:
             return _colour_video(job, colorizer, folder, reference, source)
     try:
-        coloured = colour_bytes(data, colorizer, job.options, job.limits, job.provenance())
+        coloured = colour_bytes(_bytes_of(job, reference, data), colorizer, job.options, job.limits, job.provenance())
     except photo.Rejected as rejected:
         raise NotColoured(rejected.code) from rejected
     order = job.order(reference)
@@ -197,6 +201,11 @@ def _colour(job: Job, colorizer, folder: ColouredFolder, reference: Reference, d
     if coloured.uncertainty is not None:
         written.append(folder.write(order, f"{written[0][0]}.uncertainty.png", coloured.uncertainty))
     return Outcome(written, coloured.facts)
+
+
+def _bytes_of(job: Job, reference: Reference, data: bytes | None) -> bytes:
+    """What was read ahead, or is read now: then only `colour_bytes` holds it, which lets go of what is decoded."""
+    return reading.read(reference, job.largest)[1] if data is None else data
 
 
 def _colour_video(job: Job, colorizer, folder: ColouredFolder, reference: Reference, source: BinaryIO) -> Outcome:
@@ -208,7 +217,7 @@ def _colour_video(job: Job, colorizer, folder: ColouredFolder, reference: Refere
 
 
 def _contents(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | photo.Rejected | None]]:
-    """Each file with its bytes, or with why there are none; with None where it is a video that need not be held."""
+    """Each file with its bytes, or why there are none; None where it is read in its turn: a video, a large picture."""
     for stream, group in groupby(references, lambda r: r.path if archive.is_stream(r.kind) else None):
         if stream:
             yield from reading.read_stream(list(group), largest)
@@ -217,7 +226,8 @@ def _contents(references: list[Reference], largest: int) -> Iterator[tuple[Refer
 
 
 def _content(reference: Reference, largest: int) -> tuple[Reference, bytes | photo.Rejected | None]:
-    if reference.kind == "file" and video.is_named_so(reference.id):
+    is_video = video.is_named_so(reference.id)
+    if (reference.kind == "file") if is_video else (reference.size > _LARGE):
         return reference, None
     try:
         return reading.read(reference, largest)
@@ -225,16 +235,13 @@ def _content(reference: Reference, largest: int) -> tuple[Reference, bytes | pho
         return reference, rejected
 
 
-def _read_ahead(contents: Iterator[tuple[Reference, object]]) -> Iterator[tuple[Reference, object]]:
-    """The same, the next file being read while one is coloured; but a large one is held alone."""
+def _one_ahead(items: Iterator) -> Iterator:
+    """The same items, the next one being made while one is worked on."""
     with ThreadPoolExecutor(1, "read") as pool:
-        coming = pool.submit(next, contents, None)
+        coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:
-            alone = item[0].size > _LARGE
-            coming = None if alone else pool.submit(next, contents, None)
+            coming = pool.submit(next, items, None)
             yield item
-            del item
-            coming = coming or pool.submit(next, contents, None)
 
 
 @contextlib.contextmanager

@@ -86,6 +86,7 @@ def colour_bytes(
             "out, or train with --loss=bins"
         )
     picture = picture_file.read(data, limits)
+    del data  # nobody else may hold it, and there are a file and a picture to come
     prediction = colorizer.predict(Image.fromarray(picture.visible_grey()), options.temperature)
     facts = _facts(picture)
     painted = finish.paint_counted(picture.pixels, prediction.ab, options.chroma, options.upsample, overwrite=True)

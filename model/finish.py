@@ -62,14 +62,14 @@ def paint_counted(
 
     Args:
       overwrite: whether colours may be painted over `pixels` itself, to save a second picture in memory; they are where
-        it is a whole, writable array of colours.
+        it is a writable array of colours.
     """
     from model import painting  # compiled when it is first called: what colours nothing does not wait for it
 
     height, width = pixels.shape[:2]
     shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32([[[chroma / 500]], [[-chroma / 200]]])  # of f(X), f(Z)
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
-    over = overwrite and pixels.ndim == 3 and pixels.flags.carray
+    over = overwrite and pixels.ndim == 3 and pixels.flags.writeable
     painted = pixels if over else np.empty((height, width, 3), pixels.dtype)
     tables = _luminance_tables(pixels), painting.levels(pixels.dtype)
 

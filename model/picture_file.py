@@ -78,6 +78,8 @@ def read(data: bytes, limits: photo.Limits) -> Picture:
         tags, stored = (tiff_file.tags(image), photo.orientation(image)) if image.format == "TIFF" else (None, 1)
         deep = _decode_16(data, image)
         pixels, alpha = deep if deep else _decode_8(image)
+        if deep and image.format == "PNG":  # what is written behind the pixels Pillow would decode them to see
+            image = photo.open_checked(_without_pixels(data), limits)
         orientation = photo.orientation(image)
         pixels = _turn(pixels, orientation)
         height, width = pixels.shape[:2]
@@ -104,9 +106,9 @@ def write(picture: Picture, pixels: np.ndarray, quality: int, xmp: bytes) -> byt
     """
     extension = EXTENSIONS.get(picture.format, ".png")
     if extension == ".tif":
-        return tiff_file.write(pixels, picture.alpha, srgb_profile(), xmp, picture.tags, picture.dpi)
+        return tiff_file.write(_with_alpha(pixels, picture.alpha), srgb_profile(), xmp, picture.tags, picture.dpi)
     if pixels.dtype == np.uint16:
-        return _write_png_16(picture, pixels, xmp)
+        return _write_png_16(picture, _with_alpha(pixels, picture.alpha), xmp)
     image = Image.fromarray(pixels)
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha))
@@ -136,6 +138,18 @@ def _encode(image: Image.Image, extension: str, options: dict) -> bytes:
     return buffer.getvalue()
 
 
+def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """[H, W, 3] or [H, W, 4]; the array that both are parts of, where there is one: a copy may take a gigabyte."""
+    if alpha is None:
+        return pixels
+    whole = pixels.base
+    if whole is not None and whole.shape == (*alpha.shape, 4):
+        parts = (pixels, whole[..., :3]), (alpha, whole[..., 3])
+        if all(found.__array_interface__ == part.__array_interface__ for found, part in parts):
+            return whole
+    return np.dstack([pixels, alpha])
+
+
 def _write_png_16(picture: Picture, pixels: np.ndarray, xmp: bytes) -> memoryview:
     """Pillow writes no 16-bit colours; what it would write about the picture is taken from a PNG of one pixel.
 
@@ -143,8 +157,6 @@ def _write_png_16(picture: Picture, pixels: np.ndarray, xmp: bytes) -> memoryvie
     """
     import imagecodecs
 
-    if picture.alpha is not None:
-        pixels = np.dstack([pixels, picture.alpha])
     about = _encode(Image.new("RGB", (1, 1)), ".png", _written(picture, ".png", 0, xmp))
     header_end = 8 + 12 + 13  # signature, and IHDR with its 13 bytes
     chunks = np.frombuffer(about[header_end : about.index(b"IDAT") - 4], np.uint8)
@@ -195,7 +207,7 @@ def _decode_16(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray 
         return None
     colours = samples.shape[2] - 1 + samples.shape[2] % 2 if samples.ndim == 3 else 1
     pixels = samples if samples.ndim == 2 else samples[..., 0] if colours == 1 else samples[..., :3]
-    alpha = samples[..., -1].copy() if samples.ndim == 3 and samples.shape[2] > colours else None
+    alpha = samples[..., -1] if samples.ndim == 3 and samples.shape[2] > colours else None
     return _to_srgb_16(pixels, image.info.get("icc_profile")), alpha
 
 
@@ -207,6 +219,17 @@ def _decode_png_16(data: bytes, image: Image.Image) -> np.ndarray:
     except RuntimeError as error:
         photo.load(image)  # which knows what is wrong with it
         raise photo.Rejected("damaged") from error
+
+
+def _without_pixels(data: bytes) -> bytes:
+    """A PNG's signature and chunks but those of pixels."""
+    kept, place = [data[:8]], 8
+    while place + 12 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] not in (b"IDAT", b"fdAT"):
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept)
 
 
 def _to_srgb_16(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
@@ -228,6 +251,8 @@ def _to_srgb_16(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
 
 def _turn(levels: np.ndarray, orientation: int) -> np.ndarray:
     """Upright by EXIF orientation."""
+    if orientation == 1:
+        return levels
     if orientation >= 5:
         levels = levels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -97,15 +97,8 @@ def tags(image: Image.Image) -> Tags:
     return Tags(texts, iptc, directories)
 
 
-def write(
-    pixels: np.ndarray,
-    alpha: np.ndarray | None,
-    profile: bytes,
-    xmp: bytes,
-    tags: Tags,
-    dpi: tuple[float, float] | None,
-) -> bytes:
-    """A TIFF of sRGB [H, W, 3] of 8 or 16 bits, deflated with a predictor."""
+def write(pixels: np.ndarray, profile: bytes, xmp: bytes, tags: Tags, dpi: tuple[float, float] | None) -> bytes:
+    """A TIFF of sRGB [H, W, 3], or [H, W, 4] with alpha, of 8 or 16 bits, deflated with a predictor."""
     import tifffile
 
     extra = [(tag, _ASCII, 0, text.encode("utf-8", "replace"), True) for tag, text in tags.texts.items()]
@@ -115,12 +108,12 @@ def write(
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
-        pixels if alpha is None else np.dstack([pixels, alpha]),
+        pixels,
         byteorder="<",
         photometric="rgb",
         compression="zlib",
         predictor=True,
-        extrasamples=None if alpha is None else ["unassalpha"],
+        extrasamples=["unassalpha"] if pixels.shape[2] == 4 else None,
         iccprofile=profile,
         extratags=extra,
         metadata=None,

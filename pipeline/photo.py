@@ -219,7 +219,8 @@ def load(image: Image.Image) -> None:
 def orientation(image: Image.Image) -> int:
     """The picture's EXIF orientation, 1 to 8; 1 where it has none that can be read."""
     try:
-        found = image.getexif().get(ExifTags.Base.Orientation)
+        # Not `image.getexif()`: where a PNG has none, that decodes its pixels first.
+        found = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
     except DECODER_ERRORS:
         return 1
     return found if found in range(1, 9) else 1

@@ -4,16 +4,13 @@ import collections
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from model import colorize
 from pipeline import lab, photo
-from pipeline.sources.reference import Reference
 from tests import helpers
 
 
@@ -175,21 +172,3 @@ def test_every_odd_file_gets_a_picture_or_a_reason(trained_run, real_data, tmp_p
             with Image.open(line["output"]) as image:
                 assert list(image.size) == size, line
     assert sum(line["code"] == "coloured" for line in log) > 200
-
-
-def test_the_next_file_is_read_while_one_is_coloured_but_a_large_one_is_held_alone():
-    large, read = colorize._LARGE + 1, []
-
-    def contents():
-        for size in (1, 2, large, 3, 4):
-            read.append(size)
-            yield Reference("a.jpg", "a.jpg", size, 0.0), b""
-
-    given, ahead = [], []
-    for reference, _ in colorize._read_ahead(contents()):
-        given.append(reference.size)
-        helpers.wait_until(lambda: given[-1] == large or len(read) > len(given) or read[-1] == 4)
-        time.sleep(0.05 if reference.size == large else 0)
-        ahead.append(len(read) - len(given))
-    assert given == read == [1, 2, large, 3, 4]
-    assert ahead == [1, 1, 0, 1, 0]

@@ -12,6 +12,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import tarfile
 import termios
 import zipfile
@@ -77,6 +78,32 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 # What is taken
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_large_picture_is_read_in_its_turn_and_held_by_nobody_but_who_colours_it(
+    colour, tmp_path, monkeypatch, packed
+):
+    pictures = {"a.jpg": PICTURE, "b.jpg": PICTURE, "bad.jpg": b"text"}
+    photos = write_files(tmp_path / "in", {"all.zip": zipped(pictures)} if packed else pictures)
+    events, read = [], colorize.reading.read
+
+    def reading(reference, largest):
+        events.append(f"read {reference.id}")
+        return read(reference, largest)
+
+    def colouring(data, *rest):
+        events.append(sys.getrefcount(data))  # the caller's argument, ours, and that of the question
+        return fake_colouring.colour_bytes(data, *rest)
+
+    monkeypatch.setattr(colorize, "_LARGE", -1)
+    monkeypatch.setattr(colorize.reading, "read", reading)
+    monkeypatch.setattr(colorize, "colour_bytes", colouring)
+    code, said = colour(tmp_path / "out", photos / "all.zip" if packed else photos)
+    assert code == 1
+    assert "bad.jpg: not_a_picture" in said
+    alone = sys.getrefcount(bytes(3))
+    assert events == ["read a.jpg", alone + 1, "read b.jpg", alone + 1, "read bad.jpg", alone + 1]
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar", "tar.gz", "tar.xz"])

@@ -202,7 +202,12 @@ def test_painting_over_the_picture_gives_the_same(upsample):
     painted = finish.paint_counted(over, random_ab(20, 30), 1.0, upsample, overwrite=True)
     assert painted.pixels is over
     np.testing.assert_array_equal(over, wanted)
-    view = np.dstack([pixels, pixels])[..., :3]  # no array of its own
-    painted = finish.paint_counted(view, random_ab(20, 30), 1.0, upsample, overwrite=True)
+    beside = np.full((200, 300), 7, np.uint8)
+    whole = np.dstack([pixels, beside])
+    finish.paint_counted(whole[..., :3], random_ab(20, 30), 1.0, upsample, overwrite=True)
+    np.testing.assert_array_equal(whole, np.dstack([wanted, beside]))
+    fixed = pixels.copy()
+    fixed.flags.writeable = False
+    painted = finish.paint_counted(fixed, random_ab(20, 30), 1.0, upsample, overwrite=True)
     np.testing.assert_array_equal(painted.pixels, wanted)
-    np.testing.assert_array_equal(view, pixels)
+    np.testing.assert_array_equal(fixed, pixels)

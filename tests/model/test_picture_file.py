@@ -4,12 +4,13 @@ import io
 import random
 import struct
 import tracemalloc
+from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from model import picture_file, xmp
 from pipeline import lab, photo
@@ -385,17 +386,53 @@ def test_flipped_and_missing_bytes_raise_nothing_but_rejected(whole):
         assert picture_file.write(picture, pixels, 95, xmp.packet({}, picture.xmp))
 
 
-@pytest.mark.parametrize("encode_deep", [imagecodecs.png_encode, tiff], ids=["PNG", "TIFF"])
-def test_of_16_bits_the_encoded_file_is_in_memory_once(encode_deep):
-    """Of noise it is as large as the pixels, so that copies of it show in the peak."""
-    pixels = np.random.default_rng(0).integers(0, 65536, (1000, 1000, 3)).astype(np.uint16)
-    picture = read(encode_deep(pixels))
-    picture_file.write(picture, pixels[:8, :8].copy(), 95, XMP)  # what is loaded once
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_of_16_bits_pixels_and_encoded_file_are_in_memory_once(kind, channels):
+    """Of noise the file is as large as the pixels, so that copies of either show in the peak."""
+    pixels = np.random.default_rng(0).integers(0, 65536, (1000, 1000, channels)).astype(np.uint16)
+    rewritten(deep_file(kind, pixels[:8, :8].copy()))  # what is loaded once
+    data = deep_file(kind, pixels)
     tracemalloc.start()
-    data = picture_file.write(picture, pixels, 95, XMP)
+    picture = read(data)
     peak = tracemalloc.get_traced_memory()[1]
+    assert pixels.nbytes < peak < 1.4 * pixels.nbytes
+    tracemalloc.reset_peak()
+    held = tracemalloc.get_traced_memory()[0]
+    data = picture_file.write(picture, picture.pixels, 95, XMP)
+    peak = tracemalloc.get_traced_memory()[1] - held
     tracemalloc.stop()
     assert pixels.nbytes < len(data) < peak < 1.4 * pixels.nbytes
+
+
+def deep_file(kind: str, pixels: np.ndarray) -> bytes:
+    if kind == "PNG":
+        return imagecodecs.png_encode(pixels)
+    return tiff(pixels, photometric="rgb", extrasamples=["unassalpha"] if pixels.shape[2] == 4 else None)
+
+
+def test_what_a_16_bit_png_says_behind_its_pixels_is_read_without_decoding_them_again(monkeypatch):
+    exif, text = Image.Exif(), PngImagePlugin.PngInfo()
+    exif[0x0112], exif[0x010E] = 6, "behind"
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    small = encode(PIXELS[:2, :2], exif=exif, pnginfo=text, dpi=(300, 300))
+    said = b"".join(chunk for kind, chunk in chunks(small) if kind in (b"eXIf", b"iTXt", b"pHYs"))
+    deep = imagecodecs.png_encode(DEEP)
+    monkeypatch.setattr(Image.Image, "load", None)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    picture = read(deep[:-12] + said + deep[-12:])
+    assert same(picture.pixels, np.ascontiguousarray(np.rot90(DEEP, -1)))
+    assert (picture.orientation, picture.xmp) == (6, XMP)
+    assert b"behind" in picture.exif
+
+
+def chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The kind of each chunk, and all of its bytes."""
+    place = 8
+    while place < len(png):
+        end = place + 12 + int.from_bytes(png[place : place + 4], "big")
+        yield png[place + 4 : place + 8], png[place:end]
+        place = end
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3000, 1), (1, 3000), (257, 130)])

@@ -9,6 +9,7 @@ from PIL import Image, TiffImagePlugin
 
 from pipeline import photo
 
+_BUFFER = 1 << 25  # bytes of a file in memory a second time while they are decoded; by default 256 MB
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _SAMPLE_FORMAT, _EXTRA = 256, 257, 258, 262, 277, 339, 338
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # colours that are multiplied by alpha, and such that are not
@@ -46,7 +47,7 @@ def decode_16(data: bytes, image: Image.Image) -> np.ndarray:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
-            levels = page.asarray()
+            levels = page.asarray(buffersize=_BUFFER)
             if levels.ndim == 3 and page.axes.startswith("S"):  # a plane for each colour
                 levels = np.ascontiguousarray(np.moveaxis(levels, 0, -1))
     except (*photo.DECODER_ERRORS, tifffile.TiffFileError) as error:

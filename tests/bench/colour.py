@@ -172,12 +172,10 @@ def write_deep(path: Path, pixels: np.ndarray, alpha: bool) -> None:
     import imagecodecs
     import tifffile
 
-    noise = np.random.default_rng(0).integers(0, 256, (997, 1009, 1), np.uint8)
+    random = np.random.default_rng(0)
     deep = np.full((*pixels.shape[:2], 3 + alpha), 65535, np.uint16)
-    for row in range(0, len(pixels), 997):
-        part = pixels[row : row + 997]
-        tiled = np.tile(noise, (1, part.shape[1] // 1009 + 1, 1))[: len(part), : part.shape[1]]
-        deep[row : row + 997, :, :3] = part.astype(np.uint16) * 256 + tiled
+    for rows in finish.blocks(*pixels.shape[:2]):
+        deep[rows, :, :3] = pixels[rows] * np.uint16(256) + random.integers(0, 256, pixels[rows].shape, np.uint16)
     if path.suffix == ".png":
         path.write_bytes(imagecodecs.png_encode(deep, level=1))
     else:

@@ -7,6 +7,7 @@ picture squashed to that.
 """
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
@@ -92,15 +93,21 @@ class Colorizer:
         return other
 
     def _inputs(self, grey: Image.Image) -> dict[str, np.ndarray]:
-        small = np.asarray(grey.resize(self._working_size(grey.size), Image.Resampling.BICUBIC))
-        lightness = lab.rgb_to_lab(np.repeat(small[..., None], 3, axis=-1))[..., :1]
-        inputs = {"l": network_lightness(lightness)[None]}
-        if self._embedder:
-            if self._embed_record:
-                grey = Image.fromarray(photo.fit(grey, self._size, self._fit))
-            view = embed.view(grey, self._fit, self._embedder.settings)
-            inputs["embedding"] = self._embedder(view[None]).astype(np.float32)
+        with ThreadPoolExecutor(1, "view") as pool:  # of a large picture the two resizings take a tenth of it all
+            view = pool.submit(self._view, grey) if self._embedder else None
+            inputs = {"l": self._lightness(grey)[None]}
+            if view:
+                inputs["embedding"] = self._embedder(view.result()[None]).astype(np.float32)
         return inputs
+
+    def _lightness(self, grey: Image.Image) -> np.ndarray:
+        small = np.asarray(grey.resize(self._working_size(grey.size), Image.Resampling.BICUBIC))
+        return network_lightness(lab.rgb_to_lab(np.repeat(small[..., None], 3, axis=-1))[..., :1])
+
+    def _view(self, grey: Image.Image) -> np.ndarray:
+        if self._embed_record:
+            grey = Image.fromarray(photo.fit(grey, self._size, self._fit))
+        return embed.view(grey, self._fit, self._embedder.settings)
 
     def _working_size(self, size: tuple[int, int]) -> tuple[int, int]:
         if self._network_size:

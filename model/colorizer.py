@@ -7,6 +7,8 @@ picture squashed to that.
 """
 
 import copy
+import functools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -30,6 +32,7 @@ class Colorizer:
       size: the side of training pictures; `fit`: their framing.
       embed_record: whether the embedder saw the records (--reuse_lab) instead of the original pictures.
       network_size: (width, height) of the one input that the network takes; None where it takes any.
+      forward: how the network is called, as `forward.Forward`; by default as it is.
     """
 
     def __init__(
@@ -40,9 +43,11 @@ class Colorizer:
         fit: str,
         embed_record: bool = False,
         network_size: tuple[int, int] | None = None,
+        forward: Callable[[dict], dict] | None = None,
     ):
         self.network, self._embedder, self._size, self._fit = network, embedder, size, fit
         self._embed_record, self._network_size = embed_record, network_size
+        self._forward = forward or functools.partial(network, training=False)
         self._working_side = size
 
     @property
@@ -76,7 +81,7 @@ class Colorizer:
                 "the flag out, or train with --loss=bins"
             )
         inputs = self._inputs(grey)
-        answer = self.network(inputs, training=False)
+        answer = self._forward(inputs)
         logits = np.asarray(answer["bins"], np.float32)[0] if self.has_bins else None
         if temperature is None:
             return Prediction(np.asarray(answer["ab"], np.float32)[0] * 128.0, logits)
@@ -130,12 +135,15 @@ def load(run: str, embedder_weights: str | None = None, temperature: float | Non
     Raises:
       TintmillError: no run, no model yet, a temperature without bins, or the embedder is another network.
     """
+    from model.forward import Forward  # which imports Keras
+
     manifest = artefact.load_dataset(run)
     network = artefact.load_model(run, temperature)
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
     embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None
     settings, embed_record = manifest["settings"], manifest["embedding_from"] == "record"
-    return Colorizer(network, embedder, settings["size"], settings["fit"], embed_record, fixed_size(network))
+    size = fixed_size(network)
+    return Colorizer(network, embedder, settings["size"], settings["fit"], embed_record, size, Forward(network))
 
 
 def fixed_size(network) -> tuple[int, int] | None:

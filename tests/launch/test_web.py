@@ -128,6 +128,13 @@ def test_uploads_that_lie_about_their_type_get_the_reason_in_one_line(visitor, d
     assert "\n" not in refused.json["error"]
 
 
+def test_what_is_no_picture_is_told_which_formats_are_taken(visitor):
+    taken = visitor.ask("pictures", b"just text").json["error"].split("wanted ")[1]
+    assert taken in visitor.ask("").body.decode()
+    named = taken.upper().replace(" ", "")
+    assert [kind for kind in photo._FORMATS if kind != "DIB" and kind not in named] == []
+
+
 def test_a_picture_under_another_types_name_is_taken_for_what_it_is(visitor):
     id = visitor.ask("pictures", picture(kind="PNG"), Content_Type="text/html").json["id"]
     answer = visitor.ask(f"pictures/{id}/download?name=a.jpg")
@@ -256,7 +263,7 @@ def test_removed_pictures_are_gone(visitor, held):
     for id in (one, two, three):
         refused = visitor.ask(f"pictures/{id}/grey")
         assert refused.status == 404
-        assert "drop it again" in refused.json["error"]
+        assert "send it again" in refused.json["error"]
     assert list(held._kept) == [kept]
 
 

@@ -10,30 +10,6 @@ from trainer import report
 HOSTILE = "<img src=x onerror=hacked=1>\"'\n</script><script>hacked=1</script>"
 PHONE, DESK = 390, 1280
 
-# Of every element with text of its own: how far it stands out from what is behind it, by the formula of WCAG 2.
-CONTRASTS = """
-(() => {
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const linear = (v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-    const [r, g, b] = numbers(colour).map((v) => linear(v / 255));
-    return .2126 * r + .7152 * g + .0722 * b;
-  };
-  const behind = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = getComputedStyle(e).backgroundColor;
-      if ((numbers(colour)[3] ?? 1) === 1) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const ofText = (e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-  return [...document.querySelectorAll("body *:not(script)")].filter(ofText).map((e) => {
-    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
-    return [(a + .05) / (b + .05), e.outerHTML.slice(0, 60)];
-  });
-})()
-"""
-
 
 @pytest.fixture(scope="module")
 def chromium():
@@ -174,7 +150,7 @@ def test_the_pictures_are_side_by_side(show, reports, how):
 def test_text_stands_out(show, reports, scheme):
     """4.5 : 1, as WCAG 2 wants it (AA)."""
     tab = show(reports["two"], color_scheme=scheme)
-    found = tab.page.evaluate(CONTRASTS)
+    found = tab.contrasts()
     assert len(found) > 100
     assert [entry for entry in found if entry[0] < 4.5] == []
     ground = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -96,6 +96,38 @@ def test_a_slider_wipes_from_grey_over_coloured_to_truth_by_the_keyboard(show, r
     assert clips(tab, 1) == ["none", "none", "none"]
 
 
+def seen(tab: pages.Tab, number: int) -> list[str]:
+    """What is written on a picture: what its left shows, and its right."""
+    return tab.page.locator(".seen").nth(number).locator("span:visible").all_inner_texts()
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_what_is_seen_is_written_on_the_picture(show, reports, width):
+    tab = show(reports["one"], width)
+    assert seen(tab, 1) == ["truth", "coloured"]
+    picture = tab.page.locator(".stack").nth(1).bounding_box()
+    for name in tab.page.locator(".seen").nth(1).locator("span").all():
+        box = name.bounding_box()
+        assert picture["x"] <= box["x"] <= picture["x"] + picture["width"] - box["width"]
+        assert picture["y"] <= box["y"] <= picture["y"] + picture["height"] - box["height"]
+    tab.page.evaluate("document.querySelectorAll('.slider input')[1].focus()")
+    press(tab, "Home")
+    assert seen(tab, 1) == ["grey"]
+    press(tab, "ArrowRight")
+    assert seen(tab, 1) == ["coloured", "grey"]
+    assert seen(tab, 0) == ["truth", "coloured"]
+
+
+def test_the_names_below_a_slider_stand_at_its_stops(show, reports):
+    tab = show(reports["two"])
+    middles = tab.page.evaluate(
+        "(() => { const slider = document.querySelector('.slider'), all = slider.getBoundingClientRect();"
+        "return [...slider.querySelectorAll('span')].slice(1, -1).map((name) => {"
+        "const b = name.getBoundingClientRect(); return (b.x + b.width / 2 - all.x) / all.width }) })()"
+    )
+    assert middles == pytest.approx([1 / 3, 2 / 3], abs=0.02)
+
+
 def test_each_picture_has_a_slider_of_its_own(show, reports):
     tab = show(reports["one"])
     before = clips(tab, 0), clips(tab, 2)
@@ -143,7 +175,7 @@ def test_the_pictures_are_side_by_side(show, reports, how):
     assert len(left) == 3
     shown = "[...document.querySelectorAll('.layer')].map((l) => getComputedStyle(l).clipPath)"
     assert set(tab.page.evaluate(shown)) == {"none"}
-    assert not tab.page.evaluate("[...document.querySelectorAll('.slider')].some((s) => s.checkVisibility())")
+    assert not tab.page.evaluate("[...document.querySelectorAll('.slider, .seen')].some((s) => s.checkVisibility())")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

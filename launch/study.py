@@ -94,7 +94,9 @@ def describe(study: Study) -> str:
         f"{asked.questions} questions, {asked.checks} checks; shown for {asked.seconds:g} s (0: until answered)"
     ]
     if out:
-        lines.append(f"{len(out)} pictures left out, as {out[0]['picture']}: {out[0]['why']}; all in study.json")
+        lines.append(
+            f"left out of the pictures: {len(out)}, as {out[0]['picture']}: {out[0]['why']}; all in study.json"
+        )
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from model import artefact, networks
+from model import artefact, heads, networks
 from model.network_spec import NetworkSpec
 from pipeline import embed, lab
 from pipeline.settings import EmbedderSettings
@@ -34,6 +34,21 @@ def make_run(folder: Path, name: str, weights=None, fit: str = "crop", **spec) -
         "settings": {"size": SIZE, "fit": fit, "name": "toy", "version": "1.0.0"},
         "fingerprint": "0" * 64,
     }
+    artefact.save_dataset(str(folder), manifest)
+    return str(folder)
+
+
+def make_small_run(folder: Path) -> str:
+    """A run directory of two convolutions with bins, without embedding: quick to convert."""
+    keras.utils.set_random_seed(1)
+    lightness = keras.Input((None, None, 1), name="l")
+    features = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(lightness)
+    outputs = heads.colours(features, lightness, NetworkSpec(head="bins"), None)
+    network = keras.Model({"l": lightness}, outputs, name="two_convolutions")
+    network.get_layer("bins").kernel.assign(np.random.default_rng(0).normal(0, 2, (1, 1, 8, 313)))
+    artefact.save_model(str(folder), network)
+    settings = {"size": SIZE, "fit": "crop", "name": "toy", "version": "1.0.0"}
+    manifest = {"embedder": None, "embedding_from": "original", "settings": settings, "fingerprint": "0"}
     artefact.save_dataset(str(folder), manifest)
     return str(folder)
 

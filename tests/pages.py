@@ -15,6 +15,30 @@ from launch import serving
 
 _SECONDS = 60  # until a page that does not do what it should fails its test
 
+# Of every element with text of its own: how far it stands out from what is behind it, by the formula of WCAG 2.
+_CONTRASTS = """
+(() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const linear = (v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    const [r, g, b] = numbers(colour).map((v) => linear(v / 255));
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const behind = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = getComputedStyle(e).backgroundColor;
+      if ((numbers(colour)[3] ?? 1) === 1) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const ofText = (e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  return [...document.querySelectorAll("body *:not(script)")].filter(ofText).map((e) => {
+    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+    return [(a + .05) / (b + .05), e.outerHTML.slice(0, 60)];
+  });
+})()
+"""
+
 
 class Answer(NamedTuple):
     status: int
@@ -95,3 +119,7 @@ class Tab:
 
     def scrolls_sideways(self) -> bool:
         return self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+
+    def contrasts(self) -> list[tuple[float, str]]:
+        """(contrast, HTML) of every text that is shown; WCAG 2 wants 4.5 (AA)."""
+        return self.page.evaluate(_CONTRASTS)

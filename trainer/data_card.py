@@ -13,7 +13,7 @@ def describe(manifest: dict) -> list[tuple[str, str]]:
         ("source", f"{manifest['source']['kind']}: {manifest['source']['input']}"),
         ("pictures", f"{pictures['kept']:,} kept of {pictures['read']:,}"),
         ("left out", _rejects(pictures["rejected"])),
-        ("splits", f"{splits} (by {manifest['split_rule']})"),
+        ("splits", f"{splits}; {manifest['split_rule']}"),
         ("records", f"{settings['size']}x{settings['size']} by {settings['fit']}, {settings['encoding']}"),
         ("embedder", _embedder(manifest["embedder"])),
         ("mean a*, b*", "{:.2f}, {:.2f}".format(*manifest["mean_ab"])),

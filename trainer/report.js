@@ -14,11 +14,16 @@ function addSlider(stack, number) {
   for (const name of names) {
     label.append(Object.assign(document.createElement("span"), { textContent: name }));
   }
+  const seen = Object.assign(document.createElement("div"), { className: "seen", ariaHidden: "true" });
+  seen.append(document.createElement("span"), document.createElement("span"));
   const show = () => {
     const value = Number(input.value), whole = Math.floor(value / 100), part = value - 100 * whole;
+    // On the picture, because the names below are places of the slider and not halves of the picture.
+    seen.firstChild.textContent = part ? names[whole + 1] : names[whole];
+    seen.lastChild.textContent = part ? names[whole] : "";
     layers.forEach((layer, i) => {
-      const seen = Math.min(100, Math.max(0, value - 100 * (i - 1)));
-      layer.style.clipPath = i === 0 || seen === 100 ? "none" : `inset(0 ${100 - seen}% 0 0)`;
+      const share = Math.min(100, Math.max(0, value - 100 * (i - 1)));
+      layer.style.clipPath = i === 0 || share === 100 ? "none" : `inset(0 ${100 - share}% 0 0)`;
     });
     input.setAttribute(
       "aria-valuetext", part ? `left ${part} % ${names[whole + 1]}, the rest ${names[whole]}` : names[whole]
@@ -27,7 +32,7 @@ function addSlider(stack, number) {
   input.addEventListener("input", show);
   const slider = Object.assign(document.createElement("div"), { className: "slider" });
   slider.append(input, label);
-  stack.after(slider);
+  stack.after(seen, slider);
   return { layers, show };
 }
 

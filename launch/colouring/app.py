@@ -31,6 +31,7 @@ _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
 _DRAINED = 8  # times the limit: so much of a body that is too large is read, so that its sender gets the answer
 _GREATEST_CHROMA, _GREATEST_TEMPERATURE = 2.0, 1.0
+_FORMATS = "JPEG, PNG, WebP, AVIF, JPEG 2000, TIFF, GIF, BMP or PPM"  # as people know those of pipeline.photo
 _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".tif": "image/tiff"}
 
 
@@ -75,6 +76,7 @@ class _Pages:
         )
         self._page = environment.get_template("page.html.jinja").render(
             has_bins=gallery.has_bins,
+            formats=_FORMATS,
             max_bytes=max_bytes,
             max_pixels=gallery.limits.max_pixels,
             greatest_chroma=_GREATEST_CHROMA,
@@ -122,6 +124,8 @@ class _Pages:
 
     def answer_rejected(self, request: Request, rejected: photo.Rejected) -> Response:
         reason = photo.REASONS[rejected.code]
+        if rejected.code == "not_a_picture":
+            reason += f"; wanted {_FORMATS}"
         if rejected.code == "too_many_pixels":
             reason = f"more than {self._gallery.limits.max_pixels / 1e6:g} megapixels, the most that is taken here"
         return JSONResponse({"error": reason}, 422)
@@ -179,4 +183,4 @@ def _answer_failed(request: Request, error: TintmillError) -> Response:
 
 
 def _answer_forgotten(request: Request, error: Forgotten) -> Response:
-    return JSONResponse({"error": "no longer held here; drop it again"}, 404)
+    return JSONResponse({"error": "no longer held here; send it again"}, 404)

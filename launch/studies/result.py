@@ -116,7 +116,7 @@ def notes(summary: dict) -> list[str]:
     """What a reader must know before believing a number."""
     people, checks = summary["participants"], summary["checks_passed"]
     left = f"{summary['left_out_by_checks']} left out by attention checks"
-    found = [f"{people} participants counted, {left}, {summary['unfinished']} not at the end (not counted)."]
+    found = [f"{people} participants counted, {left}, {summary['unfinished']} did not finish (not counted)."]
     if checks is not None:
         found.append(f"Checks passed, of all who came to the end: {_percent(checks)} (Zhang et al.: 87 %).")
     if summary["settings"]["mode"] == "2afc":
@@ -129,7 +129,7 @@ def notes(summary: dict) -> list[str]:
         "The intervals take answers as independent; those of one person are not quite, so they are too narrow."
     )
     if summary["pictures_left_out"]:
-        found.append(f"{len(summary['pictures_left_out'])} pictures left out; result.json says why.")
+        found.append(f"Left out of the pictures: {len(summary['pictures_left_out'])}; result.json says why.")
     return found
 
 

@@ -245,6 +245,13 @@ def test_nothing_sent_tells_which_picture_is_real(prepared, tmp_path, mode):
         assert not re.search(r"mine|other|real|check|p\d\d", told)
 
 
+@pytest.mark.parametrize(("checks", "told"), [(2, True), (0, False)])
+def test_checks_are_announced_where_there_are_any(folders, tmp_path, checks, told):
+    study = studies.make(folders, tmp_path / "study", checks=checks)
+    with running(study, tmp_path / "answers.db") as (address, _):
+        assert (b"easy on purpose" in pages.Visitor(address).ask("").body) is told
+
+
 def test_participants_get_other_names_for_the_same_pictures(prepared, tmp_path):
     with running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
         for _ in range(2):

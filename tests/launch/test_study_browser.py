@@ -1,8 +1,11 @@
 """The study's page in a real browser, at a desk and on a phone."""
 
+import dataclasses
+import os
+
 import pytest
 
-from launch.studies import app, settings
+from launch.studies import app, result, settings
 from launch.studies.answers import Answers
 from tests import pages, studies
 
@@ -120,6 +123,82 @@ def test_a_page_that_is_opened_again_goes_on(browser, served):
     tab.context.close()
 
 
+def answer_all(tab: pages.Tab) -> None:
+    """From wherever the page stands to the end."""
+    while True:
+        tab.page.wait_for_selector("[data-answer]:enabled, #go:visible, #next:visible, #done:not([hidden])")
+        if tab.page.locator("#done").is_visible():
+            return
+        tab.page.locator("[data-answer]:enabled, #go:visible, #next:visible").first.click()
+
+
+def test_another_person_at_the_screen_reads_what_is_asked_first(browser, served):
+    address, _, answers = served
+    before = {row.code for row in answers.all()}
+    tab = pages.Tab(browser, address)
+    tab.page.click("#begin")
+    answer_all(tab)
+    assert tab.page.evaluate("document.activeElement.id") == "thanks"  # not a button, which a held key would press
+    tab.page.click("#again")
+    assert tab.page.locator("#intro").is_visible()
+    assert {row.code for row in answers.all()} - before == {tab.page.locator("#code").text_content()}
+    tab.page.click("#begin")
+    tab.page.wait_for_selector("#go:visible")
+    assert tab.page.locator("#part").inner_text() == "Practice 1 of 1"
+    assert len({row.code for row in answers.all()} - before) == 2
+    tab.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out(browser, served, scheme):
+    """Of the instructions, of a question before, while and after its pictures are shown, of the end."""
+    address, _, _ = served
+    tab = pages.Tab(browser, address, color_scheme=scheme)
+    found = tab.contrasts()
+    tab.page.click("#begin")
+    for selector in ("#go:visible", "[data-answer]:enabled", "#cover:visible >> text=Hidden", "#next:visible"):
+        tab.page.wait_for_selector(selector)
+        found += tab.contrasts()
+        pressed = {"#go:visible": "#go", "#cover:visible >> text=Hidden": "[data-answer]"}.get(selector)
+        if pressed:
+            tab.page.locator(pressed).first.click()
+    answer_all(tab)
+    found += tab.contrasts()
+    assert len(found) > 20
+    assert [entry for entry in found if entry[0] < 4.5] == []
+    tab.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_result_fits_its_window_with_its_intervals(browser, served, tmp_path, width):
+    """The last thing a phone shows without scrolling is the interval; what is wider scrolls, by the keyboard too."""
+    address, _, answers = served
+    tab = pages.Tab(browser, address)
+    tab.page.click("#begin")
+    answer_all(tab)
+    tab.context.close()
+    study = settings.load(os.path.dirname(answers._path))
+    path = tmp_path / "study.html"
+    path.write_text(result.render(study, result.summarise(study, attentive(answers.all()))))
+    tab = pages.Tab(browser, path.as_uri(), width, is_mobile=width == 390)
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+    interval = tab.page.locator("td", has_text=" % to ").first.bounding_box()
+    assert interval["x"] + interval["width"] <= width
+    protocol = tab.page.locator("td.protocol").first.bounding_box()
+    assert protocol["x"] + protocol["width"] <= width
+    assert [entry for entry in tab.contrasts() if entry[0] < 4.5] == []
+    assert tab.page.locator(".scroll").first.get_attribute("tabindex") == "0"
+    assert tab.errors == []
+    tab.context.close()
+
+
+def attentive(rows: list) -> list:
+    """The answers as if nobody had missed a check."""
+    return [
+        dataclasses.replace(row, answer=row.trial.right) if row.trial.is_check and row.answer else row for row in rows
+    ]
+
+
 def test_a_server_that_is_away_is_told_and_tried_again(browser, served):
     address, _, answers = served
     tab = pages.Tab(browser, address)
@@ -131,6 +210,7 @@ def test_a_server_that_is_away_is_told_and_tried_again(browser, served):
     tab.page.locator("[data-answer]").first.click()
     tab.page.wait_for_selector("#trouble:not([hidden])")
     assert "does not answer" in tab.page.locator("#reason").inner_text()
+    assert "none of your answers is lost" in tab.page.locator("#trouble").inner_text()
     tab.context.set_offline(False)
     tab.page.click("#retry")
     tab.page.wait_for_selector("#feedback:not(:empty)")

@@ -16,9 +16,10 @@ from PIL import Image, ImageFile
 
 from launch.colouring import app, gallery
 from launch.colouring.gallery import Forgotten, Gallery
-from model.colour_file import Options
+from model import export, exported
+from model.colour_file import Options, colour_bytes
 from pipeline import lab, photo
-from tests import helpers, pages, training
+from tests import exports, helpers, pages, training
 from tests.stub_colorizer import PROVENANCE, StubColorizer, picture
 
 MEGABYTE = 1_000_000
@@ -126,6 +127,13 @@ def test_uploads_that_lie_about_their_type_get_the_reason_in_one_line(visitor, d
     assert refused.status == 422
     assert reason in refused.json["error"]
     assert "\n" not in refused.json["error"]
+
+
+def test_what_is_no_picture_is_told_which_formats_are_taken(visitor):
+    taken = visitor.ask("pictures", b"just text").json["error"].split("wanted ")[1]
+    assert taken in visitor.ask("").body.decode()
+    named = taken.upper().replace(" ", "")
+    assert [kind for kind in photo._FORMATS if kind != "DIB" and kind not in named] == []
 
 
 def test_a_picture_under_another_types_name_is_taken_for_what_it_is(visitor):
@@ -256,7 +264,7 @@ def test_removed_pictures_are_gone(visitor, held):
     for id in (one, two, three):
         refused = visitor.ask(f"pictures/{id}/grey")
         assert refused.status == 404
-        assert "drop it again" in refused.json["error"]
+        assert "send it again" in refused.json["error"]
     assert list(held._kept) == [kept]
 
 
@@ -310,22 +318,76 @@ def test_a_taken_port_is_told_before_the_network_is_loaded(tmp_path):
     helpers.assert_one_line_error(refused, f"--port={port}", "cannot listen")
 
 
+@contextlib.contextmanager
+def running(*flags, env: dict | None = None):
+    """(process, address) of the command itself; ended by SIGTERM."""
+    process = helpers.start(helpers.command_line("web", "--port=0", *flags), env=env)
+    line = process.stdout.readline()
+    assert "this machine only" in line, line + process.communicate()[1]
+    try:
+        yield process, re.search(r"http://127\.0\.0\.1:\d+/", line).group()
+    finally:
+        helpers.kill_group(process, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def exportable(tmp_path_factory) -> tuple:
+    """A network with bins, and what its exports say of it."""
+    return export.of_run(exports.make_small_run(tmp_path_factory.mktemp("run")))
+
+
+@pytest.fixture(scope="module")
+def onnx(exportable, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "small.onnx"
+    export.write(*exportable, "onnx", str(path))
+    return path
+
+
+@pytest.mark.slow
+def test_a_model_file_colours_what_a_browser_sends(onnx, tmp_path):
+    """From the file of `tintmill export` to the file on a visitor's disk, the temperature moved on the way."""
+    data = picture(3, 300, 400, "PNG")
+    with pages.open_browser() as browser, running(f"--model={onnx}") as (_, address):
+        tab = pages.Tab(browser, address)
+        tab.page.set_input_files("#files", [{"name": "old.png", "mimeType": "image/png", "buffer": data}])
+        tab.page.locator(".result").wait_for()
+        with tab.page.expect_response(lambda response: "temperature=0.1" in response.url) as coloured:
+            tab.page.locator(".temperature").fill("0.1")
+        assert coloured.value.status == 200
+        with tab.page.expect_download() as download:
+            tab.page.get_by_role("button", name="Download").click()
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+        assert tab.errors == []
+    wanted = colour_bytes(data, exported.load(str(onnx)), Options(temperature=0.1), photo.Limits(min_side=1), {})
+    with Image.open(tmp_path / "old_coloured.png") as saved:
+        assert "two_convolutions" in str(saved.info)
+        assert np.array_equal(np.asarray(saved), np.asarray(Image.open(io.BytesIO(wanted.data))))
+        assert np.linalg.norm(lab.rgb_to_lab(np.asarray(saved))[..., 1:], axis=-1).mean() > 5
+
+
+@pytest.mark.slow
+def test_a_model_file_that_is_cut_or_of_another_version_is_one_line(exportable, onnx, tmp_path):
+    cut, other = tmp_path / "cut.onnx", tmp_path / "other.onnx"
+    cut.write_bytes(onnx.read_bytes()[:-100])
+    network, description = exportable
+    export.write(network, description | {"version": exported.VERSION + 1}, "onnx", str(other))
+    helpers.assert_one_line_error(helpers.tintmill("web", "--port=0", f"--model={cut}"), f"--model={cut}", "cut off")
+    refused = helpers.tintmill("web", "--port=0", f"--model={other}")
+    helpers.assert_one_line_error(refused, f"--model={other}", f"version {exported.VERSION + 1}", "export it again")
+
+
 @pytest.mark.slow
 def test_a_trained_run_colours_what_is_dropped_and_leaves_no_file(plain_dataset, runs, tmp_path):
     """The command itself with a network that has bins; its temporary folder stays empty."""
     run = training.trained(plain_dataset, runs / "web", "toy_dropout", "--steps=5", "--loss=bins")
     folder = tmp_path / "temporary"
     folder.mkdir()
-    command = helpers.command_line("web", f"--run={run}", "--port=0")
-    process = helpers.start(command, env={"TMPDIR": str(folder)})
-    line = process.stdout.readline()
-    assert "this machine only" in line, line + process.communicate()[1]
-    visitor = pages.Visitor(re.search(r"http://127\.0\.0\.1:\d+/", line).group())
-    with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda seed: visitor.ask("pictures", picture(seed)), range(10)))
-    assert [answer.status for answer in answers] == [201] * 10
-    assert opened(visitor.ask(f"pictures/{answers[0].json['id']}/coloured?temperature=0.9")).size == (96, 72)
-    assert opened(visitor.ask(f"pictures/{answers[0].json['id']}/download")).size == (96, 72)
-    helpers.kill_group(process, signal.SIGTERM)
+    with running(f"--run={run}", env={"TMPDIR": str(folder)}) as (process, address):
+        visitor = pages.Visitor(address)
+        with ThreadPoolExecutor(10) as pool:
+            answers = list(pool.map(lambda seed: visitor.ask("pictures", picture(seed)), range(10)))
+        assert [answer.status for answer in answers] == [201] * 10
+        assert opened(visitor.ask(f"pictures/{answers[0].json['id']}/coloured?temperature=0.9")).size == (96, 72)
+        assert opened(visitor.ask(f"pictures/{answers[0].json['id']}/download")).size == (96, 72)
     assert process.returncode == 143
     assert not [path for path in Path(folder).rglob("*") if path.is_file()]

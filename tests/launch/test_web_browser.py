@@ -131,6 +131,14 @@ def test_pictures_dropped_on_the_page_are_taken(tab):
     card(tab, "dropped.jpg").locator(".error").wait_for()
 
 
+def test_a_drop_without_a_file_is_answered(tab):
+    transfer = tab.page.evaluate_handle(
+        "() => { const t = new DataTransfer(); t.setData('text/uri-list', 'https://example.org/'); return t; }"
+    )
+    tab.page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+    assert "no file" in tab.page.locator("#status").inner_text()
+
+
 def test_waiting_is_shown(tab, held):
     held._colorizer.gate.clear()
     upload(tab, a_jpg=picture(), b_jpg=picture(), c_jpg=picture())
@@ -155,14 +163,100 @@ def test_a_removed_picture_and_those_of_a_closed_page_are_forgotten(tab, held):
     helpers.wait_until(lambda: not held._kept)
 
 
-def test_a_picture_that_is_no_longer_held_says_so(tab, held):
+def test_a_picture_that_is_no_longer_held_is_sent_again_on_demand(tab, held):
+    """As after an hour, or by a server that was started anew: the sliders' settings stay."""
     upload(tab, a_jpg=picture())
     card(tab, "a.jpg").locator(".result").wait_for()
     held._kept.clear()
     card(tab, "a.jpg").locator(".chroma").fill("0.5")
     error = card(tab, "a.jpg").locator(".error")
     error.wait_for()
-    assert "drop it again" in error.inner_text()
+    assert "send it again" in error.inner_text()
+    card(tab, "a.jpg").get_by_role("button", name="Try again").click()
+    error.wait_for(state="hidden")
+    assert card(tab, "a.jpg").locator(".chroma").input_value() == "0.5"
+    helpers.wait_until(lambda: len(held._kept) == 1)
+
+
+def test_a_server_that_is_away_is_told_where_one_looks_and_tried_again(tab):
+    upload(tab, a_jpg=picture())
+    card(tab, "a.jpg").locator(".result").wait_for()
+    tab.context.set_offline(True)
+    upload(tab, b_jpg=picture())
+    card(tab, "a.jpg").get_by_role("button", name="Download").click()
+    for name in ("a.jpg", "b.jpg"):
+        card(tab, name).locator(".error").wait_for()
+        assert "does not answer" in card(tab, name).locator(".error").inner_text()
+        error, buttons = (card(tab, name).locator(part).bounding_box() for part in (".error", ".buttons"))
+        assert 0 <= buttons["y"] - error["y"] - error["height"] < 30  # not above a picture that fills the screen
+    tab.context.set_offline(False)
+    for name in ("a.jpg", "b.jpg"):
+        card(tab, name).get_by_role("button", name="Try again").click()
+        card(tab, name).locator(".error").wait_for(state="hidden")
+        card(tab, name).locator(".result").wait_for()
+
+
+def test_a_server_that_ends_after_an_upload_is_said_not_to_answer(tab, held):
+    """Not that the picture, which did not come, cannot be decoded."""
+    tab.page.route("**/grey", lambda route: route.abort())
+    upload(tab, a_jpg=picture())
+    error = card(tab, "a.jpg").locator(".error")
+    error.wait_for()
+    assert error.inner_text() == "the server does not answer"
+
+
+def test_what_is_wrong_with_the_picture_itself_is_not_tried_again(tab):
+    upload(tab, notes_jpg=b"just text", large_jpg=bytes(MEGABYTE + 1))
+    for name in ("notes.jpg", "large.jpg"):
+        card(tab, name).locator(".error").wait_for()
+        assert not card(tab, name).get_by_role("button", name="Try again").is_visible()
+
+
+def test_reset_goes_back_to_what_was_shown_first(tab, held):
+    """Of the temperature too, whose value as trained is none of the slider's."""
+    upload(tab, old_png=grey_picture())
+    result = card(tab, "old.png")
+    result.locator(".result").wait_for()
+    reset = result.get_by_role("button", name="Reset")
+    assert not reset.is_visible()
+    result.locator(".chroma").fill("0.1")
+    result.locator(".temperature").fill("0.05")
+    helpers.wait_until(lambda: held._colorizer.asked == [None, 0.05])
+    with tab.page.expect_request(lambda request: "coloured?chroma=1" in request.url) as asked:
+        reset.click()
+    assert "temperature" not in asked.value.url
+    assert result.locator(".chroma").input_value() == "1"
+    assert result.locator(".temperature-shown").inner_text() == "as trained"
+    assert not reset.is_visible()
+    assert tab.page.evaluate("document.activeElement.className") == "chroma"
+
+
+def test_a_screen_reader_is_told_whose_controls_they_are_and_how_much_is_grey(tab):
+    upload(tab, a_jpg=picture(), b_jpg=picture())
+    tab.page.locator(".result:visible").nth(1).wait_for()
+    for name in ("a.jpg", "b.jpg"):
+        article = tab.page.get_by_role("article", name=name)
+        controls = article.locator("button, .settings input")
+        described = "all => all.map((e) => document.getElementById(e.getAttribute('aria-describedby')).textContent)"
+        assert set(controls.evaluate_all(described)) == {name}
+        place = article.locator(".place")
+        found = [place.get_attribute("aria-valuetext")]
+        for value in ("0", "100"):
+            place.fill(value)
+            found.append(place.get_attribute("aria-valuetext"))
+        assert found == ["left 50 % grey, the rest coloured", "coloured", "grey"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out(browser, address, scheme):
+    opened = pages.Tab(browser, address, color_scheme=scheme)
+    upload(opened, good_jpg=picture(), notes_jpg=b"just text")
+    card(opened, "good.jpg").locator(".result").wait_for()
+    card(opened, "notes.jpg").locator(".error").wait_for()
+    found = opened.contrasts()
+    assert len(found) > 10
+    assert [entry for entry in found if entry[0] < 4.5] == []
+    opened.context.close()
 
 
 def test_two_people_do_not_see_each_others_pictures(browser, address, tab):

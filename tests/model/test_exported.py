@@ -5,13 +5,11 @@ import json
 import shutil
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from model import artefact, colorizer, export, exported, formats, heads
-from model.network_spec import NetworkSpec
+from model import artefact, colorizer, export, exported, formats
 from pipeline.errors import TintmillError
 from tests import exports
 
@@ -20,19 +18,7 @@ FORMATS = list(formats.FORMATS)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> str:
-    """A run of two convolutions with bins, without embedding: quick to convert."""
-    folder = tmp_path_factory.mktemp("run")
-    keras.utils.set_random_seed(1)
-    lightness = keras.Input((None, None, 1), name="l")
-    features = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(lightness)
-    outputs = heads.colours(features, lightness, NetworkSpec(head="bins"), None)
-    network = keras.Model({"l": lightness}, outputs, name="two_convolutions")
-    network.get_layer("bins").kernel.assign(np.random.default_rng(0).normal(0, 2, (1, 1, 8, 313)))
-    artefact.save_model(str(folder), network)
-    settings = {"size": exports.SIZE, "fit": "crop", "name": "toy", "version": "1.0.0"}
-    manifest = {"embedder": None, "embedding_from": "original", "settings": settings, "fingerprint": "0"}
-    artefact.save_dataset(str(folder), manifest)
-    return str(folder)
+    return exports.make_small_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")

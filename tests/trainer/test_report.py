@@ -318,7 +318,7 @@ def test_hardware_versions_and_data_are_told(run):
     assert "CPU:0, those of the first of 2 workers" in said
     assert "tintmill 0.2.0, tensorflow 2.21.0, keras 3.15.1, python 3.11.2" in said
     terms = parsed.terms()
-    assert terms["splits"] == "train 27, val 12 (by all by hash)"
+    assert terms["splits"] == "train 27, val 12; all by hash"
     assert terms["pictures"] == "39 kept of 41"
     assert "1 not_a_picture: no supported picture format recognises the content" in terms["left out"]
     assert terms["source"] == "folder: /photos"

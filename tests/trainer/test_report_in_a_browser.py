@@ -10,30 +10,6 @@ from trainer import report
 HOSTILE = "<img src=x onerror=hacked=1>\"'\n</script><script>hacked=1</script>"
 PHONE, DESK = 390, 1280
 
-# Of every element with text of its own: how far it stands out from what is behind it, by the formula of WCAG 2.
-CONTRASTS = """
-(() => {
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const linear = (v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-    const [r, g, b] = numbers(colour).map((v) => linear(v / 255));
-    return .2126 * r + .7152 * g + .0722 * b;
-  };
-  const behind = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = getComputedStyle(e).backgroundColor;
-      if ((numbers(colour)[3] ?? 1) === 1) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const ofText = (e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-  return [...document.querySelectorAll("body *:not(script)")].filter(ofText).map((e) => {
-    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
-    return [(a + .05) / (b + .05), e.outerHTML.slice(0, 60)];
-  });
-})()
-"""
-
 
 @pytest.fixture(scope="module")
 def chromium():
@@ -120,6 +96,38 @@ def test_a_slider_wipes_from_grey_over_coloured_to_truth_by_the_keyboard(show, r
     assert clips(tab, 1) == ["none", "none", "none"]
 
 
+def seen(tab: pages.Tab, number: int) -> list[str]:
+    """What is written on a picture: what its left shows, and its right."""
+    return tab.page.locator(".seen").nth(number).locator("span:visible").all_inner_texts()
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_what_is_seen_is_written_on_the_picture(show, reports, width):
+    tab = show(reports["one"], width)
+    assert seen(tab, 1) == ["truth", "coloured"]
+    picture = tab.page.locator(".stack").nth(1).bounding_box()
+    for name in tab.page.locator(".seen").nth(1).locator("span").all():
+        box = name.bounding_box()
+        assert picture["x"] <= box["x"] <= picture["x"] + picture["width"] - box["width"]
+        assert picture["y"] <= box["y"] <= picture["y"] + picture["height"] - box["height"]
+    tab.page.evaluate("document.querySelectorAll('.slider input')[1].focus()")
+    press(tab, "Home")
+    assert seen(tab, 1) == ["grey"]
+    press(tab, "ArrowRight")
+    assert seen(tab, 1) == ["coloured", "grey"]
+    assert seen(tab, 0) == ["truth", "coloured"]
+
+
+def test_the_names_below_a_slider_stand_at_its_stops(show, reports):
+    tab = show(reports["two"])
+    middles = tab.page.evaluate(
+        "(() => { const slider = document.querySelector('.slider'), all = slider.getBoundingClientRect();"
+        "return [...slider.querySelectorAll('span')].slice(1, -1).map((name) => {"
+        "const b = name.getBoundingClientRect(); return (b.x + b.width / 2 - all.x) / all.width }) })()"
+    )
+    assert middles == pytest.approx([1 / 3, 2 / 3], abs=0.02)
+
+
 def test_each_picture_has_a_slider_of_its_own(show, reports):
     tab = show(reports["one"])
     before = clips(tab, 0), clips(tab, 2)
@@ -167,14 +175,14 @@ def test_the_pictures_are_side_by_side(show, reports, how):
     assert len(left) == 3
     shown = "[...document.querySelectorAll('.layer')].map((l) => getComputedStyle(l).clipPath)"
     assert set(tab.page.evaluate(shown)) == {"none"}
-    assert not tab.page.evaluate("[...document.querySelectorAll('.slider')].some((s) => s.checkVisibility())")
+    assert not tab.page.evaluate("[...document.querySelectorAll('.slider, .seen')].some((s) => s.checkVisibility())")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out(show, reports, scheme):
     """4.5 : 1, as WCAG 2 wants it (AA)."""
     tab = show(reports["two"], color_scheme=scheme)
-    found = tab.page.evaluate(CONTRASTS)
+    found = tab.contrasts()
     assert len(found) > 100
     assert [entry for entry in found if entry[0] < 4.5] == []
     ground = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -7,11 +7,12 @@ const element = (id) => document.getElementById(id);
 const held = new Set(); // ids of this page's pictures
 const line = []; // cards that wait for their upload
 let uploading = 0;
+let cards = 0; // made so far
 
 function add(files) {
-  const cards = files.map((file) => new Card(file));
-  element("pictures").prepend(...cards.map((card) => card.root));
-  line.push(...cards);
+  const added = files.map((file) => new Card(file));
+  element("pictures").prepend(...added.map((card) => card.root));
+  line.push(...added);
   if (files.length) tell(`${files.length === 1 ? "One picture" : `${files.length} pictures`} added.`);
   advance();
 }
@@ -24,6 +25,14 @@ function advance() {
   }
 }
 
+// Of the picture itself: to send it again would not help.
+class Refused extends Error {}
+
+function refusal(status, answer) {
+  const reason = answer && answer.error ? answer.error : `the server said ${status}`;
+  return [400, 413, 422].includes(status) ? new Refused(reason) : new Error(reason);
+}
+
 function tell(text) { element("status").textContent = text; }
 
 class Card {
@@ -32,13 +41,27 @@ class Card {
     this.root = element("picture").content.firstElementChild.cloneNode(true);
     this.part = (name) => this.root.querySelector(`.${name}`);
     this.part("name").textContent = file.name;
+    this.part("name").id = `name-${cards += 1}`;
+    this.root.setAttribute("aria-labelledby", this.part("name").id);
+    // Ten cards have ten buttons of one name each: whose they are is said after it.
+    for (const control of this.root.querySelectorAll("button, .settings input")) control.setAttribute("aria-describedby", this.part("name").id);
     this.part("place").setAttribute("aria-label", `${file.name}: from coloured to grey`);
     this.state("waiting", 0);
-    this.part("place").oninput = () => this.part("compare").style.setProperty("--place", `${this.part("place").value}%`);
+    this.part("place").oninput = () => this.place();
+    this.place();
     this.part("chroma").oninput = () => this.adjust("chroma");
     if (this.part("temperature")) this.part("temperature").oninput = () => this.adjust("temperature");
     this.part("download").onclick = () => this.download();
     this.part("remove").onclick = () => this.remove();
+    this.part("reset").onclick = () => this.reset();
+    this.part("again").onclick = () => this.again();
+  }
+
+  place() {
+    const grey = Number(this.part("place").value);
+    this.part("compare").style.setProperty("--place", `${grey}%`);
+    const both = `left ${grey} % grey, the rest coloured`;
+    this.part("place").setAttribute("aria-valuetext", grey === 0 ? "coloured" : grey === 100 ? "grey" : both);
   }
 
   state(text, share) {
@@ -50,21 +73,19 @@ class Card {
   async upload() {
     if (this.removed) return;
     try {
-      if (this.file.size > maxBytes) throw new Error(`more than ${maxBytes / 1e6} MB, which is the most that is taken here`);
+      if (this.file.size > maxBytes) throw new Refused(`more than ${maxBytes / 1e6} MB, which is the most that is taken here`);
       const answer = await this.send();
       this.id = answer.id;
       held.add(this.id);
       if (this.removed) return void this.forget();
       this.part("size").textContent = `${answer.width} × ${answer.height}`;
       this.part("compare").style.setProperty("--shape", answer.width / answer.height);
-      const grey = this.part("grey");
-      grey.src = `pictures/${this.id}/grey`;
-      await Promise.all([grey.decode(), this.refresh()]);
+      await Promise.all([this.show("grey", "grey"), this.refresh()]);
       this.part("progress").hidden = true;
       this.part("result").hidden = this.part("download").hidden = false;
       tell(`${this.file.name} is coloured.`);
     } catch (error) {
-      this.fail(error.message);
+      this.fail(error);
     }
   }
 
@@ -77,23 +98,50 @@ class Card {
       request.upload.onprogress = (event) => this.state("uploading", event.loaded / Math.max(1, event.total));
       request.upload.onload = () => this.state("colouring", null);
       request.onload = () => request.status === 201 ? resolve(request.response)
-        : reject(new Error(request.response ? request.response.error : `the server said ${request.status}`));
+        : reject(refusal(request.status, request.response));
       request.onerror = () => reject(new Error("the server does not answer, or the file cannot be read"));
       request.send(this.file);
     });
   }
 
-  fail(reason) {
-    this.part("error").textContent = reason;
+  fail(error) {
+    this.part("error").textContent = error.message;
     this.part("error").hidden = false;
+    this.part("again").hidden = error instanceof Refused;
     this.part("progress").hidden = true;
-    tell(`${this.file.name}: ${reason}.`);
+    tell(`${this.file.name}: ${error.message}.`);
   }
+
+  // The file is still at hand here, whatever the server has forgotten.
+  again() {
+    this.well();
+    if (this.id) return void this.refresh().catch((error) => this.fail(error));
+    this.part("progress").hidden = false;
+    this.state("waiting", 0);
+    line.push(this);
+    advance();
+  }
+
+  well() { this.part("error").hidden = this.part("again").hidden = true; }
 
   adjust(name) {
     this[name] = this.part(name).value;
-    this.part(`${name}-shown`).textContent = Number(this[name]).toFixed(2);
-    this.refresh().catch((error) => this.fail(error.message));
+    this.part(`${name}-shown`).value = Number(this[name]).toFixed(2);
+    this.part("reset").hidden = false;
+    this.refresh().catch((error) => this.fail(error));
+  }
+
+  reset() {
+    for (const name of ["chroma", "temperature"]) {
+      const slider = this.part(name);
+      if (!slider) continue;
+      delete this[name];
+      slider.value = slider.defaultValue;
+      this.part(`${name}-shown`).value = this.part(`${name}-shown`).defaultValue;
+    }
+    this.part("chroma").focus();
+    this.part("reset").hidden = true;
+    this.refresh().catch((error) => this.fail(error));
   }
 
   settings() {
@@ -112,23 +160,27 @@ class Card {
     try {
       do {
         this.stale = false;
-        const blob = await this.get(`coloured?${this.settings()}`);
-        const before = this.part("coloured").src;
-        this.part("coloured").src = URL.createObjectURL(blob);
-        await this.part("coloured").decode();
-        if (before) URL.revokeObjectURL(before);
+        await this.show("coloured", `coloured?${this.settings()}`);
       } while (this.stale);
-      this.part("error").hidden = true;
+      this.well();
     } finally {
       this.refreshing = false;
     }
   }
 
+  async show(name, path) {
+    const blob = await this.get(path);
+    const image = this.part(name), before = image.src;
+    image.src = URL.createObjectURL(blob);
+    await image.decode();
+    if (before) URL.revokeObjectURL(before);
+  }
+
   async get(path) {
     const response = await fetch(`pictures/${this.id}/${path}`).catch(() => { throw new Error("the server does not answer"); });
     if (response.ok) return response.blob();
-    const answer = await response.json().catch(() => ({ error: `the server said ${response.status}` }));
-    throw new Error(answer.error);
+    if (response.status === 404) this.forget();
+    throw refusal(response.status, await response.json().catch(() => null));
   }
 
   async download() {
@@ -144,9 +196,10 @@ class Card {
       link.download = `${name}_coloured${extension}`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+      this.well();
       tell(`${link.download} is downloaded.`);
     } catch (error) {
-      this.fail(error.message);
+      this.fail(error);
     }
     button.disabled = false;
     button.textContent = "Download in full size";
@@ -164,6 +217,7 @@ class Card {
     if (!this.id) return;
     held.delete(this.id);
     fetch(`pictures/${this.id}`, { method: "DELETE" }).catch(() => {});
+    this.id = null;
   }
 }
 
@@ -176,6 +230,8 @@ document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) el
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   element("drop").classList.remove("over");
-  add([...event.dataTransfer.files]);
+  const files = [...event.dataTransfer.files];
+  if (!files.length) tell("There was no file in what you dropped: save the picture, and drop its file.");
+  add(files);
 });
 window.addEventListener("pagehide", () => { if (held.size) navigator.sendBeacon("forget", [...held].join("\n")); });

@@ -13,6 +13,7 @@ let shownAt = null; // when its pictures appeared; null while no answer is taken
 let hiding = 0; // the timer that hides them
 let ready = null; // the part whose start this person has confirmed since the page was loaded
 let retry = null;
+let anew = false; // another person begins at a screen where one has come to the end
 
 async function call(path, content) {
   const options = content === undefined ? {} : { method: "POST", body: JSON.stringify(content) };
@@ -47,6 +48,7 @@ async function present(next) {
   if (next.done) {
     element("code").textContent = next.code;
     show("done");
+    element("thanks").focus(); // not the button: a key that is still held would begin anew
     return;
   }
   question = next;
@@ -120,8 +122,19 @@ function tell(text) {
   element("feedback").textContent = text;
 }
 
-element("begin").onclick = () => attempt(async () => present(await call("begin", {})));
-element("again").onclick = () => { ready = null; attempt(async () => present(await call("begin", { again: true }))); };
+element("begin").onclick = () => attempt(async () => {
+  const next = await call("begin", anew ? { again: true } : {});
+  anew = false;
+  await present(next);
+});
+// Who sits down next has not read what is asked.
+element("again").onclick = () => {
+  anew = true;
+  ready = null;
+  show("intro");
+  scrollTo(0, 0);
+  element("begin").focus({ preventScroll: true });
+};
 element("next").onclick = () => attempt(async () => present(await call("next")));
 element("retry").onclick = () => attempt(retry);
 for (const button of document.querySelectorAll("[data-answer]")) button.onclick = () => answer(button.dataset.answer);

@@ -33,11 +33,13 @@ def main(arguments: list[str]) -> None:
         raise TintmillError(f"--run={FLAGS.run} --model={FLAGS.model}: wanted one of the two")
     serving.check_installed("tintmill web")
     with serving.listen(FLAGS.host, FLAGS.port) as listener:  # first: a taken port is told before the network is loaded
+        command.tell("Loading the model ...")
         colorizer, provenance = load()
         from launch.colouring import app
         from launch.colouring.gallery import Gallery
 
         gallery = Gallery(colorizer, photo.Limits(max_pixels=FLAGS.max_pixels, min_side=1), provenance)
+        gallery.warm_up()
         page = app.build(gallery, FLAGS.max_megabytes * 1_000_000)
         serving.serve(page, listener, f"Pictures are coloured by {provenance['model']}")
 

@@ -143,6 +143,7 @@ def _job() -> Job:
 
 
 def _load_model():
+    command.tell("Loading the model ...")
     from pipeline.quiet import import_tensorflow
 
     if FLAGS.model:

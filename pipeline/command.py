@@ -70,6 +70,12 @@ def show(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own last flush would complain
 
 
+def tell(text: str) -> None:
+    """A line for who waits at a terminal; output that is kept or read by a program goes without."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
+
+
 def quiet_libraries() -> None:
     """Keeps chatter of TensorFlow and Beam out of the terminal; must run before they are imported."""
     # Without an NVIDIA device TensorFlow prints its failed search for one as an error, once a process.

@@ -59,6 +59,10 @@ class Gallery:
     def has_bins(self) -> bool:
         return self._colorizer.has_bins
 
+    def warm_up(self) -> None:
+        """Colours a grey square: the first visitor does not wait for what is loaded and compiled once."""
+        paint(np.full((64, 64, 3), 128, np.uint8), self._colorizer.predict_ab(Image.new("L", (64, 64), 128), None), 1.0)
+
     def add(self, data: bytes) -> tuple[str, tuple[int, int]]:
         """Decodes a picture file, whatever it is called, and colours its preview.
 

@@ -197,12 +197,20 @@ def test_a_server_that_is_away_is_told_where_one_looks_and_tried_again(tab):
 
 
 def test_a_server_that_ends_after_an_upload_is_said_not_to_answer(tab, held):
-    """Not that the picture, which did not come, cannot be decoded."""
-    tab.page.route("**/grey", lambda route: route.abort())
-    upload(tab, a_jpg=picture())
-    error = card(tab, "a.jpg").locator(".error")
-    error.wait_for()
-    assert error.inner_text() == "the server does not answer"
+    """Not that the picture, which did not come, cannot be decoded; and all of it comes with the next try."""
+    for path in ("**/grey", "**/coloured?*"):
+        tab.page.route(path, lambda route: route.abort())
+        upload(tab, a_jpg=picture())
+        error = card(tab, "a.jpg").locator(".error")
+        error.wait_for()
+        assert error.inner_text() == "the server does not answer"
+        tab.page.wait_for_load_state("networkidle")
+        assert error.is_visible()
+        tab.page.unroute(path)
+        card(tab, "a.jpg").get_by_role("button", name="Try again").click()
+        card(tab, "a.jpg").locator(".result").wait_for()
+        assert not error.is_visible()
+        card(tab, "a.jpg").get_by_role("button", name="Remove").click()
 
 
 def test_what_is_wrong_with_the_picture_itself_is_not_tried_again(tab):

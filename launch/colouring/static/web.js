@@ -80,13 +80,19 @@ class Card {
       if (this.removed) return void this.forget();
       this.part("size").textContent = `${answer.width} × ${answer.height}`;
       this.part("compare").style.setProperty("--shape", answer.width / answer.height);
-      await Promise.all([this.show("grey", "grey"), this.refresh()]);
-      this.part("progress").hidden = true;
-      this.part("result").hidden = this.part("download").hidden = false;
-      tell(`${this.file.name} is coloured.`);
+      await this.open();
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  // One after the other: what the second one succeeds in must not hide that the first one failed.
+  async open() {
+    await this.show("grey", "grey");
+    await this.refresh();
+    this.part("progress").hidden = true;
+    this.part("result").hidden = this.part("download").hidden = false;
+    tell(`${this.file.name} is coloured.`);
   }
 
   // XMLHttpRequest, because fetch does not tell how much of a body is sent.
@@ -115,7 +121,7 @@ class Card {
   // The file is still at hand here, whatever the server has forgotten.
   again() {
     this.well();
-    if (this.id) return void this.refresh().catch((error) => this.fail(error));
+    if (this.id) return void (this.part("result").hidden ? this.open() : this.refresh()).catch((error) => this.fail(error));
     this.part("progress").hidden = false;
     this.state("waiting", 0);
     line.push(this);

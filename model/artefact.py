@@ -37,6 +37,8 @@ def read_json(run: str, name: str) -> dict:
         take it by --run or among their arguments.
     """
     path = os.path.join(run, name)
+    if files.is_remote(run):
+        raise TintmillError(f"{run}: wanted a run directory on this machine; copy it here first")
     try:
         return json.loads(files.read(path))
     except NotADirectoryError as error:

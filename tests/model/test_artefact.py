@@ -86,6 +86,11 @@ def test_a_file_in_place_of_a_run_says_so(saved):
         artefact.load_dataset(str(path))
 
 
+def test_a_run_in_a_bucket_is_refused_with_the_remedy():
+    with pytest.raises(TintmillError, match=r"^gs://bucket/run: wanted a run directory on this machine; copy it"):
+        artefact.load_dataset("gs://bucket/run")
+
+
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / artefact.DATASET).mkdir()
     with pytest.raises(TintmillError, match=r"dataset\.json: cannot be read: .* not a regular file"):

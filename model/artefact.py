@@ -26,15 +26,32 @@ def load_dataset(run: str) -> dict:
     Raises:
       TintmillError: `run` is no run directory.
     """
-    path = os.path.join(run, DATASET)
+    return read_json(run, DATASET)
+
+
+def read_json(run: str, name: str) -> dict:
+    """The content of one of a run directory's JSON files.
+
+    Raises:
+      TintmillError: `run` is no run directory, or the file cannot be read. The path says which run is meant: commands
+        take it by --run or among their arguments.
+    """
+    path = os.path.join(run, name)
+    if files.is_remote(run):
+        raise TintmillError(f"{run}: wanted a run directory on this machine; copy it here first")
     try:
         return json.loads(files.read(path))
-    except FileNotFoundError as error:
+    except NotADirectoryError as error:
         raise TintmillError(
-            f"--run={run}: no {DATASET} in it; wanted a directory that `tintmill train` made"
+            f"{run} is a file; wanted a run directory of `tintmill train` (what `tintmill export` wrote is --model of "
+            "`tintmill colorize`)"
         ) from error
+    except FileNotFoundError as error:
+        raise TintmillError(f"{run}: no {name} in it; wanted a run directory of `tintmill train`") from error
+    except OSError as error:
+        raise TintmillError(f"{path}: cannot be read: {error}") from error
     except ValueError as error:
-        raise TintmillError(f"{path} is damaged ({error}); train again") from error
+        raise TintmillError(f"{path} is damaged ({error}); train again into another folder") from error
 
 
 def save_model(folder: str, model, name: str = MODEL) -> None:

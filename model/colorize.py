@@ -63,6 +63,7 @@ flags.DEFINE_bool("overwrite", False, "Colour all anew, and replace files that n
 
 _LARGE = 1 << 26  # bytes of a picture's file from which on it is not read ahead: memory counts for more
 _BYTES_A_PIXEL = 8  # at most, in a file
+_ARCHIVE = "an archive; give it itself, or by a pattern, to colour what is in it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,15 +189,18 @@ def _colour_one(job: Job, colorizer, folder: ColouredFolder, reference: Referenc
 
 def _colour(job: Job, colorizer, folder: ColouredFolder, reference: Reference, data) -> Outcome:
     """Raises NotColoured for what is wrong with the file, OSError for what is wrong with the output."""
+    if not files.is_remote(reference.path) and os.path.isdir(reference.path):
+        raise NotColoured("linked_folder")
+    about = _ARCHIVE if archive.has_suffix(reference.id) else ""
     if isinstance(data, photo.Rejected):
-        raise NotColoured(data.code)
+        raise NotColoured(data.code, about)
     if video.is_named_so(reference.id):
         with _opened(reference, data) as source:
             return _colour_video(job, colorizer, folder, reference, source)
     try:
         coloured = colour_bytes(_bytes_of(job, reference, data), colorizer, job.options, job.limits, job.provenance())
     except photo.Rejected as rejected:
-        raise NotColoured(rejected.code) from rejected
+        raise NotColoured(rejected.code, about) from rejected
     order = job.order(reference)
     written = [folder.write(order, with_extension(reference.id, coloured.extension), coloured.data)]
     if coloured.uncertainty is not None:

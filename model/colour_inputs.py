@@ -29,10 +29,11 @@ def listed(arguments: list[str], output: str) -> list[Reference]:
     if not arguments:
         raise TintmillError("wanted picture files, folders, patterns or archives after the flags; got none")
     found: dict[tuple, Reference] = {}
+    known = [os.path.realpath(path) for path in (output, *map(files.absolute, arguments)) if not files.is_remote(path)]
     for argument in arguments:
         empty = True
         try:
-            for reference in _references(files.absolute(argument), output):
+            for reference in _references(files.absolute(argument), output, known):
                 member = () if reference.kind == "file" else (reference.offset, reference.id)
                 found.setdefault((reference.path, *member), reference)
                 empty = False
@@ -53,7 +54,7 @@ def shown(text: str) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
-def _references(argument: str, output: str) -> Iterator[Reference]:
+def _references(argument: str, output: str, known: list[str]) -> Iterator[Reference]:
     if files.is_pattern(argument):
         own = _output_inside(files.pattern_root(argument), output)
         for entry in files.match(argument):
@@ -64,10 +65,27 @@ def _references(argument: str, output: str) -> Iterator[Reference]:
         for entry in files.list_files(argument):
             if not entry.name.startswith(own):
                 yield _file(entry)
+        if not files.is_remote(argument):
+            yield from _linked_folders(argument, known)
     elif _is_archive(argument):
         yield from _members(argument)
     else:
         yield _file(_entry(argument))
+
+
+def _linked_folders(root: str, known: list[str]) -> Iterator[Reference]:
+    """Links to folders that are not in one of `known`, real paths: listing follows none (loops), and what is behind
+    them would be passed over in silence.
+    """
+    for folder, subfolders, _ in os.walk(root):
+        for path in (os.path.join(folder, name) for name in sorted(subfolders)):
+            if os.path.islink(path) and not any(_is_in(os.path.realpath(path), one) for one in known):
+                info = os.stat(path)
+                yield Reference(os.path.relpath(path, root).replace(os.sep, "/"), path, info.st_size, info.st_mtime)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder
 
 
 def _matched(entry: FileStat) -> Iterator[Reference]:

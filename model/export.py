@@ -1,9 +1,13 @@
 """A run's network and its embedder as one artefact in a format that other programs run; `exported` reads it back."""
 
+import contextlib
+import fcntl
 import importlib.metadata
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -12,6 +16,9 @@ from pipeline import embed
 from pipeline.errors import TintmillError
 
 AGREEMENT = 0.1  # of a* and b* on `check_picture`, from Keras: more is no rounding, and the export is refused
+
+_WORKPLACE = ".export-"  # how the folders begin in which exports are made
+_OLD = "old"  # in such a folder: the export that is being replaced
 
 
 def of_run(run: str, embedder_weights: str | None = None, temperature: float | None = None):
@@ -85,7 +92,7 @@ def write(network, description: dict, name: str, output: str) -> dict:
     """
     module = formats.FORMATS[name]
     try:
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=os.path.dirname(os.path.abspath(output))) as folder:
+        with _workplace(os.path.dirname(os.path.abspath(output))) as folder:
             made = os.path.join(folder, f"made{module.SUFFIX}")
             wanted = np.asarray(network(check_picture(), training=False)["ab"])
             _convert(module, network, made, name)
@@ -96,6 +103,34 @@ def write(network, description: dict, name: str, output: str) -> dict:
     except OSError as error:
         raise TintmillError(f"--output={output}: cannot be written: {error}") from error
     return description
+
+
+@contextlib.contextmanager
+def _workplace(folder: str) -> Iterator[str]:
+    """A temporary folder in `folder`, locked as long as it lives; what killed exports left beside it is removed."""
+    _remove_leftovers(folder)
+    with tempfile.TemporaryDirectory(prefix=_WORKPLACE, dir=folder) as made:
+        handle = os.open(made, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # some network file systems know no locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield made
+        finally:
+            os.close(handle)
+
+
+def _remove_leftovers(folder: str) -> None:
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if not name.startswith(_WORKPLACE) or os.path.lexists(os.path.join(path, _OLD)):
+            continue  # with an earlier export in it, it was killed while that was replaced: the only copy
+        with contextlib.suppress(OSError):  # locked: another export lives
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path)
+            finally:
+                os.close(handle)
 
 
 def compare(wanted: np.ndarray, run: formats.Run) -> float:
@@ -147,7 +182,7 @@ def _is_export(path: str) -> bool:
 
 def _replace(made: str, output: str, folder: str) -> None:
     """Puts what was made in place; a folder cannot be renamed over another, so the old one goes first."""
-    old = os.path.join(folder, "old")
+    old = os.path.join(folder, _OLD)
     if os.path.isdir(output) or (os.path.isdir(made) and os.path.exists(output)):
         os.rename(output, old)
     try:

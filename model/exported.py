@@ -106,6 +106,8 @@ def describe(path: str) -> tuple[str, dict]:
       TintmillError: as `load`, as far as can be told without.
     """
     wanted = "wanted a file or folder of `tintmill export`"
+    if files.is_remote(path):
+        raise TintmillError(f"--model={path}: {wanted} on this machine; copy it here first")
     if not os.path.exists(path):
         raise TintmillError(f"--model={path}: no such file or folder; {wanted}")
     name = formats.recognise(path)

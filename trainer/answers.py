@@ -11,7 +11,7 @@ from trainer.scoring import Example
 
 
 @dataclasses.dataclass(frozen=True)
-class Prediction:
+class Answer:
     """A record's Lab, float32 [S, S, 3], and the network's ab for it, float32 [S, S, 2]."""
 
     id: str
@@ -49,9 +49,7 @@ class Records:
         }
 
 
-def predictions(
-    model, dataset: Dataset, split: str, batch: int, numbers: list[int] | None = None
-) -> Iterator[Prediction]:
+def predictions(model, dataset: Dataset, split: str, batch: int, numbers: list[int] | None = None) -> Iterator[Answer]:
     """Every record of the split (or those of these numbers) with the network's answer, in shard order."""
     from tqdm import tqdm
 
@@ -69,4 +67,4 @@ def predictions(
         lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0
         truth = np.concatenate([lightness, np.asarray(targets["ab"]) * 128.0], axis=-1)
         for name, *arrays in zip(shards.parse_ids(data), truth, predicted, strict=True):
-            yield Prediction(name, *arrays)
+            yield Answer(name, *arrays)

@@ -32,8 +32,8 @@ FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS)
 flags.DEFINE_string("data", None, "Dataset directory, local or gs://.", flag_values=FLAGS)
 flags.DEFINE_string("split", "test", "Split to score on; with --compare, of the runs' evaluations.", flag_values=FLAGS)
-flags.DEFINE_string("truth", None, "Folder of colour pictures.", flag_values=FLAGS)
-flags.DEFINE_string("pictures", None, "Folder of coloured versions of --truth, by whomever.", flag_values=FLAGS)
+flags.DEFINE_string("truth", None, "Folder of colour pictures, local or gs://.", flag_values=FLAGS)
+flags.DEFINE_string("pictures", None, "Folder of coloured versions of --truth, local or gs://.", flag_values=FLAGS)
 flags.DEFINE_enum(
     "resize",
     "none",
@@ -108,6 +108,8 @@ def main(arguments: list[str]) -> None:
         raise TintmillError(f"wanted flags only, got {arguments}")
     from trainer import scoring
 
+    if FLAGS.output:
+        check_output(FLAGS.output)  # before pictures are read for hours
     source, about, folder = open_source()
     networks = load_networks()
     make_anew(folder)
@@ -196,6 +198,8 @@ def about_run(settings: dict, model, size: int) -> dict:
 
 def about_dataset(settings: dict, dataset: Dataset) -> dict:
     """What metrics.json says of the split that is scored."""
+    from trainer import scoring
+
     data = dataset.settings
     return {
         "split": FLAGS.split,
@@ -208,7 +212,7 @@ def about_dataset(settings: dict, dataset: Dataset) -> dict:
         "protocol": (
             f"truth: the record's Lab ({data['encoding']}) as 8-bit sRGB; answers: the record's L* with "
             "the row's ab, chroma reduced into sRGB, rounded to 8 bits; means over pictures, infinite PSNRs left out; "
-            "AuC over thresholds 0..150 of ab, rebalanced by 1 / share of the ab bin among the scored pictures; "
+            f"AuC: {scoring.AUC}; "
             f"pictures {data['size']}x{data['size']} by {data['fit']}"
         ),
     }
@@ -216,6 +220,8 @@ def about_dataset(settings: dict, dataset: Dataset) -> dict:
 
 def about_folder(source, frame) -> dict:
     """What metrics.json says of a folder that is scored; what was left out is named on stderr too."""
+    from trainer import scoring
+
     for entry in source.left_out:
         print(f"LEFT OUT {entry}", file=sys.stderr)
     return {
@@ -225,9 +231,8 @@ def about_folder(source, frame) -> dict:
         "dataset": None,
         "dataset_fingerprint": None,
         "protocol": (
-            "truth: the files of a folder as 8-bit sRGB; means over pictures, infinite PSNRs left out; AuC over "
-            "thresholds 0..150 of ab, rebalanced by 1 / share of the ab bin among the scored pictures; resize "
-            f"{frame.describe()}"
+            "truth: the files of a folder as 8-bit sRGB; means over pictures, infinite PSNRs left out; AuC: "
+            f"{scoring.AUC}; resize {frame.describe()}"
         ),
     }
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from model import size_stability
+from model import colour_log, size_stability
 from model.colorizer import Colorizer
 from pipeline import ab_bins, files, lab, photo
 from pipeline.errors import TintmillError
@@ -251,9 +251,12 @@ def _by_stem(folder: str, flag: str) -> tuple[dict[str, tuple[str, str]], list[L
     try:
         for entry in files.list_files(folder):
             name = stable_text(entry.name)
-            listed[stem(name)].append((name, entry.path))
+            if name != colour_log.NAME:  # what `tintmill colorize` leaves beside its pictures
+                listed[stem(name)].append((name, entry.path))
     except OSError as error:
         raise TintmillError(f"{flag}={folder}: cannot be listed ({error})") from error
+    if not listed:
+        raise TintmillError(f"{flag}={folder}: no files in it; wanted pictures")
     what = flag.removeprefix("--").removesuffix("s")
     doubled = [names for names in listed.values() if len(names) > 1]
     left_out = [

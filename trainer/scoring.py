@@ -14,11 +14,15 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from model import bootstrap, metrics
+from model import bins, bootstrap, metrics
 from model.frechet import Features, Moments, distance
 from model.lpips import Lpips
 from pipeline import filters, lab
 
+AUC = (
+    "thresholds 0..150 of ab; rebalanced by 1 / share of the ab bin among the scored pictures, the shares smoothed "
+    f"over the bins by a Gaussian of sigma {bins.SIGMA:g}"
+)
 _FEATURE_ROWS = 3  # the answers, grey and the mean: the rows that have a Frechet distance and LPIPS
 _OF_A_KIND = 4  # examples: so many of the best, the median and the worst
 _EXAMPLE_FILE = re.compile(r"\d{3,}_(grey|coloured|truth)\.png")
@@ -177,7 +181,7 @@ def make_card(source: Source, scores: Scores, networks: Networks) -> dict[str, s
         "grey_truths": f"{scores.grey} of {pictures}: no a* or b* beyond {filters.GREY_AB:.0f}; they are scored",
         "psnr": "mean over pictures, infinite ones left out; beside it the PSNR of the mean MSE of all pictures",
         "ssim": "11x11 Gaussian, sigma 1.5, over sRGB channels",
-        "auc": "thresholds 0..150 of ab; rebalanced by 1 / share of the ab bin among the scored pictures",
+        "auc": AUC,
         "colourfulness": "Hasler and Suesstrunk M3, signed; (absolute) with |R - G| and |(R + G)/2 - B|",
         "intervals": f"{100 * bootstrap.SHARE:.0f} %, percentile bootstrap over the {pictures} pictures{few}",
         "bootstrap_resamples": str(bootstrap.RESAMPLES),

@@ -176,12 +176,7 @@ def load_settings(run: str) -> dict:
     Raises:
       TintmillError: `run` is no run directory.
     """
-    try:
-        return json.loads(files.read(os.path.join(run, "settings.json")))
-    except FileNotFoundError as error:
-        raise TintmillError(f"--run={run}: no settings.json in it; wanted a directory of `tintmill train`") from error
-    except ValueError as error:
-        raise TintmillError(f"{run}/settings.json is damaged ({error}); train again into another --run") from error
+    return artefact.read_json(run, "settings.json")
 
 
 def check_same_embedder(run: str, dataset: Dataset) -> None:

@@ -5,6 +5,7 @@ import os
 import zipfile
 
 from model.formats import reading
+from pipeline.quiet import without_chatter
 
 # Its metadata is a member of a zip.
 write_metadata, read_metadata = reading.add_to_zip, reading.read_in_zip
@@ -34,5 +35,7 @@ def load(path: str):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=path, num_threads=os.cpu_count())
+    with without_chatter():  # said once, else in the middle of a progress bar
+        interpreter.allocate_tensors()
     answer = interpreter.get_signature_runner("serving_default")
     return lambda grey: dict(answer(grey=grey))

@@ -302,7 +302,7 @@ def test_what_nobody_looks_at_is_forgotten(monkeypatch):
     [
         ([], ["--run=None --model=None: wanted one of the two"]),
         (["--run=a", "--model=b"], ["wanted one of the two"]),
-        (["--run=/nowhere"], ["--run=/nowhere: no dataset.json"]),
+        (["--run=/nowhere"], ["/nowhere: no dataset.json"]),
         (["--model=/nowhere"], ["--model=/nowhere: no such file"]),
         (["--run=a", "picture.jpg"], ["wanted flags only"]),
     ],

@@ -76,7 +76,24 @@ def test_a_run_without_a_network_yet_says_so(saved, tmp_path):
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path):
-    with pytest.raises(TintmillError, match=r"no dataset\.json in it; wanted a directory that `tintmill train` made"):
+    with pytest.raises(TintmillError, match=rf"^{tmp_path}: no dataset\.json in it; wanted a run directory"):
+        artefact.load_dataset(str(tmp_path))
+
+
+def test_a_file_in_place_of_a_run_says_so(saved):
+    path = saved[0] / artefact.MODEL
+    with pytest.raises(TintmillError, match=rf"^{path} is a file; wanted a run directory .* is --model"):
+        artefact.load_dataset(str(path))
+
+
+def test_a_run_in_a_bucket_is_refused_with_the_remedy():
+    with pytest.raises(TintmillError, match=r"^gs://bucket/run: wanted a run directory on this machine; copy it"):
+        artefact.load_dataset("gs://bucket/run")
+
+
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / artefact.DATASET).mkdir()
+    with pytest.raises(TintmillError, match=r"dataset\.json: cannot be read: .* not a regular file"):
         artefact.load_dataset(str(tmp_path))
 
 

@@ -138,7 +138,7 @@ def test_an_output_that_cannot_be_written_is_one_line(trained_run, tmp_path):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(helpers.encode(helpers.photo_pixels(0)))
     done = run(tmp_path / "norun", tmp_path / "out", tmp_path / "a.png")
-    helpers.assert_one_line_error(done, f"--run={tmp_path / 'norun'}", "tintmill train")
+    helpers.assert_one_line_error(done, f"{tmp_path / 'norun'}: no dataset.json", "tintmill train")
 
 
 def test_a_damaged_network_is_refused(trained_run, tmp_path):

@@ -134,6 +134,31 @@ def test_what_is_given_twice_is_coloured_once(colour, tmp_path):
     assert outputs(tmp_path / "out") == {"a.jpg", "b.jpg"}
 
 
+def test_a_linked_folder_is_named_unless_its_pictures_are_coloured_anyway(colour, tmp_path):
+    photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "deep/b.jpg": PICTURE})
+    other = write_files(tmp_path / "other", {"c.jpg": PICTURE})
+    (photos / "deep" / "loop").symlink_to(photos)
+    (photos / "again").symlink_to(photos / "deep")
+    (tmp_path / "out").mkdir()
+    (photos / "coloured").symlink_to(tmp_path / "out")
+    assert colour(tmp_path / "out", photos)[0] == 0
+    (photos / "deep" / "elsewhere").symlink_to(other)
+    code, said = colour(tmp_path / "out", photos)
+    assert code == 1
+    assert f"{photos}/deep/elsewhere: linked_folder (a link to a folder, which is not followed" in said
+    assert said.count("NOT COLOURED") == 1
+    assert colour(tmp_path / "out", photos, other)[0] == 0
+    assert outputs(tmp_path / "out") == {"a.jpg", "deep/b.jpg", "c.jpg"}
+
+
+def test_an_archive_in_a_folder_is_named_with_how_it_is_opened(colour, tmp_path):
+    photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "album.zip": zipped({"b.jpg": PICTURE})})
+    code, said = colour(tmp_path / "out", photos)
+    assert code == 1
+    assert "album.zip: not_a_picture" in said
+    assert "an archive; give it itself" in said
+
+
 @pytest.mark.parametrize("inputs", [[], ["nowhere.jpg"], ["empty"], ["*.jpg"]])
 def test_nothing_to_colour_is_one_line(colour, tmp_path, monkeypatch, inputs):
     (tmp_path / "empty").mkdir()
@@ -170,7 +195,7 @@ def test_neither_or_both_of_run_and_model_is_one_line(tmp_path, capsys, flags):
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        ("dataset.json", "wanted a directory that `tintmill train` made"),
+        ("dataset.json", "wanted a run directory of `tintmill train`"),
         ("model.keras", "come to the end"),
         ("settings.json", "wanted the settings of `tintmill train`"),
     ],

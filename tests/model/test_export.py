@@ -1,5 +1,6 @@
 """A run exported to every format: the same colours in the format's own runtime, put in place whole."""
 
+import fcntl
 import os
 import shutil
 
@@ -135,6 +136,18 @@ def test_an_interrupted_export_leaves_the_old_one_and_nothing_else(quick, tmp_pa
         export.write(*quick, format_name, path)
     assert exported.sha256_of(path) == before
     assert len(names(tmp_path)) == 1
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next_a_living_ones_is_not(quick, tmp_path):
+    for name in (".export-killed", ".export-living", ".export-replacing"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "made.keras").write_bytes(b"half")
+    (tmp_path / ".export-replacing" / "old").mkdir()  # the user's only copy
+    handle = os.open(tmp_path / ".export-living", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    export.write(*quick, "keras", str(tmp_path / "export.keras"))
+    os.close(handle)
+    assert names(tmp_path) == [".export-living", ".export-replacing", "export.keras"]
 
 
 def test_a_failed_rename_brings_the_old_folder_back(quick, tmp_path, monkeypatch):

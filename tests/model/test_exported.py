@@ -11,7 +11,8 @@ from PIL import Image
 
 from model import artefact, colorizer, export, exported, formats
 from pipeline.errors import TintmillError
-from tests import exports
+from tests import exports, helpers
+from tests.model import videos
 
 FORMATS = list(formats.FORMATS)
 
@@ -194,3 +195,24 @@ def test_what_an_export_says_of_itself(made):
         assert description["framing"] == {"size": 32, "fit": "crop", "embed_record": False, "network_size": None}
         assert description["ab_difference"] < 1e-3
         assert json.loads(json.dumps(description)) == description
+
+
+def test_a_model_in_a_bucket_is_refused_with_the_remedy():
+    with pytest.raises(TintmillError, match=r"--model=gs://bucket/a\.onnx: .* on this machine; copy it here first"):
+        exported.load("gs://bucket/a.onnx")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_export_colours_a_video_from_the_command_line(made, tmp_path, name):
+    """Frames, times and sound are the source's, colours are there, and nothing but the bar is on the terminal."""
+    film = videos.make(videos.pan(4))
+    (tmp_path / "film.mp4").write_bytes(film)
+    done = helpers.tintmill("colorize", f"--model={made[name]}", f"--output={tmp_path / 'out'}", tmp_path / "film.mp4")
+    assert done.returncode == 0, done.stderr
+    assert "INFO" not in done.stderr
+    found, source = videos.content((tmp_path / "out" / "film.mp4").read_bytes()), videos.content(film)
+    assert found.times == source.times
+    assert found.sound == source.sound
+    assert max(np.ptp(frame.astype(int), axis=-1).max() for frame in found.frames) > 20
+    (line,) = (json.loads(text) for text in (tmp_path / "out" / "colorize.jsonl").read_text().splitlines())
+    assert (line["code"], line["model_sha256"]) == ("coloured", exported.sha256_of(str(made[name])))

@@ -419,3 +419,48 @@ def test_judging_pictures_needs_no_tensorflow(tmp_path):
     )
     modules = loaded.split("LOADED")[1].split()
     assert not {"tensorflow", "keras"} & set(modules)
+
+
+def test_the_log_of_colorize_is_no_picture_without_a_truth(tmp_path):
+    truth = {"a.png": photo_pixels(0), "colorize.jsonl.png": photo_pixels(1)}
+    write(tmp_path / "truth", truth)
+    write(tmp_path / "pictures", truth | {"colorize.jsonl": b"{}"})
+    pairs, left_out = judge.match(str(tmp_path / "pictures"), str(tmp_path / "truth"))
+    assert [pair.name for pair in pairs] == ["a.png", "colorize.jsonl.png"]
+    assert left_out == []
+
+
+def test_an_empty_folder_is_named_by_its_flag(tmp_path):
+    write(tmp_path / "pictures", {"a.png": photo_pixels(0)})
+    (tmp_path / "truth").mkdir()
+    with pytest.raises(TintmillError, match=rf"^--truth={tmp_path}/truth: no files in it; wanted pictures"):
+        judge.match(str(tmp_path / "pictures"), str(tmp_path / "truth"))
+
+
+def test_an_output_that_cannot_be_is_told_before_pictures_are_read(judged, tmp_path):
+    folder = judged["folder"]
+    flags = [f"--pictures={folder / 'pictures'}", f"--truth={folder / 'truth'}", "--output=gs://bucket/scores"]
+    done = helpers.tintmill("evaluate", *flags)
+    helpers.assert_one_line_error(done, "--output=gs://bucket/scores", "on this machine")
+    assert "reading" not in done.stderr
+
+
+def test_folders_of_a_bucket_are_scored_as_local_ones(judged, bucket, tmp_path):
+    """To the last digit, with what is left out; what is not there is one line."""
+    folder = judged["folder"]
+    bucket.upload(folder / "truth", "true")
+    bucket.upload(folder / "pictures", "coloured")
+    done, found = run_judge(tmp_path, bucket / "coloured", bucket / "true/", "--examples=2")
+    assert done.returncode == 0, done.stderr
+    told = ("truth_folder", "pictures_folder")
+    assert [found.pop(name) for name in told] == [bucket / "true", bucket / "coloured"]
+    assert found == {name: value for name, value in judged["metrics"].items() if name not in told}
+    done, _ = run_judge(tmp_path, folder / "pictures", bucket / "absent")
+    helpers.assert_one_line_error(done, f"--truth={bucket / 'absent'}: no files in it")
+    done, _ = run_judge(tmp_path, folder / "pictures", "gs://no-such-bucket/true")
+    helpers.assert_one_line_error(done, "gs://no-such-bucket: no such bucket")
+
+
+def test_the_card_says_that_the_bins_shares_are_smoothed(judged):
+    assert "by a Gaussian of sigma 5" in judged["metrics"]["protocol_card"]["auc"]
+    assert "by a Gaussian of sigma 5" in judged["metrics"]["protocol"]

@@ -238,6 +238,6 @@ def test_leftovers_of_a_killed_write_are_cleared_when_the_run_goes_on(tmp_path):
     assert not (tmp_path / ".tmp-model.keras").exists()
 
 
-def test_no_run_is_an_error_with_the_remedy(tmp_path):
-    with pytest.raises(TintmillError, match=r"no settings\.json in it; wanted a directory of `tintmill train`"):
+def test_no_run_is_an_error_that_names_its_path_whatever_flag_or_argument_gave_it(tmp_path):
+    with pytest.raises(TintmillError, match=rf"^{tmp_path}: no settings\.json in it; wanted a run directory"):
         settings.load_settings(str(tmp_path))

@@ -34,6 +34,7 @@ EMBEDDER = ("--embedder=mobilenet_v2", "--embedder_weights=random", "--max_rejec
 
 def main() -> None:
     print_times()
+    print_repeats()
     print_memory()
     print_bleeding()
     print_sizes()
@@ -92,6 +93,22 @@ def print_time(name: str, data: bytes, truth: Truth, options: colour_file.Option
         share = whole / (forward + reading + writing)
         parts = f"forward {forward:.2f}, reading {reading:.2f}, writing {writing:.2f}"
         print(f"{name:<44} of 12 MP: {whole:5.2f} {unit}, {share:.2f} times the sum of {parts}", flush=True)
+
+
+def print_repeats() -> None:
+    """The network alone, as it is called and compiled, in turns."""
+    from model.forward import Forward
+
+    for name in ("tint", "koalarization", "vgg", "iizuka"):
+        network = load_colorizer(name).network
+        inputs = {"l": np.zeros((1, SIZE, SIZE, 1), np.float32), "embedding": np.zeros((1, 1000), np.float32)}
+        inputs = {key: inputs[key] for key in network.input}
+        compiled = Forward(network)
+        for _ in range(3):
+            compiled(inputs)
+        works = (once(lambda n=network, i=inputs: n(i, training=False)), once(lambda f=compiled, i=inputs: f(i)))
+        called, again = map(statistics.median, zip(*in_turns(*works, clock=time.perf_counter), strict=True))
+        print(f"{name:<14} at {SIZE}x{SIZE}: as called {called:.3f} s, compiled {again:.3f} s", flush=True)
 
 
 def once(work):

@@ -278,6 +278,15 @@ def test_the_oldest_pictures_make_room():
     assert sum(kept.bytes for kept in held._kept.values()) <= 80_000
 
 
+def test_what_is_compiled_once_is_compiled_before_the_first_visitor_comes(monkeypatch):
+    held, painted = make_gallery(), []
+    monkeypatch.setattr(gallery, "paint", lambda *arguments: painted.append(arguments))
+    held.warm_up()
+    assert held._colorizer.asked == [None]
+    assert len(painted) == 1
+    assert not held._kept
+
+
 def test_a_picture_larger_than_the_room_is_still_answered():
     held = Gallery(StubColorizer(), photo.Limits(min_side=1), PROVENANCE, room=1)
     assert held.grey(held.add(picture())[0])

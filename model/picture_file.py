@@ -17,6 +17,7 @@ from pipeline import photo
 
 EXTENSIONS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp"}  # all others become .png
 
+_PNG_LEVEL = 3  # the usual 6 takes nearly three times the time for 0.3 % of the bytes of a photograph, 3 % of 16 bits
 _JPEG_SEGMENT = 65533  # bytes at most
 _XMP_IN_JPEG = _JPEG_SEGMENT - 29
 
@@ -128,7 +129,7 @@ def _written(picture: Picture, extension: str, quality: int, xmp: bytes) -> dict
         return options | {"quality": quality, "lossless": picture.lossless, "exact": True, "xmp": xmp}
     text = PngImagePlugin.PngInfo()
     text.add_itxt("XML:com.adobe.xmp", xmp.decode())
-    return options | {"pnginfo": text}
+    return options | {"pnginfo": text, "compress_level": _PNG_LEVEL}
 
 
 def _encode(image: Image.Image, extension: str, options: dict) -> bytes:
@@ -162,7 +163,7 @@ def _write_png_16(picture: Picture, pixels: np.ndarray, xmp: bytes) -> memoryvie
     chunks = np.frombuffer(about[header_end : about.index(b"IDAT") - 4], np.uint8)
     # A row of noise is as long as its pixels, a byte for its filter and 0.3 % of frames; memory not written to is free.
     room = np.empty(len(chunks) + (pixels.nbytes + len(pixels)) * 101 // 100 + 4096, np.uint8)
-    encoded = imagecodecs.png_encode(pixels, out=memoryview(room)[len(chunks) :])
+    encoded = imagecodecs.png_encode(pixels, _PNG_LEVEL, out=memoryview(room)[len(chunks) :])
     room[:header_end] = encoded[:header_end]
     room[header_end : header_end + len(chunks)] = chunks
     return memoryview(room)[: len(chunks) + len(encoded)]

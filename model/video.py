@@ -22,7 +22,7 @@ from model import finish
 from model.colour_file import Options
 from model.not_coloured import NotColoured
 from model.steady import Steady
-from pipeline import lab, photo
+from pipeline import photo
 from pipeline.errors import TintmillError
 
 _EXTENSIONS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -131,7 +131,7 @@ class _Colouring:
             self._begin(frame, pixels.shape[1], pixels.shape[0])
         if pixels.shape[:2] != (self._encoder.height, self._encoder.width):
             raise NotColoured("unsupported_video", f"frames change their size, at number {self._frames}")
-        grey = Image.fromarray(lab.to_grey(pixels))
+        grey = Image.fromarray(finish.grey(pixels))
         ab = self._colorizer.predict_ab(grey, self._options.temperature)
         ab = self._steady(frame.time, grey, ab)
         painted = finish.paint(pixels, ab, self._options.chroma, self._options.upsample)

@@ -98,7 +98,8 @@ class ColouredFolder:
         self._owners[candidate] = _key(order)
 
     def log_done(self, order: dict, written: list[tuple[str, int]], more: dict) -> None:
-        """A line for a coloured file; the first written one is the file itself."""
+        """A line for a coloured file; the first written one is the file itself. What it was before is removed."""
+        self._remove_outdated(order, {name for name, _ in written})
         listed = [{"name": name, "size": size} for name, size in written]
         entry = order | {"output": files.join(self.root, written[0][0]), "code": "coloured", "written": listed} | more
         self._remember(entry)
@@ -106,6 +107,15 @@ class ColouredFolder:
 
     def log_failure(self, order: dict, code: str, more: dict) -> None:
         self._log.append(order | {"output": None, "code": code} | more)
+
+    def _remove_outdated(self, order: dict, names: set[str]) -> None:
+        """Removes what an earlier run made of the same input under other names, as an uncertainty map that is no longer
+        asked for: it is not of these colours. What somebody has changed since is left.
+        """
+        made = self._made.get(_key(order))
+        for name, size in made.written if made else ():
+            if name not in names and self._owners.get(name) == _key(order) and self._size(name) == size:
+                files.remove(files.join(self.root, name))
 
     def _remember(self, entry: dict) -> None:
         """Lines of failures, and of versions that logged less, say nothing of what is there."""

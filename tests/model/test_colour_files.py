@@ -402,6 +402,17 @@ def test_uncertainty_is_written_beside_and_part_of_what_is_done(colour, tmp_path
     assert outputs(tmp_path / "out") == names
 
 
+def test_what_an_earlier_run_made_under_other_names_is_not_left_beside_other_colours(colour, tmp_path):
+    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE, "c.jpg": PICTURE})
+    assert colour(tmp_path / "out", photos, "--uncertainty")[0] == 0
+    changed = tmp_path / "out/b.jpg.uncertainty.png"
+    changed.write_bytes(b"somebody's own notes on it")
+    (tmp_path / "in/c.jpg").write_bytes(DRAWING)  # a PNG, whatever it is called
+    assert colour(tmp_path / "out", photos, "--chroma=0.5")[0] == 0
+    assert outputs(tmp_path / "out") == {"a.jpg", "b.jpg", "b.jpg.uncertainty.png", "c.jpg.png"}
+    assert changed.read_bytes() == b"somebody's own notes on it"
+
+
 def test_each_line_of_the_log_says_what_was_done_with_what(colour, tmp_path):
     photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "bad.jpg": b""})
     assert colour(tmp_path / "out", photos)[0] == 1

@@ -64,14 +64,14 @@ def paint_counted(
       overwrite: whether colours may be painted over `pixels` itself, to save a second picture in memory; they are where
         it is a writable array of colours.
     """
-    from model import painting  # compiled when it is first called: what colours nothing does not wait for it
+    from model import painting  # and Numba, for which what colours nothing need not wait
 
     height, width = pixels.shape[:2]
     shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32([[[chroma / 500]], [[-chroma / 200]]])  # of f(X), f(Z)
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
     over = overwrite and pixels.ndim == 3 and pixels.flags.writeable
     painted = pixels if over else np.empty((height, width, 3), pixels.dtype)
-    tables = _luminance_tables(pixels), painting.levels(pixels.dtype)
+    tables = _luminance_tables(pixels), painting.rgb_weights(), painting.levels(pixels.dtype)
 
     def work(rows: slice) -> int:
         return painting.paint(

@@ -4,9 +4,13 @@ In NumPy each step of the formulas is a pass over memory; here a row stays in a 
 new colours. The loops are written so that the compiler makes vector instructions of them, which is why a row goes
 through short loops instead of a pixel through all steps. Without fused or reordered arithmetic: the same bits on every
 processor. They leave the interpreter to other threads.
+
+Compiled code is kept on disk, where Numba finds it again by this file's time and size alone. So it may hold nothing
+that is defined elsewhere: what comes from `lab` is an argument, but for CIELAB's own constants, which a test compares.
 """
 
 import functools
+from collections.abc import Callable
 
 import numba
 import numpy as np
@@ -17,27 +21,31 @@ _HALVINGS = 12  # the kept share of chroma is known to 1/4096
 _LEVEL_STEPS = {np.uint8: 1 << 16, np.uint16: 1 << 22}  # of `levels`: in the dark a step is a fifth of a level at most
 
 _ZERO, _HALF, _ONE = (np.float32(value) for value in (0.0, 0.5, 1.0))
-_EPSILON, _LINE, _OFFSET = (np.float32(value) for value in (lab.EPSILON, lab.SLOPE, lab.OFFSET))
-_DARK, _SLOPE = np.float32(0.2068966), np.float32(1 / lab.SLOPE)
+# Of CIELAB's f, as in `lab`, and of its inverse.
+_EPSILON, _LINE, _OFFSET = np.float32(0.008856), np.float32(7.787), np.float32(16.0 / 116.0)
+_DARK, _SLOPE = np.float32(0.2068966), np.float32(1 / 7.787)
 
-_TO_RGB = lab.RGB_FROM_XYZ * lab.WHITE  # of X, Y, Z relative to white
-# Neutral to the last digit, where the six digits of the matrix leave 0.00007.
-_RED, _GREEN, _BLUE = (_TO_RGB / _TO_RGB.sum(axis=1, keepdims=True)).astype(np.float32)
 
-# By NumPy's errors a division by zero is no exception, which no vector instruction could raise.
-_compiled = numba.njit(nogil=True, error_model="numpy")
-_inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
+def _compiled(function: Callable) -> Callable:
+    """By NumPy's rules a division by zero is no exception, which no vector instruction could raise."""
+    try:
+        return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+    except RuntimeError:  # there is no folder where Numba may keep it: each process compiles for itself
+        return numba.njit(nogil=True, error_model="numpy")(function)
+
+
+_inlined = numba.njit(error_model="numpy", inline="always")
 
 
 @_compiled
-def paint(pixels, maps, painted, luminance_tables, level_table, lowest, highest):
+def paint(pixels, maps, painted, luminance_tables, weights, level_table, lowest, highest):
     """Paints rows of a picture.
 
     Args:
       pixels: uint8 or uint16 sRGB [R, W, 3], or [R, W, 1] of a grey picture.
       maps: float32 [2, R, W], what f(X) and f(Z) have more than f(Y); or [5, R, W] of `guided` colours, see `_follow`.
       painted: [R, W, 3] of the dtype of `pixels`, which is written; it may be `pixels`.
-      luminance_tables: of `lab`, for these pixels; level_table: `levels` of their dtype.
+      luminance_tables: of `lab`, for these pixels; weights: `rgb_weights()`; level_table: `levels` of their dtype.
       lowest, highest: linear values that still round to the lowest and the highest level.
     Returns:
       The number of pixels whose chroma was reduced.
@@ -54,10 +62,10 @@ def paint(pixels, maps, painted, luminance_tables, level_table, lowest, highest)
             x[i], z[i] = maps[0, row, i], maps[1, row, i]
         if len(maps) == 5:
             _follow(maps[:, row], light, x, z)
-        _to_rgb(luminance, light, x, z, width, linear)
+        _to_rgb(luminance, light, x, z, width, weights, linear)
         for i in range(width):
             outside[i] = _is_outside(linear, i, lowest, highest)
-        count += _reduce(outside, luminance, light, x, z, linear, beyond, lowest, highest)
+        count += _reduce(outside, luminance, light, x, z, linear, beyond, weights, lowest, highest)
         for i in range(width):
             painted[row, i, 0] = _level(level_table, linear[0, i])
             painted[row, i, 1] = _level(level_table, linear[1, i])
@@ -121,7 +129,7 @@ def _follow(maps, light, x, z):
 
 
 @_compiled
-def _reduce(outside, luminance, light, x, z, linear, beyond, lowest, highest):
+def _reduce(outside, luminance, light, x, z, linear, beyond, weights, lowest, highest):
     """Of the pixels that are outside sRGB keeps the greatest share of chroma that it has; returns how many they are.
 
     Their values are gathered in `beyond`, so that they are halved side by side.
@@ -132,7 +140,7 @@ def _reduce(outside, luminance, light, x, z, linear, beyond, lowest, highest):
             beyond[0, count], beyond[1, count], beyond[2, count], beyond[3, count] = luminance[i], light[i], x[i], z[i]
             count += 1
     if count:
-        _share_inside(beyond, count, lowest, highest)
+        _share_inside(beyond, count, weights, lowest, highest)
         count = 0
         for i in range(len(outside)):
             if outside[i]:
@@ -143,7 +151,7 @@ def _reduce(outside, luminance, light, x, z, linear, beyond, lowest, highest):
 
 
 @_compiled
-def _share_inside(beyond, count, lowest, highest):
+def _share_inside(beyond, count, weights, lowest, highest):
     """Linear RGB into beyond[4:7, :count], by halving, of luminance, light, x and z in beyond[:4, :count]."""
     luminance, light, x, z, linear = beyond[0], beyond[1], beyond[2], beyond[3], beyond[4:7]
     shares = np.empty((4, count), np.float32)
@@ -153,7 +161,7 @@ def _share_inside(beyond, count, lowest, highest):
         for i in range(count):
             middle = (keep[i] + lost[i]) * _HALF
             some_x[i], some_z[i] = x[i] * middle, z[i] * middle
-        _to_rgb(luminance, light, some_x, some_z, count, linear)
+        _to_rgb(luminance, light, some_x, some_z, count, weights, linear)
         for i in range(count):
             middle = (keep[i] + lost[i]) * _HALF
             too_much = _is_outside(linear, i, lowest, highest)
@@ -161,18 +169,21 @@ def _share_inside(beyond, count, lowest, highest):
             lost[i] = middle if too_much else lost[i]
     for i in range(count):
         some_x[i], some_z[i] = x[i] * keep[i], z[i] * keep[i]
-    _to_rgb(luminance, light, some_x, some_z, count, linear)
+    _to_rgb(luminance, light, some_x, some_z, count, weights, linear)
 
 
 @_compiled
-def _to_rgb(luminance, light, x, z, count, linear):
+def _to_rgb(luminance, light, x, z, count, weights, linear):
     """Linear RGB [3, count] of Y, f(Y), and what f(X) and f(Z) have more than f(Y)."""
     red, green, blue = linear[0], linear[1], linear[2]
+    red_x, red_y, red_z = weights[0, 0], weights[0, 1], weights[0, 2]
+    green_x, green_y, green_z = weights[1, 0], weights[1, 1], weights[1, 2]
+    blue_x, blue_y, blue_z = weights[2, 0], weights[2, 1], weights[2, 2]
     for i in range(count):
         of_x, of_y, of_z = _cube(light[i] + x[i]), luminance[i], _cube(light[i] + z[i])
-        red[i] = of_x * _RED[0] + of_y * _RED[1] + of_z * _RED[2]
-        green[i] = of_x * _GREEN[0] + of_y * _GREEN[1] + of_z * _GREEN[2]
-        blue[i] = of_x * _BLUE[0] + of_y * _BLUE[1] + of_z * _BLUE[2]
+        red[i] = of_x * red_x + of_y * red_y + of_z * red_z
+        green[i] = of_x * green_x + of_y * green_y + of_z * green_z
+        blue[i] = of_x * blue_x + of_y * blue_y + of_z * blue_z
 
 
 @_inlined
@@ -200,6 +211,15 @@ def _is_outside(linear, i, lowest, highest):
 @_inlined
 def _level(table, linear):
     return table[np.int32(min(max(linear, _ZERO), _ONE) * np.float32(len(table) - 1))]
+
+
+@functools.cache
+def rgb_weights() -> np.ndarray:
+    """Linear RGB of X, Y, Z relative to white, float32 [3, 3]; neutral to the last digit, where the six digits of the
+    matrix leave 0.00007.
+    """
+    weights = lab.RGB_FROM_XYZ * lab.WHITE
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @functools.cache

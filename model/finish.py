@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline import lab
+from pipeline.errors import TintmillError
 
 UPSAMPLE = ("bilinear", "guided")
 
@@ -63,9 +64,16 @@ def paint_counted(
     Args:
       overwrite: whether colours may be painted over `pixels` itself, to save a second picture in memory; they are where
         it is a writable array of colours.
+    Raises:
+      TintmillError: colours that are no numbers.
     """
     from model import painting  # and Numba, for which what colours nothing need not wait
 
+    if not np.isfinite(ab).all():
+        raise TintmillError(
+            "the network's colours are NaN or infinite: its weights are no good; train again, at a lower "
+            "--learning_rate or without --precision=float16"
+        )
     height, width = pixels.shape[:2]
     shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32([[[chroma / 500]], [[-chroma / 200]]])  # of f(X), f(Z)
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)

@@ -51,7 +51,7 @@ def paint(pixels, maps, painted, luminance_tables, weights, level_table, lowest,
       The number of pixels whose chroma was reduced.
     """
     width = pixels.shape[1]
-    rows = np.empty((8, width), np.float32)
+    rows = np.empty((7, width), np.float32)
     luminance, light, x, z, linear = rows[0], rows[1], rows[2], rows[3], rows[4:7]
     outside, beyond = np.empty(width, np.bool_), np.empty((7, width), np.float32)
     count = 0
@@ -210,7 +210,9 @@ def _is_outside(linear, i, lowest, highest):
 
 @_inlined
 def _level(table, linear):
-    return table[np.int32(min(max(linear, _ZERO), _ONE) * np.float32(len(table) - 1))]
+    inside = linear if linear > _ZERO else _ZERO  # of NaN too: no check stands between a place and the memory there
+    inside = inside if inside < _ONE else _ONE
+    return table[np.int32(inside * np.float32(len(table) - 1))]
 
 
 @functools.cache

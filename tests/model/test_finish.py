@@ -6,6 +6,7 @@ from PIL import Image
 
 from model import finish
 from pipeline import lab
+from pipeline.errors import TintmillError
 from tests.helpers import photo_pixels
 
 
@@ -211,3 +212,21 @@ def test_painting_over_the_picture_gives_the_same(upsample):
     painted = finish.paint_counted(fixed, random_ab(20, 30), 1.0, upsample, overwrite=True)
     np.testing.assert_array_equal(painted.pixels, wanted)
     np.testing.assert_array_equal(fixed, pixels)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_colours_that_are_no_numbers_are_refused(value):
+    ab = random_ab(4, 4)
+    ab[1, 2, 0] = value
+    with pytest.raises(TintmillError, match="NaN or infinite"):
+        finish.paint(RAMP, ab)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("upsample", finish.UPSAMPLE)
+def test_colours_beyond_all_bounds_are_painted_as_far_as_there_are_any(kind, upsample):
+    pixels = RAMP if kind == np.uint8 else deep(RAMP)
+    for most in (1e6, 3e38):  # the cube of the second is no float32
+        ab = np.sign(random_ab(8, 8)) * np.float32(most)
+        with np.errstate(over="ignore", invalid="ignore"):
+            assert finish.paint(pixels, ab, 1.0, upsample).dtype == kind

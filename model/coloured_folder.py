@@ -110,12 +110,14 @@ class ColouredFolder:
 
     def _remove_outdated(self, order: dict, names: set[str]) -> None:
         """Removes what an earlier run made of the same input under other names, as an uncertainty map that is no longer
-        asked for: it is not of these colours. What somebody has changed since is left.
+        asked for: it is not of these colours. What somebody has changed since is left, and so is any input.
         """
         made = self._made.get(_key(order))
         for name, size in made.written if made else ():
-            if name not in names and self._owners.get(name) == _key(order) and self._size(name) == size:
-                files.remove(files.join(self.root, name))
+            path = files.join(self.root, name)
+            outdated = name not in names and self._owners.get(name) == _key(order) and self._size(name) == size
+            if outdated and place(path) not in self._inputs:
+                files.remove(path)
 
     def _remember(self, entry: dict) -> None:
         """Lines of failures, and of versions that logged less, say nothing of what is there."""

@@ -413,6 +413,14 @@ def test_what_an_earlier_run_made_under_other_names_is_not_left_beside_other_col
     assert changed.read_bytes() == b"somebody's own notes on it"
 
 
+def test_what_an_earlier_run_made_is_not_removed_where_it_is_an_input_now(colour, tmp_path):
+    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE})
+    assert colour(tmp_path / "out", photos, "--uncertainty")[0] == 0
+    given = tmp_path / "out/a.jpg.uncertainty.png"
+    colour(tmp_path / "out", photos, given, "--chroma=0.5")
+    assert given.exists()
+
+
 def test_each_line_of_the_log_says_what_was_done_with_what(colour, tmp_path):
     photos = write_files(tmp_path / "photos", {"a.jpg": PICTURE, "bad.jpg": b""})
     assert colour(tmp_path / "out", photos)[0] == 1

@@ -414,10 +414,12 @@ def test_what_an_earlier_run_made_under_other_names_is_not_left_beside_other_col
 
 
 def test_what_an_earlier_run_made_is_not_removed_where_it_is_an_input_now(colour, tmp_path):
-    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE})
+    photos = write_files(tmp_path / "in", {"deep/a.jpg": PICTURE})
     assert colour(tmp_path / "out", photos, "--uncertainty")[0] == 0
-    given = tmp_path / "out/a.jpg.uncertainty.png"
+    given = tmp_path / "out/deep/a.jpg.uncertainty.png"
+    given.write_bytes(DRAWING[: given.stat().st_size])  # of the size that was logged
     colour(tmp_path / "out", photos, given, "--chroma=0.5")
+    assert log_of(tmp_path / "out")[1]["name"] == "deep/a.jpg"
     assert given.exists()
 
 

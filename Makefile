@@ -1,4 +1,4 @@
-# Needs Python 3.11, git and make; everything else goes into .venv, exactly as requirements.lock says.
+# Needs Python 3.11, git and make; everything else goes into .venv, exactly as requirements/product.lock says.
 PYTHON ?= python3.11
 PHOTOS ?=
 BIN := .venv/bin
@@ -6,6 +6,13 @@ UV := .venv/lock/bin/uv
 GCS_SERVER := github.com/fsouza/fake-gcs-server@v1.56.1
 PYTEST := python -m pytest --numprocesses=auto --dist=loadfile
 COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+# An editable install goes by an import hook, which editors and type checkers do not follow. These links they follow.
+define link
+rm -rf $(1)/links && mkdir -p $(1)/links/tintmill
+ln -s $(addprefix $(CURDIR)/,launch/interface/__init__.py pipeline model trainer launch) $(1)/links/tintmill/
+echo $(CURDIR)/$(1)/links > $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tintmill_links.pth
+endef
 
 .PHONY: demo test test-faults test-cluster lint format bench bench-train bench-peers bench-cluster lock lock-bench lock-cluster lock-engines clean
 
@@ -39,17 +46,17 @@ bench-train: .venv/done ## of these the training side alone: reading, the step
 
 bench-peers: .venv-bench/done ## for the benchmark of reading: readers of other projects, 6 GB in .venv-bench
 
-lock: $(UV) ## requirements.lock anew from the ranges of setup.py
-	$(COMPILE) setup.py --extra demo --extra test --output-file requirements.lock
+lock: $(UV) ## requirements/product.lock anew from the ranges of setup.py
+	$(COMPILE) setup.py --extra demo --extra test --output-file requirements/product.lock
 
-lock-bench: $(UV) ## requirements-bench.lock anew from the ranges of tests/bench/peers.in
-	$(COMPILE) tests/bench/peers.in --output-file requirements-bench.lock
+lock-bench: $(UV) ## requirements/bench.lock anew from the ranges of tests/bench/peers.in
+	$(COMPILE) tests/bench/peers.in --output-file requirements/bench.lock
 
-lock-cluster: $(UV) ## requirements-cluster.lock anew from setup.py and tests/cluster/requirements.in
-	$(COMPILE) setup.py tests/cluster/requirements.in --extra dataflow --extra test --output-file requirements-cluster.lock
+lock-cluster: $(UV) ## requirements/cluster.lock anew from setup.py and tests/cluster/requirements.in
+	$(COMPILE) setup.py tests/cluster/requirements.in --extra dataflow --extra test --output-file requirements/cluster.lock
 
-lock-engines: .venv/done ## launch/clusters/*.sha256 anew: what Maven fetches for Beam's job servers
-	$(BIN)/python -m launch.clusters.engines
+lock-engines: .venv/done ## launch/local_cluster/*.sha256 anew: what Maven fetches for Beam's job servers
+	$(BIN)/python -m tintmill.launch.local_cluster.engines
 
 bench-cluster: .venv/done ## prepare on Flink and Spark of this machine beside its own runner
 	$(BIN)/python -m tests.bench.run cluster
@@ -57,10 +64,11 @@ bench-cluster: .venv/done ## prepare on Flink and Spark of this machine beside i
 clean:
 	rm -rf .venv .venv-bench .venv-cluster demo build *.egg-info
 
-.venv/done: requirements.lock setup.py
+.venv/done: requirements/product.lock setup.py
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements/product.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(call link,.venv)
 	touch $@
 
 # What tests of gs:// run against; Go's checksum database holds the version to its bytes.
@@ -68,15 +76,16 @@ $(BIN)/fake-gcs-server: .venv/done
 	@if command -v go > /dev/null; then GOBIN=$(abspath $(BIN)) go install $(GCS_SERVER); \
 	else echo "no Go here: tests of gs:// will be skipped"; fi
 
-.venv-bench/done: requirements-bench.lock
+.venv-bench/done: requirements/bench.lock
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-bench.lock
+	.venv-bench/bin/pip install --quiet --no-deps --require-hashes --requirement requirements/bench.lock
 	touch $@
 
-.venv-cluster/done: requirements-cluster.lock setup.py
+.venv-cluster/done: requirements/cluster.lock setup.py
 	$(PYTHON) -m venv .venv-cluster
-	.venv-cluster/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-cluster.lock
+	.venv-cluster/bin/pip install --quiet --no-deps --require-hashes --requirement requirements/cluster.lock
 	.venv-cluster/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(call link,.venv-cluster)
 	touch $@
 
 $(UV): .venv/done

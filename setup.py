@@ -1,6 +1,17 @@
-"""Packaging of Tintmill. Versions: ranges here, exact and hash-pinned in requirements.lock (`make lock`)."""
+"""Packaging of Tintmill. Versions: ranges here, exact and hash-pinned in requirements/ (`make lock`).
+
+One package, `tintmill`, is installed. Its rooms are folders at the top of the repository.
+"""
+
+import re
+from pathlib import Path
 
 from setuptools import find_packages, setup
+
+ROOMS = ("pipeline", "model", "trainer", "launch")
+DOOR = "launch/interface"  # what `import tintmill` imports
+_INTERFACE = Path(__file__).parent.joinpath(DOOR, "__init__.py").read_text()
+VERSION = re.search(r'__version__ = "(.+)"', _INTERFACE)[1]
 
 # One line of reason each; what is not listed here is not imported.
 REQUIRES = [
@@ -59,18 +70,29 @@ EXTRAS = {
     "web": WEB,  # tintmill web and tintmill study
 }
 
+
+def packages() -> list[str]:
+    """The rooms and their subpackages, by the names that they are imported by."""
+    found = find_packages(include=[f"{room}*" for room in ROOMS], exclude=[DOOR.replace("/", ".")])
+    return [f"tintmill.{package}" for package in found]
+
+
 setup(
     name="tintmill",
-    version="0.2.0",
+    version=VERSION,
     description="Photographs to sharded Lab datasets, colorizers trained on them, pictures coloured with those",
     python_requires=">=3.11,<3.13",
-    packages=find_packages(include=["pipeline*", "model*", "trainer*", "launch*"]),
+    package_dir={"tintmill": DOOR} | {f"tintmill.{room}": room for room in ROOMS},
+    packages=["tintmill", *packages()],
     package_data={
-        "launch": ["presets/*.flags", "clusters/*.pom.xml", "clusters/*.sha256", "jobs/*.jinja", "jobs/Containerfile"]
-        + [f"{page}/{files}" for page in ("colouring", "studies") for files in ("*.jinja", "static/*")],
-        "trainer": ["*.jinja", "report.css", "report.js"],
+        "tintmill.launch.experiments": ["presets/*.flags"],
+        "tintmill.launch.jobs": ["*.jinja", "Containerfile"],
+        "tintmill.launch.local_cluster": ["*.pom.xml", "*.sha256"],
+        "tintmill.launch.pages.colouring": ["*.jinja", "static/*"],
+        "tintmill.launch.pages.studies": ["*.jinja", "static/*"],
+        "tintmill.trainer.reporting": ["templates/*"],
     },
     install_requires=REQUIRES,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["tintmill=launch.cli:main"]},
+    entry_points={"console_scripts": ["tintmill=tintmill.launch.cli:main"]},
 )

@@ -3,26 +3,26 @@
 import importlib
 import sys
 
-from pipeline import command
+from tintmill.pipeline.common import command
 
 # command: (module with `run_command(argv) -> exit code`, what it does)
 COMMANDS = {
-    "prepare": ("pipeline.prepare", "photographs -> dataset directory"),
-    "verify": ("pipeline.verify", "check a dataset directory against its manifest"),
-    "peek": ("pipeline.peek", "show what a dataset directory holds"),
-    "networks": ("model.networks_table", "list the networks: inputs, parameters, multiply-adds"),
-    "train": ("trainer.train", "dataset directory -> run directory"),
-    "evaluate": ("trainer.evaluate", "score a run, or other people's pictures, beside the trivial answers"),
-    "colorize": ("model.colorize", "colour pictures with a run"),
-    "export": ("trainer.export", "a run as one file for other programs, with a model card"),
-    "report": ("trainer.report", "a run, or several side by side, as one HTML page"),
-    "study": ("launch.study", "ask people whether coloured pictures look real"),
-    "web": ("launch.web", "a page that colours pictures, on this machine"),
-    "runs": ("trainer.runs", "list runs: how far, in what they differ, what they came to"),
-    "experiment": ("launch.experiment", "prepare, train, evaluate, report: a known experiment"),
-    "cluster": ("launch.cluster", "Flink or Spark on this machine, to try prepare on"),
-    "launch": ("launch.job_file", "the job file that runs prepare or train on a cluster"),
-    "demo": ("launch.demo", "all of it on a handful of photographs"),
+    "prepare": ("tintmill.pipeline.prepare", "photographs -> dataset directory"),
+    "verify": ("tintmill.pipeline.verify", "check a dataset directory against its manifest"),
+    "peek": ("tintmill.pipeline.peek", "show what a dataset directory holds"),
+    "networks": ("tintmill.model.list_networks", "list the networks: inputs, parameters, multiply-adds"),
+    "train": ("tintmill.trainer.train", "dataset directory -> run directory"),
+    "evaluate": ("tintmill.trainer.evaluate", "score a run, or other people's pictures, beside the trivial answers"),
+    "colorize": ("tintmill.model.colorize", "colour pictures with a run"),
+    "export": ("tintmill.trainer.export", "a run as one file for other programs, with a model card"),
+    "report": ("tintmill.trainer.report", "a run, or several side by side, as one HTML page"),
+    "study": ("tintmill.launch.study", "ask people whether coloured pictures look real"),
+    "web": ("tintmill.launch.web", "a page that colours pictures, on this machine"),
+    "runs": ("tintmill.trainer.runs", "list runs: how far, in what they differ, what they came to"),
+    "experiment": ("tintmill.launch.experiment", "prepare, train, evaluate, report: a known experiment"),
+    "cluster": ("tintmill.launch.cluster", "Flink or Spark on this machine, to try prepare on"),
+    "launch": ("tintmill.launch.job_file", "the job file that runs prepare or train on a cluster"),
+    "demo": ("tintmill.launch.demo", "all of it on a handful of photographs"),
 }
 
 

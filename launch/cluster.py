@@ -12,12 +12,12 @@ from pathlib import Path
 
 from absl import flags
 
-from launch.clusters import engines
-from launch.clusters.flink import FlinkCluster
-from launch.clusters.processes import processes
-from launch.clusters.spark import SparkCluster
-from pipeline import command
-from pipeline.errors import TintmillError
+from tintmill.launch.local_cluster import engines
+from tintmill.launch.local_cluster.flink import FlinkCluster
+from tintmill.launch.local_cluster.processes import processes
+from tintmill.launch.local_cluster.spark import SparkCluster
+from tintmill.pipeline.common import command
+from tintmill.pipeline.common.errors import TintmillError
 
 CLUSTERS = {"flink": FlinkCluster, "spark": SparkCluster}
 

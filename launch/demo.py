@@ -13,9 +13,9 @@ import sys
 
 from absl import flags
 
-from launch.subcommand import preset, tintmill
-from pipeline import command, files
-from pipeline.errors import TintmillError
+from tintmill.launch.experiments.subcommand import preset, tintmill
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("photos", "", "Folder of your own photographs.", flag_values=FLAGS)
@@ -61,7 +61,7 @@ def available_weights() -> str:
     """`imagenet` where Keras has Inception-ResNet-v2's weights or can download them, else `random`, said aloud."""
     program = (
         "import socket; socket.setdefaulttimeout(30)\n"
-        "from pipeline.quiet import import_tensorflow; import_tensorflow()\n"
+        "from tintmill.pipeline.common.tensorflow import import_tensorflow; import_tensorflow()\n"
         "import keras; keras.applications.InceptionResNetV2(weights='imagenet')"
     )
     print("Looking for the ImageNet weights of Inception-ResNet-v2 (215 MB, downloaded once) ...", flush=True)

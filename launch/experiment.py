@@ -16,12 +16,12 @@ import sys
 import numpy as np
 from absl import flags
 
-from launch.experiments import EXPERIMENTS, Data, Experiment, Run
-from launch.subcommand import tintmill
-from pipeline import command, files
-from pipeline.errors import TintmillError
-from trainer import curves
-from trainer.settings import load_settings
+from tintmill.launch.experiments.catalogue import EXPERIMENTS, Data, Experiment, Run
+from tintmill.launch.experiments.subcommand import tintmill
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.reporting import curves
+from tintmill.trainer.run.settings import load_settings
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("input", None, "Where the pictures are, as for prepare.", flag_values=FLAGS, required=True)

@@ -17,11 +17,12 @@ from types import ModuleType
 
 from absl import flags
 
-from launch.jobs.job import Job
-from pipeline import command, files, prepare
-from pipeline.errors import TintmillError
-from pipeline.settings import NAMED_WEIGHTS
-from trainer import train_flags
+from tintmill.launch.jobs.job import Job
+from tintmill.pipeline import prepare
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.settings import NAMED_WEIGHTS
+from tintmill.trainer.training import train_flags
 
 TARGETS = ("flink", "dataflow", "slurm", "kubernetes", "vertex")
 COMMANDS = {"prepare": prepare.FLAGS, "train": train_flags.FLAGS}
@@ -75,7 +76,7 @@ _PATHS = (
 
 
 def main(arguments: list[str]) -> None:
-    target = importlib.import_module(f"launch.jobs.{FLAGS.target}")
+    target = importlib.import_module(f"tintmill.launch.jobs.{FLAGS.target}")
     check_target_flags(target, arguments)
     name, *rest = arguments
     values, given = read_command_flags(name, rest)
@@ -120,9 +121,9 @@ def read_command_flags(name: str, argv: list[str]) -> tuple[flags.FlagValues, tu
     if name == "prepare" and values["runner"].present:
         raise TintmillError(f"--runner={values['runner'].value}: --target says that; leave it out")
     if rest:
-        from pipeline import beam_flags  # importing Beam takes seconds
+        from tintmill.pipeline.beam import checks  # importing Beam takes seconds
 
-        beam_flags.check(beam_flags.LOCAL_RUNNER, rest, values)  # as strict as on this machine
+        checks.check(checks.LOCAL_RUNNER, rest, values)  # as strict as on this machine
     return values, tuple(given)
 
 

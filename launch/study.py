@@ -17,11 +17,11 @@ import sys
 
 from absl import flags
 
-from launch import serving
-from launch.studies import pictures, settings
-from launch.studies.settings import Study, StudySettings
-from pipeline import command
-from pipeline.errors import TintmillError
+from tintmill.launch.pages import serving
+from tintmill.launch.pages.studies import pictures, settings
+from tintmill.launch.pages.studies.settings import Study, StudySettings
+from tintmill.pipeline.common import command
+from tintmill.pipeline.common.errors import TintmillError
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("real", None, "Folder of the pictures with their real colours.", flag_values=FLAGS)
@@ -101,8 +101,8 @@ def describe(study: Study) -> str:
 
 
 def serve(study: Study) -> None:
-    from launch.studies import app
-    from launch.studies.answers import Answers
+    from tintmill.launch.pages.studies import app
+    from tintmill.launch.pages.studies.answers import Answers
 
     with serving.listen(FLAGS.host, FLAGS.port) as listener, contextlib.closing(Answers(study.answers_path)) as answers:
         serving.serve(app.build(study, answers), listener, "The study is")
@@ -110,8 +110,8 @@ def serve(study: Study) -> None:
 
 def report(study: Study | None) -> None:
     """Prints the result so far, and writes it beside the answers."""
-    from launch.studies import result
-    from launch.studies.answers import Answers
+    from tintmill.launch.pages.studies import result
+    from tintmill.launch.pages.studies.answers import Answers
 
     if study is None:
         raise TintmillError(f"--output={FLAGS.output}: no study in it; begin one with --real and --coloured")

@@ -13,9 +13,10 @@ import sys
 
 from absl import flags
 
-from launch import serving
-from pipeline import command, photo
-from pipeline.errors import TintmillError
+from tintmill.launch.pages import serving
+from tintmill.pipeline.common import command
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import photo
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory of `tintmill train`; or give --model.", flag_values=FLAGS)
@@ -35,8 +36,8 @@ def main(arguments: list[str]) -> None:
     with serving.listen(FLAGS.host, FLAGS.port) as listener:  # first: a taken port is told before the network is loaded
         command.tell("Loading the model ...")
         colorizer, provenance = load()
-        from launch.colouring import app
-        from launch.colouring.gallery import Gallery
+        from tintmill.launch.pages.colouring import app
+        from tintmill.launch.pages.colouring.gallery import Gallery
 
         gallery = Gallery(colorizer, photo.Limits(max_pixels=FLAGS.max_pixels, min_side=1), provenance)
         gallery.warm_up()
@@ -50,20 +51,20 @@ def load():
     Raises:
       TintmillError: there is no such run or model, or it cannot be loaded.
     """
-    from model import model_identity
+    from tintmill.model.colorizers import identity as model_identity
 
     identity = model_identity.of_run(FLAGS.run) if FLAGS.run else model_identity.of_export(FLAGS.model)
     if FLAGS.run:
-        from pipeline.quiet import import_tensorflow
+        from tintmill.pipeline.common.tensorflow import import_tensorflow
 
         import_tensorflow()
-        from model import colorizer
+        from tintmill.model.prediction import colorizer
 
         loaded = colorizer.load(FLAGS.run, FLAGS.embedder_weights)
     else:
-        from model import exported
+        from tintmill.model.export import reader
 
-        loaded = exported.load(FLAGS.model)
+        loaded = reader.load(FLAGS.model)
     return loaded, {"model": identity.name, "model_sha256": identity.sha256}
 
 

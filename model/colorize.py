@@ -26,15 +26,18 @@ from typing import BinaryIO, NamedTuple
 from absl import flags
 from tqdm import tqdm
 
-from model import colour_inputs, coloured_folder, model_identity, video
-from model.colour_file import Options, colour_bytes
-from model.colour_inputs import shown
-from model.coloured_folder import ColouredFolder, place, with_extension
-from model.not_coloured import NotColoured
-from pipeline import command, files, photo
-from pipeline.errors import TintmillError
-from pipeline.sources import archive, reading
-from pipeline.sources.reference import Reference
+from tintmill.model.colorizers import identity
+from tintmill.model.files import video
+from tintmill.model.files.colour_file import Options, colour_bytes
+from tintmill.model.files.not_coloured import NotColoured
+from tintmill.model.output import colour_inputs, coloured_folder
+from tintmill.model.output.colour_inputs import shown
+from tintmill.model.output.coloured_folder import ColouredFolder, place, with_extension
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import photo
+from tintmill.pipeline.listing import archive, reading
+from tintmill.pipeline.listing.reference import Reference
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory of `tintmill train`; or give --model.", flag_values=FLAGS)
@@ -72,7 +75,7 @@ class Job:
 
     options: Options
     limits: photo.Limits
-    model: model_identity.Identity
+    model: identity.Identity
 
     @property
     def largest(self) -> int:
@@ -139,20 +142,20 @@ def _job() -> Job:
         uncertainty=FLAGS.uncertainty,
     )
     limits = photo.Limits(max_pixels=FLAGS.max_pixels, min_side=1)
-    model = model_identity.of_run(FLAGS.run) if FLAGS.run else model_identity.of_export(FLAGS.model)
+    model = identity.of_run(FLAGS.run) if FLAGS.run else identity.of_export(FLAGS.model)
     return Job(options, limits, model)
 
 
 def _load_model():
     command.tell("Loading the model ...")
-    from pipeline.quiet import import_tensorflow
+    from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     if FLAGS.model:
-        from model import exported
+        from tintmill.model.export import reader
 
-        return exported.load(FLAGS.model)
+        return reader.load(FLAGS.model)
     import_tensorflow()
-    from model import colorizer
+    from tintmill.model.prediction import colorizer
 
     return colorizer.load(FLAGS.run, FLAGS.embedder_weights)
 

@@ -7,8 +7,8 @@ import sys
 
 from absl import flags
 
-from pipeline import command
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import command
+from tintmill.pipeline.common.errors import TintmillError
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_integer("size", 224, "Side of the picture for the multiply-adds.", flag_values=FLAGS)
@@ -16,11 +16,11 @@ flags.DEFINE_integer("embedding", 1000, "Length of the embedding vector.", flag_
 
 
 def main(arguments: list[str]) -> None:
-    from pipeline.quiet import import_tensorflow
+    from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     import_tensorflow()
-    from model import networks
-    from model.network_spec import NetworkSpec
+    from tintmill.model import networks
+    from tintmill.model.blocks.spec import NetworkSpec
 
     print(f"{'network':<16}{'inputs':<44}{'parameters':>12}{'multiply-adds':>16}")
     for name in networks.NETWORKS:
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _row(model) -> str:
-    from model.cost import multiply_adds
+    from tintmill.model.blocks.cost import multiply_adds
 
     inputs = ", ".join(f"{key} {list(tensor.shape[1:])}" for key, tensor in model.input.items())
     return f"{inputs:<44}{model.count_params():>12,}{multiply_adds(model):>16,}"

@@ -9,9 +9,11 @@ import sys
 import numpy as np
 from absl import flags
 
-from pipeline import command, files, lab, record
-from pipeline.dataset import Dataset, open_dataset
-from pipeline.verify import dataset_argument, parse
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.pipeline.imaging import lab
+from tintmill.pipeline.verify import dataset_argument, parse
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_integer("records", 4, "How many records of each split.", flag_values=FLAGS)

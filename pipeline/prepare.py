@@ -19,13 +19,23 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from pipeline import command, dataset, duplicates, embed, files, plan
-from pipeline.errors import TintmillError
-from pipeline.lab import ENCODINGS
-from pipeline.photo import FITS
-from pipeline.reports import Reports
-from pipeline.settings import NAMED_WEIGHTS, EmbedderSettings, Settings, SourceOptions, parse_limits, parse_splits
-from pipeline.sources import SOURCES, reuse_lab
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import embed, manifest
+from tintmill.pipeline.dataset.names import LAST_ERROR
+from tintmill.pipeline.dataset.settings import (
+    NAMED_WEIGHTS,
+    EmbedderSettings,
+    Settings,
+    SourceOptions,
+    parse_limits,
+    parse_splits,
+)
+from tintmill.pipeline.imaging.lab import ENCODINGS
+from tintmill.pipeline.imaging.photo import FITS
+from tintmill.pipeline.shards import duplicates, plan, publish
+from tintmill.pipeline.shards.reports import Reports
+from tintmill.pipeline.sources import SOURCES, reuse_lab
 
 FLAGS = flags.FlagValues()
 _D = Settings(name="defaults")
@@ -147,7 +157,7 @@ def main(beam_flags: list[str]) -> None:
     if settings.drop_duplicates:
         leave_out_duplicates(reports, beam_flags)
     try:
-        made = dataset.publish(the_plan, claim, reports.all(), FLAGS.max_reject_fraction)
+        made = publish.publish(the_plan, claim, reports.all(), FLAGS.max_reject_fraction)
     except OSError as error:
         raise TintmillError(f"--output={FLAGS.output}: cannot be written: {error}") from error
     _summarise(made)
@@ -206,7 +216,7 @@ def _source_options() -> SourceOptions:
 
 def _check_beam_flags(beam_flags: list[str]) -> None:
     if beam_flags or FLAGS["runner"].present:
-        from pipeline import beam_flags as checks  # importing Beam takes seconds
+        from tintmill.pipeline.beam import checks  # importing Beam takes seconds
 
         checks.check(FLAGS.runner, beam_flags, FLAGS)
 
@@ -237,11 +247,11 @@ def build(reports: Reports, beam_flags: list[str]) -> None:
     Raises:
       TintmillError: with the worker's last word and how far it came.
     """
-    said = reports.plan.path(plan.LAST_ERROR)
+    said = reports.plan.path(LAST_ERROR)
     _remove(said)  # of a run that was killed
     if not reports.todo:
         return
-    from pipeline.beam_job import run
+    from tintmill.pipeline.beam.job import run
 
     try:
         with _progress(reports):
@@ -310,7 +320,7 @@ def _show_progress(reports: Reports, finished: threading.Event) -> None:
                 bar.refresh()  # the clock goes on between two shards; a log file wants news only
 
 
-def _summarise(made: dataset.Dataset) -> None:
+def _summarise(made: manifest.Dataset) -> None:
     pictures = made.manifest["pictures"]
     size = sum(entry["bytes"] for entry in made.shards())
     splits = ", ".join(f"{name} {n}" for name, n in made.splits.items())

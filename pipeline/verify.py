@@ -15,9 +15,10 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from pipeline import command, files, record
-from pipeline.dataset import Dataset, open_dataset
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
 
 FLAGS = flags.FlagValues()
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import lab
-from tests import gcs, helpers
+from tests.support import gcs, helpers
+from tintmill.pipeline.imaging import lab
 
 _NUMBERS = itertools.count()
 
@@ -66,7 +66,7 @@ def storage():
 def bucket(storage, monkeypatch) -> gcs.Bucket:
     """An empty bucket, which this process and all that it starts take for Google's; no faults yet."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-    monkeypatch.setattr("pipeline.gcs._FIRST_DELAY", 0.01)
+    monkeypatch.setattr("tintmill.pipeline.common.gcs._FIRST_DELAY", 0.01)
     storage.forget()
     made = gcs.Bucket(storage, f"bucket-{next(_NUMBERS)}")
     yield made

@@ -22,11 +22,12 @@ import sys
 
 from absl import flags
 
-from pipeline import command, files
-from pipeline.dataset import Dataset, open_dataset
-from pipeline.errors import TintmillError
-from pipeline.quiet import import_tensorflow
-from trainer import stage, table
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.trainer.evaluation import table
+from tintmill.trainer.input import stage
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS)
@@ -59,7 +60,10 @@ flags.DEFINE_string(
     "frechet_weights", None, "For a Frechet distance: weights file of keras.applications, or random.", flag_values=FLAGS
 )
 flags.DEFINE_string(
-    "lpips_weights", None, "For LPIPS: .npz of AlexNet or VGG16; model/lpips.py says of what.", flag_values=FLAGS
+    "lpips_weights",
+    None,
+    "For LPIPS: .npz of AlexNet or VGG16; model/metrics/lpips.py says of what.",
+    flag_values=FLAGS,
 )
 stage.define_flags(FLAGS)
 FLAGS.set_gnu_getopt()  # flags may follow the two evaluations of --compare
@@ -106,7 +110,7 @@ def main(arguments: list[str]) -> None:
         return
     if arguments:
         raise TintmillError(f"wanted flags only, got {arguments}")
-    from trainer import scoring
+    from tintmill.trainer.evaluation import scoring
 
     if FLAGS.output:
         check_output(FLAGS.output)  # before pictures are read for hours
@@ -138,7 +142,7 @@ def open_source() -> tuple:
 
 def open_records() -> tuple:
     """A run on a split of a dataset."""
-    from trainer.settings import check_same_embedder, load_settings
+    from tintmill.trainer.run.settings import check_same_embedder, load_settings
 
     dataset = open_dataset(FLAGS.data)
     dataset.check_split(FLAGS.split)
@@ -146,10 +150,10 @@ def open_records() -> tuple:
     check_same_embedder(FLAGS.run, dataset)
     dataset = stage.on_this_machine(dataset, {FLAGS.split}, FLAGS)
     import_tensorflow()
-    from model import artefact
-    from trainer.answers import Records
+    from tintmill.model.prediction import saved_model
+    from tintmill.trainer.evaluation.on_records import Records
 
-    model = artefact.load_model(FLAGS.run, FLAGS.temperature)
+    model = saved_model.load_model(FLAGS.run, FLAGS.temperature)
     source = Records(model, settings["network"], dataset, FLAGS.split, FLAGS.batch)
     about = about_run(settings, model, dataset.settings["size"]) | about_dataset(settings, dataset)
     return source, about, FLAGS.output or os.path.join(FLAGS.run, "evaluation", FLAGS.split)
@@ -157,17 +161,17 @@ def open_records() -> tuple:
 
 def open_run_on_pictures() -> tuple:
     """A run on a folder of colour pictures. Whether it was trained on some of them is not known."""
-    from trainer import judge
-    from trainer.settings import load_settings
+    from tintmill.trainer.evaluation import on_folders
+    from tintmill.trainer.run.settings import load_settings
 
-    settings, frame = load_settings(FLAGS.run), judge.Frame(FLAGS.resize, FLAGS.size)
+    settings, frame = load_settings(FLAGS.run), on_folders.Frame(FLAGS.resize, FLAGS.size)
     import_tensorflow()
-    from model import artefact, colorizer
+    from tintmill.model.prediction import colorizer, saved_model
 
     colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
-    source = judge.coloured_by(colorize, settings["network"], FLAGS.truth, frame)
+    source = on_folders.coloured_by(colorize, settings["network"], FLAGS.truth, frame)
     name = os.path.basename(files.absolute(FLAGS.truth))
-    size = artefact.load_dataset(FLAGS.run)["settings"]["size"]
+    size = saved_model.load_dataset(FLAGS.run)["settings"]["size"]
     about = about_run(settings, colorize.network, size)
     about |= about_folder(source, frame) | {"split": f"truth-{name}", "trained_on_split": settings["split"]}
     return source, about, FLAGS.output or os.path.join(FLAGS.run, "evaluation", f"truth-{name}")
@@ -175,18 +179,18 @@ def open_run_on_pictures() -> tuple:
 
 def open_others_pictures() -> tuple:
     """Other people's coloured pictures."""
-    from trainer import judge
+    from tintmill.trainer.evaluation import on_folders
 
     if not FLAGS.output:
         raise TintmillError("--output is not given: wanted a folder for metrics.json and the examples")
-    frame = judge.Frame(FLAGS.resize, FLAGS.size)
-    source = judge.others_pictures(FLAGS.pictures, FLAGS.truth, frame)
+    frame = on_folders.Frame(FLAGS.resize, FLAGS.size)
+    source = on_folders.others_pictures(FLAGS.pictures, FLAGS.truth, frame)
     return source, about_folder(source, frame) | {"pictures_folder": files.absolute(FLAGS.pictures)}, FLAGS.output
 
 
 def about_run(settings: dict, model, size: int) -> dict:
     """What metrics.json says of a run; `temperature` is that of the annealed mean, None for a regression."""
-    from model import cost, heads
+    from tintmill.model.blocks import cost, heads
 
     return {
         "steps": settings["steps"],
@@ -198,7 +202,7 @@ def about_run(settings: dict, model, size: int) -> dict:
 
 def about_dataset(settings: dict, dataset: Dataset) -> dict:
     """What metrics.json says of the split that is scored."""
-    from trainer import scoring
+    from tintmill.trainer.evaluation import scoring
 
     data = dataset.settings
     return {
@@ -220,7 +224,7 @@ def about_dataset(settings: dict, dataset: Dataset) -> dict:
 
 def about_folder(source, frame) -> dict:
     """What metrics.json says of a folder that is scored; what was left out is named on stderr too."""
-    from trainer import scoring
+    from tintmill.trainer.evaluation import scoring
 
     for entry in source.left_out:
         print(f"LEFT OUT {entry}", file=sys.stderr)
@@ -239,12 +243,12 @@ def about_folder(source, frame) -> dict:
 
 def load_networks():
     """The feature networks that were asked for."""
-    from trainer import scoring
+    from tintmill.trainer.evaluation import scoring
 
     if not (FLAGS.frechet_weights or FLAGS.lpips_weights):
         return scoring.Networks()
     import_tensorflow()
-    from model import frechet, lpips
+    from tintmill.model.metrics import frechet, lpips
 
     return scoring.Networks(
         frechet.Features(FLAGS.frechet_network, FLAGS.frechet_weights) if FLAGS.frechet_weights else None,
@@ -254,7 +258,7 @@ def load_networks():
 
 def make_truth_row(scores, about: dict) -> dict:
     """The last row of the table."""
-    from trainer import scoring
+    from tintmill.trainer.evaluation import scoring
 
     if "encoding_fidelity" in about:
         return scoring.truth_row(TRUTH_ROW, scores, about["encoding_fidelity"])
@@ -268,7 +272,7 @@ def make_anew(folder: str) -> None:
     Raises:
       TintmillError: it is not on this machine, cannot be written, or lies where pictures are read.
     """
-    from trainer import scoring
+    from tintmill.trainer.evaluation import scoring
 
     check_output(folder)
     try:
@@ -292,7 +296,7 @@ def check_output(folder: str) -> None:
 
 def show_comparison(arguments: list[str]) -> None:
     """Prints how two evaluations differ; writes comparison.json to --output, where that is given."""
-    from trainer import compare
+    from tintmill.trainer.evaluation import compare
 
     if len(arguments) != 2:
         raise TintmillError(f"--compare: wanted two runs or folders with metrics.json, got {len(arguments)}")

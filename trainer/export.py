@@ -13,10 +13,10 @@ import sys
 
 from absl import flags
 
-from model import formats
-from pipeline import command, files
-from pipeline.errors import TintmillError
-from pipeline.quiet import import_tensorflow
+from tintmill.model.export import formats
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory of `tintmill train`.", flag_values=FLAGS, required=True)
@@ -44,17 +44,17 @@ flags.DEFINE_string(
 def main(arguments: list[str]) -> None:
     if arguments:
         raise TintmillError(f"wanted flags only, got {arguments}")
-    from model import export, exported
-    from trainer import model_card
+    from tintmill.model.export import reader, writer
+    from tintmill.trainer.reporting import model_card
 
-    export.check_output(FLAGS.format, FLAGS.output)
-    exported.check_runtime(FLAGS.format, f"--format={FLAGS.format}")
+    writer.check_output(FLAGS.format, FLAGS.output)
+    reader.check_runtime(FLAGS.format, f"--format={FLAGS.format}")
     model_card.check_output(FLAGS.output)
     run = model_card.read_run(FLAGS.run)
     import_tensorflow()
-    network, description = export.of_run(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
+    network, description = writer.of_run(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
     description |= {"network": run.settings["network"]}  # which a test's or a user's own network need not be called
-    description = export.write(network, description, FLAGS.format, FLAGS.output)
+    description = writer.write(network, description, FLAGS.format, FLAGS.output)
     card = model_card.render(run, description, FLAGS.output, FLAGS.terms)
     files.write(model_card.path_of(FLAGS.output), card)
     print(f"{FLAGS.output}: a* and b* within {description['ab_difference']:.1g} of Keras' own")

@@ -16,20 +16,23 @@ import sys
 
 from absl import flags
 
-from model import artefact
-from model.loss_settings import LossSettings
-from model.network_spec import WITH_ENCODER
-from pipeline import command, files
-from pipeline.errors import TintmillError
-from trainer import ab_map, curves, data_card, evaluations, examples, runs, score_table, starts
-from trainer.drawing import Drawing
-from trainer.evaluations import Evaluation
-from trainer.settings import load_settings
+from tintmill.model.blocks.spec import WITH_ENCODER
+from tintmill.model.losses.settings import LossSettings
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer import runs
+from tintmill.trainer.evaluation import results
+from tintmill.trainer.evaluation.results import Evaluation
+from tintmill.trainer.reporting import ab_map, curves, data_card, examples, score_table
+from tintmill.trainer.reporting.drawing import Drawing
+from tintmill.trainer.run import starts
+from tintmill.trainer.run.settings import load_settings
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("output", None, "File to write.", flag_values=FLAGS)
 
-_HERE = os.path.dirname(__file__)
+_TEMPLATES = os.path.join(os.path.dirname(__file__), "reporting", "templates")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Run:
     folder: str
     settings: dict
     manifest: dict
-    evaluations: dict[str, Evaluation]
+    results: dict[str, Evaluation]
     starts: list[starts.Start]
     data: list[tuple[str, str]]
     notes: list[str]
@@ -58,7 +61,7 @@ class Split:
     """What is shown of an evaluated split; `evaluations` by the name of the run."""
 
     name: str
-    evaluations: dict[str, Evaluation]
+    results: dict[str, Evaluation]
 
     @property
     def table(self) -> score_table.Table:
@@ -111,9 +114,9 @@ def render(folders: list[str]) -> str:
 
     shown = [read_run(folder, name) for folder, name in zip(folders, name_runs(folders), strict=True)]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    style, script = (files.read(os.path.join(_HERE, f"report.{kind}")).decode() for kind in ("css", "js"))
+    style, script = (files.read(os.path.join(_TEMPLATES, f"report.{kind}")).decode() for kind in ("css", "js"))
     return environment.get_template("report.html.jinja").render(
         runs=shown,
         title=" | ".join(run.name for run in shown),
@@ -157,15 +160,16 @@ def read_run(folder: str, name: str) -> Run:
     """
     if not os.path.exists(os.path.join(folder, "settings.json")):
         raise TintmillError(f"{folder}: no settings.json in it; wanted a run directory of `tintmill train`")
-    settings, manifest = load_settings(folder), artefact.load_dataset(folder)
-    evaluated = evaluations.load(folder, name)
+    settings, manifest = load_settings(folder), saved_model.load_dataset(folder)
+    evaluated = results.load(folder, name)
     try:
         data = data_card.describe(manifest)
         notes = make_notes(settings, manifest, [each.metrics for each in evaluated.values()])
         int(settings["global_batch"]), int(settings["steps"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TintmillError(
-            f"{folder}: settings.json or {artefact.DATASET} is damaged or of an older version ({error!r}); train again"
+            f"{folder}: settings.json or {saved_model.DATASET} is damaged or of an older version ({error!r}); "
+            "train again"
         ) from error
     return Run(name, folder, settings, manifest, evaluated, starts.load(folder), data, notes)
 

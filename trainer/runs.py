@@ -17,13 +17,14 @@ from collections.abc import Iterable, Iterator
 
 from absl import flags
 
-from model import artefact
-from pipeline import command
-from pipeline.errors import TintmillError
-from trainer import best, table
-from trainer.curves import read_rows
-from trainer.evaluations import read_metrics
-from trainer.settings import TrainSettings, load_settings
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common import command
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.evaluation import table
+from tintmill.trainer.evaluation.results import read_metrics
+from tintmill.trainer.reporting.curves import read_rows
+from tintmill.trainer.run import best
+from tintmill.trainer.run.settings import TrainSettings, load_settings
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("sort", "name", "Column to sort by; with a - before it, highest first.", flag_values=FLAGS)
@@ -100,7 +101,7 @@ def _walk(root: str, unreadable: list[str]) -> Iterator[tuple[str, str]]:
         unreadable.append(f"{error.filename}: {error.strerror}")
 
     for folder, folders, names in os.walk(root, onerror=note):
-        missing = [name for name in ("settings.json", artefact.DATASET) if name not in names]
+        missing = [name for name in ("settings.json", saved_model.DATASET) if name not in names]
         # Others have a settings.json too; only a run has checkpoints beside it.
         if not missing or (len(missing) == 1 and "checkpoints" in folders):
             yield folder, "".join(missing)
@@ -125,7 +126,7 @@ def read_run(folder: str, name: str) -> Run:
     Raises:
       TintmillError, or one of `_DAMAGES`: it is damaged.
     """
-    settings, manifest = load_settings(folder), artefact.load_dataset(folder)
+    settings, manifest = load_settings(folder), saved_model.load_dataset(folder)
     made = manifest["settings"]
     data = f"{made['name']}/{made['version']}:{manifest['fingerprint'][:8]}"
     # Of what older versions allowed, only what is asked for here need still be allowed.
@@ -144,7 +145,7 @@ def _progress(folder: str, steps: int, ended_early: bool) -> dict:
     logged = read_rows(os.path.join(folder, "metrics.csv"))
     step = int(logged[-1]["step"]) if logged else 0
     # A finished run may be gone on with to more steps; its model.keras is then an old one.
-    finished = os.path.exists(os.path.join(folder, artefact.MODEL)) and (step >= steps or ended_early)
+    finished = os.path.exists(os.path.join(folder, saved_model.MODEL)) and (step >= steps or ended_early)
     early = " early" if step < steps else ""
     return {"step": step, "steps": steps, "state": f"finished{early}" if finished else "not finished"}
 

@@ -17,16 +17,18 @@ import time
 
 import numpy as np
 
-from model import artefact
-from model.network_spec import WITH_ENCODER
-from pipeline import command
-from pipeline.dataset import Dataset, open_dataset
-from pipeline.errors import TintmillError
-from pipeline.quiet import import_tensorflow
-from trainer import best, checkpoint, cluster, stage, starts
-from trainer.settings import TrainSettings, begin_run, join_run
-from trainer.stop import StopSignal
-from trainer.train_flags import FLAGS, TOPICS, settings_from_flags
+from tintmill.model.blocks.spec import WITH_ENCODER
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common import command
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.trainer.input import stage
+from tintmill.trainer.run import best, checkpoint, starts
+from tintmill.trainer.run.settings import TrainSettings, begin_run, join_run
+from tintmill.trainer.training import cluster
+from tintmill.trainer.training.stop import StopSignal
+from tintmill.trainer.training.train_flags import FLAGS, TOPICS, settings_from_flags
 
 
 def main(arguments: list[str]) -> None:
@@ -51,8 +53,8 @@ def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.
       TintmillError: the loss is no longer finite, or the disk is full.
     """
     import_tensorflow()
-    from trainer import step
-    from trainer.log import Log
+    from tintmill.trainer.training import step
+    from tintmill.trainer.training.log import Log
 
     if settings.deterministic:
         step.tf.config.experimental.enable_op_determinism()
@@ -84,9 +86,9 @@ def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int
     Returns:
       The step it came to, and whether one of the workers was told to stop.
     """
-    from trainer import step
-    from trainer.profile import Profile
-    from trainer.read_ahead import ReadAhead, calls_of
+    from tintmill.trainer.input.read_ahead import ReadAhead, calls_of
+    from tintmill.trainer.training import step
+    from tintmill.trainer.training.profiling import Profile
 
     train_steps = step.make_steps(state, settings, dataset.settings["encoding"])
     note = _make_note(run, settings, dataset, state, start, log) if log else None
@@ -116,7 +118,7 @@ def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int
 
 def _agree(state, settings: TrainSettings, at: int, stop: StopSignal, log) -> tuple[bool, bool]:
     """(whether a worker was told to stop, whether training ends here), the same on all workers."""
-    from trainer import step
+    from tintmill.trainer.training import step
 
     patience = bool(log) and best.out_of_patience(log.validations, settings)
     stopped, patience = step.any_worker(state.strategy, [bool(stop.received), patience])
@@ -125,7 +127,7 @@ def _agree(state, settings: TrainSettings, at: int, stop: StopSignal, log) -> tu
 
 def _make_note(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log):
     """What the chief does after each row: it logs, and validates where that is due."""
-    from trainer.validation import Validation
+    from tintmill.trainer.training.validation import Validation
 
     validate = Validation(state, settings, dataset) if settings.validated else None
     best.remove_later(run, start)
@@ -150,7 +152,7 @@ def _save_result(run: str, settings: TrainSettings, model, validations: list[dic
     if settings.keep == "best":
         best.take(run, validations, settings)
     else:
-        artefact.save_model(run, model)
+        saved_model.save_model(run, model)
     if best.out_of_patience(validations, settings):
         print(
             f"stopped early: no better {settings.best_by} in {settings.patience} validations, best at step "
@@ -179,7 +181,7 @@ def _train_row(train_steps, steps: range, calls, ahead) -> tuple[dict[str, np.nd
 
 @contextlib.contextmanager
 def _others_present():
-    from trainer.step import tf
+    from tintmill.trainer.training.step import tf
 
     try:
         yield
@@ -213,7 +215,7 @@ def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, 
     finite = np.all([np.isfinite(values) for values in losses.values()], axis=0)
     if np.all(finite):
         return
-    from trainer.shards import record_ids
+    from tintmill.trainer.input.shards import record_ids
 
     bad = int(np.argmin(finite))
     said = ", ".join(f"{name} is {values[bad]}" for name, values in losses.items() if not np.isfinite(values[bad]))

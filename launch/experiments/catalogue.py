@@ -5,7 +5,7 @@ Each is the work of one of the projects that colorizers of this kind come from, 
 
 import dataclasses
 
-from launch.subcommand import preset
+from tintmill.launch.experiments.subcommand import preset
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ import shlex
 import subprocess
 import sys
 
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 _PRESETS = os.path.join(os.path.dirname(__file__), "presets")
 
@@ -27,7 +27,7 @@ def tintmill(name: str, *arguments: str, log: str | None = None) -> None:
     """
     line = f"$ tintmill {name} {shlex.join(arguments)}\n"
     print(line if log else f"\n{line}", end="", flush=True)  # in one write: threads do not mix their lines
-    command = [sys.executable, "-m", "launch.cli", name, *arguments]
+    command = [sys.executable, "-m", "tintmill.launch.cli", name, *arguments]
     if log is None:
         code, said = subprocess.run(command).returncode, "its own message is above"
     else:

@@ -2,7 +2,7 @@
 
 import shlex
 
-from launch.jobs.job import Job, is_bucket
+from tintmill.launch.jobs.job import Job, is_bucket
 
 COMMANDS = ("prepare",)
 FLAGS = ("workers", "machine_type", "image", "project", "region", "bucket", "setup_file", "service_account")

@@ -6,9 +6,9 @@ TaskManager knows no Python. Submitting takes Java and Beam's job server, which 
 
 import dataclasses
 
-from launch.jobs import manifests
-from launch.jobs.job import Job
-from launch.jobs.manifests import REACHES, reaches
+from tintmill.launch.jobs import manifests
+from tintmill.launch.jobs.job import Job
+from tintmill.launch.jobs.manifests import REACHES, reaches
 
 COMMANDS = ("prepare",)
 FLAGS = ("workers", "cpus", "memory", "image", "namespace", "claim", "mount", "service_account")

@@ -6,9 +6,9 @@ another code than 0, so the Job starts them all again, and they go on from the n
 
 import json
 
-from launch.jobs import manifests
-from launch.jobs.job import Job
-from launch.jobs.manifests import REACHES, reaches
+from tintmill.launch.jobs import manifests
+from tintmill.launch.jobs.job import Job
+from tintmill.launch.jobs.manifests import REACHES, reaches
 
 COMMANDS = ("prepare", "train")
 FLAGS = ("workers", "cpus", "memory", "gpus", "image", "namespace", "claim", "mount", "service_account")

@@ -2,7 +2,7 @@
 
 import yaml
 
-from launch.jobs.job import GRACE, STOPPED, TERMINATED, WRONG_FLAGS, Job, is_bucket
+from tintmill.launch.jobs.job import GRACE, STOPPED, TERMINATED, WRONG_FLAGS, Job, is_bucket
 
 CONTAINER = "tintmill"
 REACHES = "gs://BUCKET/..., or a folder below --mount with --claim"

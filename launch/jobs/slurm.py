@@ -5,7 +5,7 @@ import shlex
 
 import jinja2
 
-from launch.jobs.job import GRACE, STOPPED, TERMINATED, Job
+from tintmill.launch.jobs.job import GRACE, STOPPED, TERMINATED, Job
 
 COMMANDS = ("prepare", "train")
 FLAGS = ("workers", "cpus", "memory", "gpus", "partition", "account", "time", "tintmill")

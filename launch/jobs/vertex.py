@@ -3,8 +3,8 @@
 Vertex AI sets TF_CONFIG itself, with a chief where there is a first pool. A bucket is also a folder there, /gcs/BUCKET.
 """
 
-from launch.jobs.job import Job, is_bucket
-from launch.jobs.manifests import as_yaml
+from tintmill.launch.jobs.job import Job, is_bucket
+from tintmill.launch.jobs.manifests import as_yaml
 
 COMMANDS = ("train",)
 FLAGS = ("workers", "gpus", "gpu_type", "machine_type", "image", "project", "region", "service_account")

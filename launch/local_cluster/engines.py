@@ -18,8 +18,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 JAVA_BEAM = "2.62.0"  # the newest whose runners for Flink and Spark, and job service, were all found on Maven
 _HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
 
 _START_SECONDS = 120  # until a node answers; a JVM on a busy machine takes ten
 _END_SECONDS = 20
@@ -126,6 +126,6 @@ def start_worker_pool(group: Processes, port: int, env: Mapping[str, str] | None
       env: beside this process's environment. Beam starts the `python` that is first on PATH: by default this one.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    command = [sys.executable, "-m", "launch.clusters.worker_pool", f"--service_port={port}"]
+    command = [sys.executable, "-m", "tintmill.launch.local_cluster.worker_pool", f"--service_port={port}"]
     group.start("worker-pool", command, {"PATH": path} | dict(env or {}))
     group.wait_until("worker-pool", lambda: answers(port))

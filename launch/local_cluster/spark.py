@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from launch.clusters import engines, processes
+from tintmill.launch.local_cluster import engines, processes
 
 _MAIN = "org.apache.spark.deploy"
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from absl import flags
 
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
 
 HEADERS = {
     "Content-Security-Policy": (

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from model.layers import FuseVector
+from tintmill.model.blocks.layers import FuseVector
 
 
 def picture_multiply_adds(model, side: int) -> int:

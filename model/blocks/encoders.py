@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import keras
 
-from pipeline import embed
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import embed
 
 NAMED_WEIGHTS = ("imagenet", "random")
 NETWORKS = {"vgg16": "VGG16", "mobilenet_v2": "MobileNetV2", "inception_v3": "InceptionV3"}

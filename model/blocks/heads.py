@@ -5,9 +5,9 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from model.layers import CropLike
-from model.network_spec import NetworkSpec
-from pipeline import ab_bins
+from tintmill.model.blocks.layers import CropLike
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.pipeline.imaging import ab_bins
 
 TEMPERATURE = 0.38  # Zhang et al. 2016, section 2.3
 

@@ -4,7 +4,7 @@ resizing to a square, normalising over all replicas, L* as VGG16 takes it."""
 import keras
 from keras import ops
 
-from pipeline import lab
+from tintmill.pipeline.imaging import lab
 
 
 @keras.saving.register_keras_serializable(package="tintmill")

@@ -5,9 +5,9 @@ import json
 import os
 from typing import NamedTuple
 
-from model import artefact
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 _SETTINGS = "settings.json"
 
@@ -19,14 +19,14 @@ class Identity(NamedTuple):
 
 def of_run(run: str) -> Identity:
     """Raises TintmillError where `run` is no run directory, or holds no model yet."""
-    artefact.load_dataset(run)
-    path, settings = os.path.join(run, artefact.MODEL), os.path.join(run, _SETTINGS)
+    saved_model.load_dataset(run)
+    path, settings = os.path.join(run, saved_model.MODEL), os.path.join(run, _SETTINGS)
     try:
         with files.open_read(path) as f:
             sha256 = hashlib.file_digest(f, "sha256").hexdigest()
     except FileNotFoundError as error:
         raise TintmillError(
-            f"--run={run}: no {artefact.MODEL} in it; let its `tintmill train` come to the end"
+            f"--run={run}: no {saved_model.MODEL} in it; let its `tintmill train` come to the end"
         ) from error
     try:
         return Identity(json.loads(files.read(settings))["network"], sha256)
@@ -36,7 +36,7 @@ def of_run(run: str) -> Identity:
 
 def of_export(path: str) -> Identity:
     """Raises TintmillError where `path` is not what `tintmill export` wrote."""
-    from model import exported
+    from tintmill.model.export import reader
 
-    _, description = exported.describe(path)
-    return Identity(description["network"], exported.sha256_of(path))
+    _, description = reader.describe(path)
+    return Identity(description["network"], reader.sha256_of(path))

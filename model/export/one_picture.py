@@ -14,10 +14,10 @@ import dataclasses
 import keras
 from keras import layers, ops
 
-from model import resample
-from model.colorizer import network_lightness
-from model.layers import ResizeTo
-from pipeline import lab, photo
+from tintmill.model.blocks.layers import ResizeTo
+from tintmill.model.export import resample
+from tintmill.model.prediction.colorizer import network_lightness
+from tintmill.pipeline.imaging import lab, photo
 
 LONGEST = 4  # times the training size: longer strips are squashed to it, as `colorizer.Colorizer` does
 

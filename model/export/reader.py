@@ -12,11 +12,11 @@ import os
 import numpy as np
 from PIL import Image
 
-from model import formats
-from model.formats import reading
-from model.prediction import Prediction, annealed
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.model.export import formats
+from tintmill.model.export.formats import reading
+from tintmill.model.prediction.prediction import Prediction, annealed
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 VERSION = 1  # of tintmill.json and of what the network takes and returns
 _PLENTY = 4  # times what network and embedder need: a larger picture is reduced to it before

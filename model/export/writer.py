@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from model import artefact, colorizer, exported, formats
-from pipeline import embed
-from pipeline.errors import TintmillError
+from tintmill.model.export import formats, reader
+from tintmill.model.prediction import colorizer, saved_model
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import embed
 
 AGREEMENT = 0.1  # of a* and b* on `check_picture`, from Keras: more is no rounding, and the export is refused
 
@@ -31,10 +32,11 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
     Raises:
       TintmillError: as `colorizer.load`.
     """
-    from model import heads, one_picture
+    from tintmill.model.blocks import heads
+    from tintmill.model.export import one_picture
 
-    manifest = artefact.load_dataset(run)
-    network = artefact.load_model(run, temperature)
+    manifest = saved_model.load_dataset(run)
+    network = saved_model.load_model(run, temperature)
     embedder = None
     if "embedding" in network.input:  # not every network wants what the dataset holds
         embedder = colorizer.load_embedder(manifest["embedder"], embedder_weights)
@@ -46,7 +48,7 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
         colorizer.fixed_size(network),
     )
     description = {
-        "version": exported.VERSION,
+        "version": reader.VERSION,
         "network": network.name,
         "run": os.path.basename(os.path.abspath(run)),
         "framing": vars(framing),

@@ -7,9 +7,10 @@ import math
 import numpy as np
 from PIL import Image
 
-from model import finish, picture_file, xmp
-from pipeline import lab, photo
-from pipeline.errors import TintmillError
+from tintmill.model.files import picture_file, xmp
+from tintmill.model.painting import finish
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab, photo
 
 _COLOUR = 1.0  # mean chroma of the source from which on it is called toned
 

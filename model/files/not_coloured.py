@@ -1,6 +1,6 @@
 """Why a file was not coloured: a code for programs, a reason for people."""
 
-from pipeline import photo
+from tintmill.pipeline.imaging import photo
 
 REASONS = photo.REASONS | {
     "not_a_video": "its name says video, its content is neither MP4, MOV, Matroska nor WebM",

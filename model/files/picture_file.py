@@ -12,8 +12,9 @@ import warnings
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
-from model import exif, finish, tiff_file
-from pipeline import photo
+from tintmill.model.files import exif, tiff
+from tintmill.model.painting import finish
+from tintmill.pipeline.imaging import photo
 
 EXTENSIONS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp"}  # all others become .png
 
@@ -47,7 +48,7 @@ class Picture:
     profile: str | None
     exif: bytes | None
     xmp: bytes | None
-    tags: tiff_file.Tags | None
+    tags: tiff.Tags | None
     lossless: bool
     dpi: tuple[float, float] | None
 
@@ -76,7 +77,7 @@ def read(data: bytes, limits: photo.Limits) -> Picture:
         image = photo.open_checked(data, limits)
         pages = _pages(image)
         # Pillow turns a TIFF itself when it decodes it, and then says that it is upright.
-        tags, stored = (tiff_file.tags(image), photo.orientation(image)) if image.format == "TIFF" else (None, 1)
+        tags, stored = (tiff.tags(image), photo.orientation(image)) if image.format == "TIFF" else (None, 1)
         deep = _decode_16(data, image)
         pixels, alpha = deep if deep else _decode_8(image)
         if deep and image.format == "PNG":  # what is written behind the pixels Pillow would decode them to see
@@ -107,7 +108,7 @@ def write(picture: Picture, pixels: np.ndarray, quality: int, xmp: bytes) -> byt
     """
     extension = EXTENSIONS.get(picture.format, ".png")
     if extension == ".tif":
-        return tiff_file.write(_with_alpha(pixels, picture.alpha), srgb_profile(), xmp, picture.tags, picture.dpi)
+        return tiff.write(_with_alpha(pixels, picture.alpha), srgb_profile(), xmp, picture.tags, picture.dpi)
     if pixels.dtype == np.uint16:
         return _write_png_16(picture, _with_alpha(pixels, picture.alpha), xmp)
     image = Image.fromarray(pixels)
@@ -202,8 +203,8 @@ def _decode_16(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray 
     """Pixels and alpha of a PNG or TIFF of 16 bits; None for other pictures."""
     if image.format == "PNG" and data[24] == 16:  # the bit depth, in the header that every PNG begins with
         samples = _decode_png_16(data, image)
-    elif image.format == "TIFF" and tiff_file.is_16_bits(image):
-        samples = tiff_file.decode_16(data, image)
+    elif image.format == "TIFF" and tiff.is_16_bits(image):
+        samples = tiff.decode_16(data, image)
     else:
         return None
     colours = samples.shape[2] - 1 + samples.shape[2] % 2 if samples.ndim == 3 else 1

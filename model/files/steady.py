@@ -9,7 +9,7 @@ come into view and the frame's own colours count. At a cut, told by the change o
 import numpy as np
 from PIL import Image
 
-from pipeline import lab
+from tintmill.pipeline.imaging import lab
 
 _MEMORY = 0.4  # seconds in which what was seen before loses all but 1/e of its weight
 _SIDE = 96  # pixels of the shorter side where motion is estimated

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from pipeline import photo
+from tintmill.pipeline.imaging import photo
 
 _BUFFER = 1 << 25  # bytes of a file in memory a second time while they are decoded; by default 256 MB
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _SAMPLE_FORMAT, _EXTRA = 256, 257, 258, 262, 277, 339, 338

@@ -18,12 +18,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from model import finish
-from model.colour_file import Options
-from model.not_coloured import NotColoured
-from model.steady import Steady
-from pipeline import photo
-from pipeline.errors import TintmillError
+from tintmill.model.files.colour_file import Options
+from tintmill.model.files.not_coloured import NotColoured
+from tintmill.model.files.steady import Steady
+from tintmill.model.painting import finish
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import photo
 
 _EXTENSIONS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _H264 = ("libx264", {"crf": "18", "preset": "medium"})

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from pipeline import ab_bins
+from tintmill.pipeline.imaging import ab_bins
 
 NEIGHBOURS = 5  # Zhang et al. 2016, section 2.2; their Caffe code takes 10
 SIGMA = 5.0  # in a*, b*, for the soft encoding and for smoothing the prior alike

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from keras import ops
 
-from model import bins, perceptual
-from model.loss_settings import LossSettings
-from pipeline import lab
-from pipeline.errors import TintmillError
+from tintmill.model.losses import bins, perceptual
+from tintmill.model.losses.settings import LossSettings
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab
 
 Loss = Callable[[dict, dict], object]  # of targets and outputs, as above
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from model import encoders
-from pipeline.errors import TintmillError
+from tintmill.model.blocks import encoders
+from tintmill.pipeline.common.errors import TintmillError
 
 _BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet, on 0..255, as VGG16 was trained
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,10 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from pipeline import embed, files, photo
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.imaging import photo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Features:
         """
         import keras
 
-        from model import encoders
+        from tintmill.model.blocks import encoders
 
         if weights == "imagenet":
             raise TintmillError(

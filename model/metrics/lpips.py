@@ -17,8 +17,8 @@ import zipfile
 
 import numpy as np
 
-from model import frechet
-from pipeline.errors import TintmillError
+from tintmill.model.metrics import frechet
+from tintmill.pipeline.common.errors import TintmillError
 
 # Of sRGB in -1..1: the mean and deviation of ImageNet as LPIPS rounds them.
 _SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
@@ -91,7 +91,7 @@ class Lpips:
             if found != shape:
                 raise TintmillError(
                     f"--lpips_weights={weights}: {name}: found {found}, wanted {shape} for {self.network.name}; "
-                    "model/lpips.py says how the file is made"
+                    "model/metrics/lpips.py says how the file is made"
                 )
         self.weights = weights
         self._arrays = {name: np.asarray(arrays[name], np.float32) for name in self.network.shapes()}
@@ -152,5 +152,5 @@ def _load(path: str) -> dict[str, np.ndarray]:
             return dict(stored)
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise TintmillError(
-            f"--lpips_weights={path}: cannot be read as .npz ({error}); model/lpips.py says how the file is made"
+            f"--lpips_weights={path}: cannot be read as .npz ({error}); model/metrics/lpips.py says how it is made"
         ) from error

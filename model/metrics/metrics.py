@@ -8,8 +8,9 @@ weights of all pictures' pixels.
 
 import numpy as np
 
-from model import bins, bootstrap
-from pipeline import ab_bins, fidelity, lab
+from tintmill.model.losses import bins
+from tintmill.model.metrics import bootstrap
+from tintmill.pipeline.imaging import ab_bins, fidelity, lab
 
 # Whose mean over pictures is a plain one; "lpips" is there where it was computed.
 PLAIN = (

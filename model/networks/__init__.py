@@ -8,9 +8,9 @@ from types import ModuleType
 
 import keras
 
-from model.network_spec import NetworkSpec
-from model.networks import iizuka, jain, koalarization, kth, tint, vgg
-from pipeline.errors import TintmillError
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.networks import iizuka, jain, koalarization, kth, tint, vgg
+from tintmill.pipeline.common.errors import TintmillError
 
 NETWORKS: dict[str, ModuleType] = {
     "koalarization": koalarization,

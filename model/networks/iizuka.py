@@ -27,9 +27,9 @@ enter the shared normalisations' averages. Colours are (2 o - 1) 100, as theirs;
 import keras
 from keras import layers
 
-from model import heads
-from model.layers import CropLike, FuseVector, Normalisation, ResizeTo
-from model.network_spec import NetworkSpec
+from tintmill.model.blocks import heads
+from tintmill.model.blocks.layers import CropLike, FuseVector, Normalisation, ResizeTo
+from tintmill.model.blocks.spec import NetworkSpec
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, False, True
 

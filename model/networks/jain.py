@@ -24,10 +24,10 @@ caps the result at 31 dB whatever the colours; the vector is joined without copy
 import keras
 from keras import layers
 
-from model import heads
-from model.layers import FuseVector, Normalisation
-from model.network_spec import NetworkSpec
-from pipeline.errors import TintmillError
+from tintmill.model.blocks import heads
+from tintmill.model.blocks.layers import FuseVector, Normalisation
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.pipeline.common.errors import TintmillError
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, True, False
 

@@ -16,9 +16,9 @@ Its targets are ab/127; the last layer converts to this project's ab/128.
 import keras
 from keras import layers
 
-from model import heads
-from model.layers import CropLike, FuseVector
-from model.network_spec import NetworkSpec
+from tintmill.model.blocks import heads
+from tintmill.model.blocks.layers import CropLike, FuseVector
+from tintmill.model.blocks.spec import NetworkSpec
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
 

@@ -20,10 +20,10 @@ second; the second's are this project's, so nothing is rescaled.
 import keras
 from keras import layers
 
-from model import heads
-from model.layers import CropLike
-from model.network_spec import NetworkSpec
-from model.networks.koalarization import conv, encode_and_fuse
+from tintmill.model.blocks import heads
+from tintmill.model.blocks.layers import CropLike
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.networks.koalarization import conv, encode_and_fuse
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
 

@@ -48,9 +48,9 @@ The two that use the embedding more learn the training pictures by heart.
 import keras
 from keras import layers
 
-from model import encoders, heads
-from model.layers import CropLike, FuseVector, PadTo
-from model.network_spec import NetworkSpec
+from tintmill.model.blocks import encoders, heads
+from tintmill.model.blocks.layers import CropLike, FuseVector, PadTo
+from tintmill.model.blocks.spec import NetworkSpec
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
 

@@ -18,10 +18,10 @@ training, here they are computed in every step. Its targets are ab/128, as this 
 import keras
 from keras import layers
 
-from model import encoders, heads
-from model.layers import CropLike, PadTo, VggInput
-from model.network_spec import NetworkSpec
-from model.networks.koalarization import conv
+from tintmill.model.blocks import encoders, heads
+from tintmill.model.blocks.layers import CropLike, PadTo, VggInput
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.networks.koalarization import conv
 
 NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, False, False
 _STRIDE = 32

@@ -9,11 +9,11 @@ import dataclasses
 import os
 from collections.abc import Iterator
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.files import FileStat
-from pipeline.sources import archive
-from pipeline.sources.reference import Reference
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.files import FileStat
+from tintmill.pipeline.listing import archive
+from tintmill.pipeline.listing.reference import Reference
 
 
 def listed(arguments: list[str], output: str) -> list[Reference]:

@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipeline import files, gcs
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files, gcs
+from tintmill.pipeline.common.errors import TintmillError
 
 NAME = "colorize.jsonl"
 _UPLOAD_EVERY = 60.0  # seconds; a bucket takes one writing of an object a second

@@ -19,10 +19,10 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from model import colour_log
-from model.not_coloured import NotColoured
-from pipeline import files
-from pipeline.sources.reference import Reference, stable_text
+from tintmill.model.files.not_coloured import NotColoured
+from tintmill.model.output import colour_log
+from tintmill.pipeline.common import files
+from tintmill.pipeline.listing.reference import Reference, stable_text
 
 _ORDER = ("input", "name", "size", "version", "model_sha256", "settings")
 _LONGEST = 255  # bytes of a name, on the usual file systems

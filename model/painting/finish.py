@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from pipeline import lab
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab
 
 UPSAMPLE = ("bilinear", "guided")
 
@@ -67,7 +67,7 @@ def paint_counted(
     Raises:
       TintmillError: colours that are no numbers.
     """
-    from model import painting  # and Numba, for which what colours nothing need not wait
+    from tintmill.model.painting import loops  # and Numba, for which what colours nothing need not wait
 
     if not np.isfinite(ab).all():
         raise TintmillError(
@@ -79,10 +79,10 @@ def paint_counted(
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
     over = overwrite and pixels.ndim == 3 and pixels.flags.writeable
     painted = pixels if over else np.empty((height, width, 3), pixels.dtype)
-    tables = _luminance_tables(pixels), painting.rgb_weights(), painting.levels(pixels.dtype)
+    tables = _luminance_tables(pixels), loops.rgb_weights(), loops.levels(pixels.dtype)
 
     def work(rows: slice) -> int:
-        return painting.paint(
+        return loops.paint(
             _levels(pixels[rows]), enlarged.rows(rows), painted[rows], *tables, *_DISPLAYABLE[pixels.dtype.type]
         )
 
@@ -93,12 +93,12 @@ def grey(pixels: np.ndarray) -> np.ndarray:
     """The grey version of a picture, uint8 [H, W], as `lab.to_grey`, in bounded memory."""
     if pixels.ndim == 2 and pixels.dtype == np.uint8:
         return pixels
-    from model import painting
+    from tintmill.model.painting import loops
 
     tables, result = _luminance_tables(pixels), np.empty(pixels.shape[:2], np.uint8)
 
     def work(rows: slice) -> None:
-        painting.grey(_levels(pixels[rows]), tables, lab.grey_table(), result[rows])
+        loops.grey(_levels(pixels[rows]), tables, lab.grey_table(), result[rows])
 
     _on_all_cores(work, *pixels.shape[:2])
     return result
@@ -145,11 +145,11 @@ class Enlarged:
 
     def rows(self, rows: slice) -> np.ndarray:
         """float32 [C, rows, width]."""
-        from model import painting
+        from tintmill.model.painting import loops
 
         lines, weights = self._rows[0][rows], self._rows[1][rows]
         result = np.empty((len(self._maps), len(lines), len(self._columns[0])), np.float32)
-        painting.enlarge(self._maps, lines, weights, *self._columns, result)
+        loops.enlarge(self._maps, lines, weights, *self._columns, result)
         return result
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from pipeline import lab
+from tintmill.pipeline.imaging import lab
 
 _HALVINGS = 12  # the kept share of chroma is known to 1/4096
 _LEVEL_STEPS = {np.uint8: 1 << 16, np.uint16: 1 << 22}  # of `levels`: in the dark a step is a fifth of a level at most

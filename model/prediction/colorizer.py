@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
-from model import artefact, finish
-from model.prediction import Prediction, annealed
-from pipeline import embed, lab, photo
-from pipeline.errors import TintmillError
-from pipeline.settings import EmbedderSettings
+from tintmill.model.painting import finish
+from tintmill.model.prediction import saved_model
+from tintmill.model.prediction.prediction import Prediction, annealed
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.dataset.settings import EmbedderSettings
+from tintmill.pipeline.imaging import lab, photo
 
 _LONGEST = 4  # a strip is squashed to this aspect ratio: memory follows the network's input, not the picture's shape
 
@@ -135,10 +137,10 @@ def load(run: str, embedder_weights: str | None = None, temperature: float | Non
     Raises:
       TintmillError: no run, no model yet, a temperature without bins, or the embedder is another network.
     """
-    from model.forward import Forward  # which imports Keras
+    from tintmill.model.prediction.forward import Forward  # which imports Keras
 
-    manifest = artefact.load_dataset(run)
-    network = artefact.load_model(run, temperature)
+    manifest = saved_model.load_dataset(run)
+    network = saved_model.load_model(run, temperature)
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
     embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None
     settings, embed_record = manifest["settings"], manifest["embedding_from"] == "record"

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from model import finish
-from pipeline import ab_bins
+from tintmill.model.painting import finish
+from tintmill.pipeline.imaging import ab_bins
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,8 @@ import math
 import os
 import zipfile
 
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 MODEL = "model.keras"
 DATASET = "dataset.json"
@@ -78,7 +78,7 @@ def load_model(run: str, temperature: float | None = None):
 def _load(run: str):
     import keras
 
-    from model import heads, layers  # noqa: F401  they register what the file names
+    from tintmill.model.blocks import heads, layers  # noqa: F401  they register what the file names
 
     path = os.path.join(run, MODEL)
     if not os.path.exists(path):
@@ -90,7 +90,7 @@ def _load(run: str):
 
 
 def _set_temperature(run: str, network, temperature: float) -> None:
-    from model import heads
+    from tintmill.model.blocks import heads
 
     if not 0 < temperature < math.inf:
         raise TintmillError(f"--temperature={temperature}: wanted a positive number; 1 is the mean, near 0 the mode")

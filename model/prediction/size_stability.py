@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from model import finish
-from pipeline import fidelity, lab
+from tintmill.model.painting import finish
+from tintmill.pipeline.imaging import fidelity, lab
 
 SIZES = (256, 512, 1024)
 

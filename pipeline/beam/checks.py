@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
 
 LOCAL_RUNNER = "FnApiRunner"
 _JOB_SERVERS_IN_JAVA = ("flink", "flinkrunner", "spark", "sparkrunner")

@@ -32,14 +32,16 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from pipeline import command, files, flink_job
-from pipeline.beam_flags import LOCAL_RUNNER
-from pipeline.deal import Deal
-from pipeline.errors import TintmillError
-from pipeline.plan import LAST_ERROR, Plan, list_references, shard_of
-from pipeline.shard import build_shard
-from pipeline.sources import Reference
-from pipeline.worker_watch import leave_lost_connections_unsaid, watch_workers
+from tintmill.pipeline.beam import flink
+from tintmill.pipeline.beam.checks import LOCAL_RUNNER
+from tintmill.pipeline.beam.deal import Deal
+from tintmill.pipeline.beam.worker_watch import leave_lost_connections_unsaid, watch_workers
+from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.names import LAST_ERROR
+from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.shards.build import build_shard
+from tintmill.pipeline.shards.plan import Plan, list_references, shard_of
 
 
 class BuildShard(beam.DoFn):
@@ -117,7 +119,7 @@ def _cancel(result: PipelineResult, options: PipelineOptions) -> None:
         result.cancel()
     master = options.view_as(FlinkRunnerOptions).flink_master
     if not master.startswith("["):  # [auto] and [local] end with their job server
-        flink_job.cancel(master, options.view_as(GoogleCloudOptions).job_name)
+        flink.cancel(master, options.view_as(GoogleCloudOptions).job_name)
 
 
 def _run_dealt(plan: Plan, workers: int, flags: list[str]) -> None:
@@ -169,6 +171,6 @@ def local_pipeline(workers: int, flags: list[str]) -> beam.Pipeline:
     if workers == 1:
         return beam.Pipeline(runner=FnApiRunner(), options=options)
     # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the job itself ends its workers, without outcry.
-    command = f"trap '' INT TERM; exec {shlex.quote(sys.executable)} -m pipeline.beam_worker"
+    command = f"trap '' INT TERM; exec {shlex.quote(sys.executable)} -m tintmill.pipeline.beam.worker"
     environment = SubprocessSDKEnvironment.from_command_string(command)
     return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
 
 
 class _Died(BaseException):

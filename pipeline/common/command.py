@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from absl import flags
 
-from pipeline.errors import TintmillError
-from pipeline.flag_help import Topics, format_help
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.flag_help import Topics, format_help
 
 
 class Terminated(BaseException):

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from pipeline import gcs
+from tintmill.pipeline.common import gcs
 
 _SPOOLED = 16 << 20  # bytes of an upload that are held in memory; more go to a temporary file
 

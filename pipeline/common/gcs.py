@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
 
 DEADLINE = 180.0  # seconds until a request that fails again and again is given up
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0  # seconds between two attempts; the delays double, each drawn by lot

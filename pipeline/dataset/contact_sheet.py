@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from pipeline import files, lab, record
+from tintmill.pipeline.common import files
+from tintmill.pipeline.dataset import record
+from tintmill.pipeline.imaging import lab
 
 _PICTURES, _CELL = 64, 96
 

@@ -15,10 +15,10 @@ import os
 
 import numpy as np
 
-from pipeline import photo
-from pipeline.errors import TintmillError
-from pipeline.quiet import import_tensorflow
-from pipeline.settings import NAMED_WEIGHTS, EmbedderSettings, weights_label
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset.settings import NAMED_WEIGHTS, EmbedderSettings, weights_label
+from tintmill.pipeline.imaging import photo
 
 BATCH = 8
 LAYERS = ("logits", "probabilities", "pooled")

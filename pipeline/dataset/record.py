@@ -15,7 +15,7 @@ import google_crc32c
 import numpy as np
 from PIL import Image
 
-from pipeline.settings import Settings
+from tintmill.pipeline.dataset.settings import Settings
 
 UNLABELLED = -1
 HEADER, FOOTER = 12, 4  # bytes of TFRecord framing before and after a record

@@ -6,8 +6,8 @@ import json
 import os
 import re
 
-from pipeline import lab, photo
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab, photo
 
 NAMED_WEIGHTS = ("imagenet", "random", "zeros")  # of an embedder; all else is a file
 

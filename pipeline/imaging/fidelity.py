@@ -39,7 +39,7 @@ def ciede2000(truth: np.ndarray, picture: np.ndarray) -> float:
     """Mean CIEDE2000 colour difference over the pixels (D65, 2 degree observer)."""
     from skimage.color import deltaE_ciede2000
 
-    from pipeline.lab import rgb_to_lab
+    from tintmill.pipeline.imaging.lab import rgb_to_lab
 
     return float(np.mean(deltaE_ciede2000(rgb_to_lab(truth), rgb_to_lab(picture))))
 

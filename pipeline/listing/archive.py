@@ -18,9 +18,9 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.sources.reference import Reference, stable_text
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.listing.reference import Reference, stable_text
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

@@ -1,8 +1,8 @@
 """Sources whose folders say everything: finding the folder where a layout begins, in a folder or in an archive."""
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.sources import tree
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.listing import tree
 
 
 def find_prefix(root: str, begins: str, wanted: str) -> str:

@@ -10,10 +10,10 @@ import csv
 import posixpath
 from collections.abc import Iterator
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.sources import tree
-from pipeline.sources.reference import Description, Reference, one_line, stable_text
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.listing import tree
+from tintmill.pipeline.listing.reference import Description, Reference, one_line, stable_text
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 SPLITS = {"train": None, "val": "val", "validation": "val", "test": "test"}  # train: what --splits divides

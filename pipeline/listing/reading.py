@@ -10,14 +10,16 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
-from pipeline import files
-from pipeline.photo import Rejected
-from pipeline.sources import archive
-from pipeline.sources.reference import Reference
+from tintmill.pipeline.common import files
+from tintmill.pipeline.imaging.photo import Rejected
+from tintmill.pipeline.listing import archive
+from tintmill.pipeline.listing.reference import Reference
+
+Readers = Mapping[str, Callable[[Reference], tuple[Reference, object]]]
 
 _MOST_OPEN = 16
 _AHEAD = 8  # pictures that are on their way from a bucket
@@ -52,16 +54,21 @@ _open_files = _OpenFiles()
 atexit.register(_open_files.close)
 
 
-def read_many(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:
+def read_many(
+    references: list[Reference], largest: int, readers: Readers | None = None
+) -> Iterator[tuple[Reference, bytes | Rejected]]:
     """Each reference with its picture's bytes, or with why there are none; in the given order, few held at a time.
 
     A TFDS record tells its label only when it is read: the reference comes back with it.
 
     Args:
       largest: pictures of more bytes are rejected as `too_large`, unread.
+      readers: by kind of reference; None: `READERS`.
     """
+    readers = readers or READERS
     is_streamed = [archive.is_stream(r.kind) and not _refusal(r, largest) for r in references]
-    others = _read_in_order([r for r, by_stream in zip(references, is_streamed, strict=True) if not by_stream], largest)
+    unstreamed = [r for r, by_stream in zip(references, is_streamed, strict=True) if not by_stream]
+    others = _read_in_order(unstreamed, largest, readers)
     streamed: dict[tuple[str, int], bytes | Rejected] | None = None
     for reference, by_stream in zip(references, is_streamed, strict=True):
         if not by_stream:
@@ -72,29 +79,31 @@ def read_many(references: list[Reference], largest: int) -> Iterator[tuple[Refer
         yield reference, streamed.pop((reference.path, reference.offset))
 
 
-def _read_in_order(references: list[Reference], largest: int) -> Iterator[tuple[Reference, bytes | Rejected]]:
+def _read_in_order(
+    references: list[Reference], largest: int, readers: Readers
+) -> Iterator[tuple[Reference, bytes | Rejected]]:
     """One by one from a disk; from a bucket, which takes its time to answer, some ahead of what is asked for."""
     if not any(files.is_remote(reference.path) for reference in references):
-        yield from (_try_read(reference, largest) for reference in references)
+        yield from (_try_read(reference, largest, readers) for reference in references)
         return
     with ThreadPoolExecutor(_AHEAD, "read") as pool:
         waiting: collections.deque[Future] = collections.deque()
         for reference in references:
-            waiting.append(pool.submit(_try_read, reference, largest))
+            waiting.append(pool.submit(_try_read, reference, largest, readers))
             if len(waiting) == _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _try_read(reference: Reference, largest: int) -> tuple[Reference, bytes | Rejected]:
+def _try_read(reference: Reference, largest: int, readers: Readers) -> tuple[Reference, bytes | Rejected]:
     try:
-        return read(reference, largest)
+        return read(reference, largest, readers)
     except Rejected as rejected:
         return reference, rejected
 
 
-def read(reference: Reference, largest: int) -> tuple[Reference, bytes]:
+def read(reference: Reference, largest: int, readers: Readers | None = None) -> tuple[Reference, bytes]:
     """One picture's bytes, and its reference, completed by what only the record itself tells.
 
     Raises:
@@ -104,7 +113,7 @@ def read(reference: Reference, largest: int) -> tuple[Reference, bytes]:
     if refusal:
         raise Rejected(refusal)
     try:
-        return _READERS[reference.kind](reference)
+        return (readers or READERS)[reference.kind](reference)
     except FileNotFoundError as error:  # a bucket has no longer what was listed
         raise Rejected("changed") from error
     except OSError as error:
@@ -172,16 +181,13 @@ def _inflate(data: bytes, size: int) -> bytes:
         raise Rejected("damaged_member") from error
 
 
-def _read_tfds(reference: Reference) -> tuple[Reference, bytes]:
-    from pipeline.sources import tfds
+def read_stored(reference: Reference) -> bytes:
+    """The `stored` bytes at the reference's offset in its file, as they are.
 
-    return tfds.picture(reference, _slice(_open_files.get(reference), reference.offset, reference.stored))
-
-
-def _read_record(reference: Reference) -> tuple[Reference, object]:
-    from pipeline.sources import reuse_lab
-
-    return reuse_lab.take_over(reference, _slice(_open_files.get(reference), reference.offset, reference.stored))
+    Raises:
+      Rejected: `changed` or `unreadable`.
+    """
+    return _slice(_open_files.get(reference), reference.offset, reference.stored)
 
 
 def _slice(file: BinaryIO, offset: int, length: int) -> bytes:
@@ -221,4 +227,5 @@ def read_stream(references: list[Reference], largest: int) -> Iterator[tuple[Ref
     yield from ((reference, Rejected(why)) for reference in waiting)  # what was not reached
 
 
-_READERS = {"file": _read_file, "tar": _read_tar, "zip": _read_zip, "tfds": _read_tfds, "record": _read_record}
+# By kind of reference. A source whose references are of a kind of its own hands its reader over (`sources.READERS`).
+READERS: Readers = {"file": _read_file, "tar": _read_tar, "zip": _read_zip}

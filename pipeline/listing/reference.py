@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Protocol
 
-from pipeline.settings import Settings
+from tintmill.pipeline.dataset.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)

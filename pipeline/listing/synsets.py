@@ -3,7 +3,7 @@
 import collections
 import re
 
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
 
 WNID = re.compile(r"n\d{8}")
 

@@ -4,10 +4,10 @@ import dataclasses
 import os
 from collections.abc import Iterator
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.sources import archive, reading
-from pipeline.sources.reference import Reference, stable_text
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.listing import archive, reading
+from tintmill.pipeline.listing.reference import Reference, stable_text
 
 _MOST_TEXT = 256 << 20  # bytes of a list file
 

@@ -14,13 +14,17 @@ from collections.abc import Iterator
 import google_crc32c
 import numpy as np
 
-from pipeline import embed, files, photo, record, sources
-from pipeline.errors import TintmillError
-from pipeline.picture import Picture, make_picture
-from pipeline.plan import Plan, in_shard_order, installed_versions, listing_digest, read_committed
-from pipeline.quiet import import_tensorflow
-from pipeline.sources import Reference
-from pipeline.tally import Tally
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset import embed, record
+from tintmill.pipeline.imaging import photo
+from tintmill.pipeline.listing import reading
+from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.shards.picture import Picture, make_picture
+from tintmill.pipeline.shards.plan import Plan, in_shard_order, installed_versions, listing_digest, read_committed
+from tintmill.pipeline.shards.tally import Tally
+from tintmill.pipeline.sources import READERS
 
 
 def build_shard(plan: Plan, split: str, index: int, references: list[Reference]) -> dict:
@@ -81,7 +85,7 @@ def _checked_pictures(
     plan: Plan, references: list[Reference], excluded: list[str], tally: Tally, rejects: list[dict]
 ) -> Iterator[Picture]:
     last_id = None
-    for reference, found in sources.read_many(references, plan.settings.largest):
+    for reference, found in reading.read_many(references, plan.settings.largest, READERS):
         try:
             if isinstance(found, photo.Rejected):
                 raise found

@@ -4,7 +4,7 @@ Found from the committed reports, after all shards are built: the copy in the sp
 the shards that hold the others are built again without them. Copies within one split are left alone.
 """
 
-from pipeline.plan import Plan
+from tintmill.pipeline.shards.plan import Plan
 
 _KEEP = ("test", "val")  # the test copy stays, then the validation copy, then the others in the order of the splits
 

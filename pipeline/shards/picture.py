@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from pipeline import embed, filters, lab, photo, record
-from pipeline.settings import Settings
-from pipeline.sources import Reference
-from pipeline.sources.reuse_lab import StoredRecord
+from tintmill.pipeline.dataset import embed, record
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.imaging import filters, lab, photo
+from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.sources.reuse_lab import StoredRecord
 
 # JPEGs are decoded at a smaller scale only while both sides stay this many times what is needed: nothing visible.
 _REDUCTION_MARGIN = 2

@@ -12,16 +12,14 @@ import importlib.metadata
 import json
 from collections.abc import Iterable, Iterator
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.settings import NAMED_WEIGHTS, Settings, fingerprint
-from pipeline.sources import SOURCES, Reference
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.names import MANIFEST, PLAN
+from tintmill.pipeline.dataset.settings import NAMED_WEIGHTS, Settings, fingerprint
+from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.sources import SOURCES
 
-PLAN, MANIFEST = "plan.json", "manifest.json"
 OFFICIAL_SPLITS = ("train", "val", "test")  # names and order of the splits that a source may bring itself
-
-# What a worker says before it fails: an engine that tries again may tell the command only of its own last trouble.
-LAST_ERROR = "last_error.txt"
 
 # Libraries whose version can change a shard's bytes.
 _LIBRARIES = ("tintmill", "numpy", "pillow", "tensorflow", "keras", "tensorflow-datasets", "protobuf")

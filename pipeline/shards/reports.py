@@ -4,9 +4,9 @@ of what is left to build to the manifest.
 
 import dataclasses
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.plan import Plan, is_shard, read_committed, shard_digests
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.shards.plan import Plan, is_shard, read_committed, shard_digests
 
 
 class Reports:

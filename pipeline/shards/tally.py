@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from pipeline import ab_bins, fidelity, lab
-from pipeline.picture import Picture
+from tintmill.pipeline.imaging import ab_bins, fidelity, lab
+from tintmill.pipeline.shards.picture import Picture
 
 _FIDELITY_EVERY = 256  # the encoding's cost is measured on every 256th kept picture of a shard, the first included
 

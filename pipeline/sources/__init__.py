@@ -1,8 +1,8 @@
 """Sources: where pictures come from. A new one is a module with `describe` and `references`, and a line in SOURCES."""
 
-from pipeline.sources import celeba, folder, imagenet, linnaeus5, reuse_lab, tfds, tiny_imagenet
-from pipeline.sources.reading import read, read_many
-from pipeline.sources.reference import Description, Reference, Source
+from tintmill.pipeline.listing import reading
+from tintmill.pipeline.listing.reference import Source
+from tintmill.pipeline.sources import celeba, folder, imagenet, linnaeus5, reuse_lab, tfds, tiny_imagenet
 
 SOURCES: dict[str, Source] = {
     "folder": folder,
@@ -14,4 +14,7 @@ SOURCES: dict[str, Source] = {
     "reuse_lab": reuse_lab,
 }
 
-__all__ = ["SOURCES", "Description", "Reference", "Source", "read", "read_many"]
+# How a reference of any source is read: files and members of archives as all do, other kinds as their source does.
+READERS: reading.Readers = reading.READERS | tfds.READERS | reuse_lab.READERS
+
+__all__ = ["READERS", "SOURCES"]

@@ -12,11 +12,11 @@ import os
 import re
 from collections.abc import Iterator
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.settings import Settings
-from pipeline.sources import tree
-from pipeline.sources.reference import Description, Reference
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.listing import tree
+from tintmill.pipeline.listing.reference import Description, Reference
 
 _PICTURES = "img_align_celeba"
 _PARTITION = "list_eval_partition.txt"

@@ -10,11 +10,11 @@ import dataclasses
 import os
 from collections.abc import Iterator
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.settings import Settings
-from pipeline.sources import archive, lists, tree
-from pipeline.sources.reference import Description, Reference, one_line, stable_text
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.listing import archive, lists, tree
+from tintmill.pipeline.listing.reference import Description, Reference, one_line, stable_text
 
 
 def describe(root: str, settings: Settings) -> Description:

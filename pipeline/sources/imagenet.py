@@ -16,11 +16,11 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.settings import Settings
-from pipeline.sources import archive, synsets, tree
-from pipeline.sources.reference import Description, Reference
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.listing import archive, synsets, tree
+from tintmill.pipeline.listing.reference import Description, Reference
 
 _WANTED = "ILSVRC2012_img_train.tar or a folder train, ILSVRC2012_img_val.tar or a folder val"
 _TARS = {"train": "ILSVRC2012_img_train.tar", "val": "ILSVRC2012_img_val.tar"}

@@ -8,9 +8,9 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from pipeline.settings import Settings
-from pipeline.sources import layout, tree
-from pipeline.sources.reference import Description, Reference, one_line
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.listing import layout, tree
+from tintmill.pipeline.listing.reference import Description, Reference, one_line
 
 _WANTED = "the folder 'Linnaeus 5 256X256' (or 128, 64, 32) with train and test in it, or an archive of it"
 _PLACE = re.compile(r"(train|test)/([^/]+)/[^/]+")

@@ -11,12 +11,14 @@ import io
 import json
 from collections.abc import Iterator
 
-from pipeline import files, record
-from pipeline.errors import TintmillError
-from pipeline.photo import Rejected
-from pipeline.quiet import import_tensorflow
-from pipeline.settings import Settings
-from pipeline.sources.reference import Description, Reference
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.imaging.photo import Rejected
+from tintmill.pipeline.listing import reading
+from tintmill.pipeline.listing.reference import Description, Reference
 
 _OFFICIAL = {"train": None, "val": "val", "test": "test"}
 SAME = ("size", "fit", "encoding")  # what the old records decide
@@ -67,12 +69,13 @@ def read_manifest(root: str) -> dict:
         raise TintmillError(f"--reuse_lab={root}: no whole manifest.json in it; wanted a dataset directory") from error
 
 
-def take_over(reference: Reference, frame: bytes) -> tuple[Reference, StoredRecord]:
-    """A framed record's content, and its reference with the record's label and attributes.
+def take_over(reference: Reference) -> tuple[Reference, StoredRecord]:
+    """A record's content, and its reference with the record's label and attributes.
 
     Raises:
-      Rejected: `damaged_member` where checksum or record are not whole.
+      Rejected: `changed` or `unreadable`; `damaged_member` where checksum or record are not whole.
     """
+    frame = reading.read_stored(reference)
     example = import_tensorflow().train.Example()
     try:
         (data,) = record.read_frames(io.BytesIO(frame))
@@ -109,3 +112,6 @@ def _places(path: str, size: int) -> Iterator[tuple[int, int]]:
                 yield content - record.HEADER, record.HEADER + length + record.FOOTER
         except ValueError as error:
             raise TintmillError(f"{path} is damaged; `tintmill verify` says where") from error
+
+
+READERS = {"record": take_over}

@@ -16,12 +16,14 @@ import io
 import os
 from collections.abc import Iterator
 
-from pipeline import files, record
-from pipeline.errors import TintmillError
-from pipeline.photo import Rejected
-from pipeline.quiet import import_tensorflow
-from pipeline.settings import Settings
-from pipeline.sources.reference import Description, Reference, one_line
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.imaging.photo import Rejected
+from tintmill.pipeline.listing import reading
+from tintmill.pipeline.listing.reference import Description, Reference, one_line
 
 _SPLITS = {"train": None, "validation": "val", "val": "val", "test": "test"}
 _SHARES = {
@@ -60,13 +62,14 @@ def references(root: str, settings: Settings) -> Iterator[Reference]:
                 yield _with_label(reference) if with_labels else reference
 
 
-def picture(reference: Reference, frame: bytes) -> tuple[Reference, bytes]:
-    """The encoded picture in a framed record, and its reference with the record's label.
+def picture(reference: Reference) -> tuple[Reference, bytes]:
+    """The encoded picture in a record, and its reference with the record's label.
 
     Raises:
-      Rejected: `damaged_member` where checksum, record or image feature are not whole.
+      Rejected: `changed` or `unreadable`; `damaged_member` where checksum, record or image feature are not whole.
     """
     features = _features(os.path.dirname(reference.path))
+    frame = reading.read_stored(reference)
     example = import_tensorflow().train.Example()
     try:
         (data,) = record.read_frames(io.BytesIO(frame))
@@ -136,9 +139,10 @@ def _records(path: str, split: str | None) -> Iterator[Reference]:
 
 def _with_label(reference: Reference) -> Reference:
     """Reads the record; what cannot be read has no label, and is rejected when it is read again."""
-    from pipeline.sources import reading
-
     try:
-        return reading.read(reference, reference.size)[0]
+        return reading.read(reference, reference.size, READERS)[0]
     except Rejected:
         return reference
+
+
+READERS = {"tfds": picture}

@@ -9,10 +9,10 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from pipeline.errors import TintmillError
-from pipeline.settings import Settings
-from pipeline.sources import layout, synsets, tree
-from pipeline.sources.reference import Description, Reference
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.listing import layout, synsets, tree
+from tintmill.pipeline.listing.reference import Description, Reference
 
 _WANTED = "the folder tiny-imagenet-200 with train, val and wnids.txt in it, or its zip"
 _PLACE = re.compile(r"train/(?P<wnid>n\d{8})/images/[^/]+|(?P<split>val|test)/images/(?P<name>[^/]+)")

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from apache_beam.coders import registry
 
-from launch.cluster import CLUSTERS
-from launch.clusters import engines
-from launch.clusters.processes import processes
-from pipeline.sources import Reference
 from tests.bench.workers import link_pictures
+from tintmill.launch.cluster import CLUSTERS
+from tintmill.launch.local_cluster import engines
+from tintmill.launch.local_cluster.processes import processes
+from tintmill.pipeline.listing.reference import Reference
 
 PICTURES, REPEATS = 1060, 3
 RUNS = {  # flags
@@ -80,7 +80,15 @@ def _flags(folder: Path, engine: str, workers: int):
 
 
 def _job(pictures: Path, output: Path, flags: list[str]) -> Job:
-    line = [sys.executable, "-m", "launch.cli", "prepare", f"--input={pictures}", f"--output={output}", "--name=bench"]
+    line = [
+        sys.executable,
+        "-m",
+        "tintmill.launch.cli",
+        "prepare",
+        f"--input={pictures}",
+        f"--output={output}",
+        "--name=bench",
+    ]
     care = ["--splits=train:1", "--nodrop_duplicates", "--max_reject_fraction=0.2"]
     began = time.monotonic()
     subprocess.run([*line, *care, *flags], check=True, capture_output=True)

@@ -19,11 +19,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model import colour_file, finish, picture_file, size_stability
-from model.prediction import Prediction
-from pipeline import lab, photo
-from pipeline.settings import EmbedderSettings
 from tests.bench.common import in_turns, photographs, prepare
+from tintmill.model.files import colour_file, picture_file
+from tintmill.model.painting import finish
+from tintmill.model.prediction import size_stability
+from tintmill.model.prediction.prediction import Prediction
+from tintmill.pipeline.dataset.settings import EmbedderSettings
+from tintmill.pipeline.imaging import lab, photo
 
 SIZE = 224
 LIMITS = photo.Limits(max_pixels=200_000_000)
@@ -97,7 +99,7 @@ def print_time(name: str, data: bytes, truth: Truth, options: colour_file.Option
 
 def print_repeats() -> None:
     """The network alone, as it is called and compiled, in turns."""
-    from model.forward import Forward
+    from tintmill.model.prediction.forward import Forward
 
     for name in ("tint", "koalarization", "vgg", "iizuka"):
         network = load_colorizer(name).network
@@ -121,13 +123,13 @@ def once(work):
 
 def load_colorizer(network: str = "tint", embedder: str | None = None):
     """A network of random weights; without embedder the embedding costs nothing, and cannot hide what the rest does."""
-    from pipeline.quiet import import_tensorflow
+    from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     import_tensorflow()
-    from model import networks
-    from model.colorizer import Colorizer
-    from model.network_spec import NetworkSpec
-    from pipeline import embed
+    from tintmill.model import networks
+    from tintmill.model.blocks.spec import NetworkSpec
+    from tintmill.model.prediction.colorizer import Colorizer
+    from tintmill.pipeline.dataset import embed
 
     found = embed.Embedder(EmbedderSettings(embedder, weights="random"), batch=1) if embedder else ZeroEmbedder()
     return Colorizer(networks.build(network, NetworkSpec(1000, encoder_weights="random")), found, SIZE, "crop")
@@ -245,10 +247,10 @@ def print_sizes() -> None:
     """A network of few steps, with its working size and run at the size of the picture."""
     with tempfile.TemporaryDirectory() as folder:
         data = prepare(Path(folder), *EMBEDDER, f"--size={TRAINED_SIZE}")
-        command = [sys.executable, "-m", "launch.cli", "train", f"--data={data}", f"--run={folder}/run"]
+        command = [sys.executable, "-m", "tintmill.launch.cli", "train", f"--data={data}", f"--run={folder}/run"]
         command += ["--network=tint", "--encoder_weights=random", f"--steps={STEPS}", "--global_batch=16"]
         subprocess.run(command, check=True, capture_output=True, env=os.environ)
-        from model import colorizer as colorizers
+        from tintmill.model.prediction import colorizer as colorizers
 
         loaded = colorizers.load(f"{folder}/run")
         for way in (Way("working size", loaded), Way("given size", size_stability.AtGivenSize(loaded))):

@@ -48,7 +48,7 @@ def prepare(output: Path, *flags: str, copies: int = 1) -> Path:
     command = [
         sys.executable,
         "-m",
-        "launch.cli",
+        "tintmill.launch.cli",
         "prepare",
         f"--input={pictures}",
         f"--output={output}",
@@ -62,7 +62,7 @@ def examples(data) -> Iterable[dict]:
     """The training records of a dataset as TFDS reads them, a dict of arrays each."""
     from absl import logging
 
-    from pipeline.quiet import import_tensorflow
+    from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     import_tensorflow()
     import tensorflow_datasets as tfds

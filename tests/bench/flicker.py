@@ -12,17 +12,17 @@ import time
 import numpy as np
 from PIL import Image
 
-from pipeline import lab
-from pipeline.quiet import import_tensorflow
 from tests.bench.common import photographs
-from tests.model import pans
+from tests.support import pans
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.imaging import lab
 
 SIDE, FRAMES, PHOTOGRAPHS = 256, 20, 4
 
 
 def main(run: str, embedder_weights: str | None = None) -> None:
     import_tensorflow()
-    from model import colorizer
+    from tintmill.model.prediction import colorizer
 
     colours = colorizer.load(run, embedder_weights)
     steps = [(i, 3 * i) for i in range(FRAMES)]
@@ -43,7 +43,7 @@ def main(run: str, embedder_weights: str | None = None) -> None:
 
 def average_in_place(predicted: list[np.ndarray]) -> list[np.ndarray]:
     """With the memory of `steady`, at 25 frames a second, blind to motion."""
-    from model import steady
+    from tintmill.model.files import steady
 
     weight, kept = np.exp(-1 / 25 / steady._MEMORY), [predicted[0]]
     for ab in predicted[1:]:
@@ -52,7 +52,7 @@ def average_in_place(predicted: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def enlarged(colours: list[np.ndarray]) -> list[np.ndarray]:
-    from model import steady
+    from tintmill.model.files import steady
 
     return [np.stack([steady._resized(ab[..., i], (SIDE, SIDE)) for i in range(2)], axis=-1) for ab in colours]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import lab
 from tests.bench.common import examples
+from tintmill.pipeline.imaging import lab
 
 RECORDS = 512
 

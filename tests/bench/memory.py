@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def peak_gib(pictures: Path, output: Path, shard: int, flags: tuple[str, ...]) -> float:
-    command = [sys.executable, "-m", "launch.cli", "prepare", f"--input={pictures}", f"--output={output}"]
+    command = [sys.executable, "-m", "tintmill.launch.cli", "prepare", f"--input={pictures}", f"--output={output}"]
     command += ["--workers=1", "--name=bench", "--splits=train:1", f"--shard_examples={shard}", *flags]
     subprocess.run([*command, "--nodrop_duplicates", "--max_reject_fraction=0.5"], check=True, capture_output=True)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20

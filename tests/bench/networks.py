@@ -4,16 +4,17 @@ import statistics
 
 import numpy as np
 
-from pipeline.quiet import import_tensorflow
 from tests.bench.step import seconds
+from tintmill.pipeline.common.tensorflow import import_tensorflow
 
 SIZE, BATCH, EMBEDDING, REPEATS = 64, 16, 1000, 7
 
 
 def main() -> None:
     tf = import_tensorflow()
-    from model import cost, networks
-    from model.network_spec import NetworkSpec
+    from tintmill.model import networks
+    from tintmill.model.blocks import cost
+    from tintmill.model.blocks.spec import NetworkSpec
 
     spec = NetworkSpec(EMBEDDING, SIZE, SIZE, encoder_weights="random", global_size=SIZE)
     models = {name: networks.build(name, spec) for name in networks.NETWORKS}

@@ -13,10 +13,11 @@ from types import SimpleNamespace
 
 import apache_beam as beam
 
-from pipeline import beam_job, sources
-from pipeline import plan as plans
-from pipeline.settings import Settings
-from pipeline.sources import Description, Reference
+from tintmill.pipeline import sources
+from tintmill.pipeline.beam import job
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.listing.reference import Description, Reference
+from tintmill.pipeline.shards import plan as plans
 
 REFERENCES = 1_000_000
 
@@ -47,15 +48,15 @@ def synthetic(root: str, settings: Settings):
 
 def group(plan: plans.Plan) -> int:
     """The grouped graph with the building of shards left out; returns the number of groups."""
-    pipeline = beam_job.local_pipeline(1, [])
-    beam_job.grouped_references(pipeline, plan) | beam.Map(lambda element: count())
+    pipeline = job.local_pipeline(1, [])
+    job.grouped_references(pipeline, plan) | beam.Map(lambda element: count())
     return counted(pipeline)
 
 
 def look_up(plan: plans.Plan) -> int:
     """The dealt graph with the building of shards left out; returns the number of shards looked up."""
-    pipeline = beam_job.local_pipeline(1, [])
-    by_shard = beam.pvalue.AsMultiMap(beam_job.pickled_references(pipeline, plan))
+    pipeline = job.local_pipeline(1, [])
+    by_shard = beam.pvalue.AsMultiMap(job.pickled_references(pipeline, plan))
     look = beam.Map(lambda key, found: count() if len(list(found[key])) else None, by_shard)
     pipeline | beam.Create(plan.shard_keys()) | beam.Reshuffle() | look
     return counted(pipeline)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import embed, files, lab, photo, picture, record, shard
-from pipeline.plan import Plan, installed_versions
-from pipeline.settings import EmbedderSettings, Settings
-from pipeline.sources import Reference
 from tests.bench.common import cpu_seconds, in_turns, photographs, prepare
+from tintmill.pipeline.common import files
+from tintmill.pipeline.dataset import embed, record
+from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
+from tintmill.pipeline.imaging import lab, photo
+from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.shards import build, picture
+from tintmill.pipeline.shards.plan import Plan, installed_versions
 
 EMBEDDER = EmbedderSettings("inception_resnet_v2", "logits", "random")
 
@@ -81,7 +84,7 @@ def measure_shard(plan: Plan, references: list[Reference]) -> None:
 
     pairs = in_turns(decode_and_resize, lambda: build_anew(plan, references))
     least, whole = (1e3 * statistics.median(column) for column in zip(*pairs, strict=True))
-    beyond = 1e3 * statistics.median(shard - bare for bare, shard in pairs)
+    beyond = 1e3 * statistics.median(build - bare for bare, build in pairs)
     print(f"{'read, decode and resize':<34}{least:9.2f} CPU-ms a picture")
     print(f"{'shard without embedding':<34}{whole:9.2f} CPU-ms a picture, {1e3 / whole:.1f} pictures a CPU-s")
     print(f"{'of it beyond decode and resize':<34}{beyond:9.2f} CPU-ms a picture")
@@ -104,7 +107,7 @@ def measure_embedding(settings: Settings, folder: str, references: list[Referenc
     build_anew(plan, references)  # compiles, and computes the identity once
     pairs = in_turns(lambda: len(embedder(views)), lambda: build_anew(plan, references))
     bare, whole = (1e3 * statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(forward / shard for forward, shard in pairs)
+    ratio = statistics.median(forward / build for forward, build in pairs)
     print(f"{'bare forward pass, batch 8':<34}{bare:9.2f} CPU-ms a picture ({EMBEDDER.name}, 1 thread)")
     print(f"{'shard with embedding':<34}{whole:9.2f} CPU-ms a picture, {1e3 / whole:.2f} pictures a CPU-s")
     print(f"{'bare pass / shard':<34}{ratio:9.3f}")
@@ -114,7 +117,7 @@ def build_anew(plan: Plan, references: list[Reference]) -> int:
     Path(plan.report_path("train", 0)).unlink(missing_ok=True)
     for part in ("reports", "rejects"):
         files.make_folder(plan.path(part))
-    report = shard.build_shard(plan, "train", 0, references)
+    report = build.build_shard(plan, "train", 0, references)
     return report["read"]
 
 

@@ -15,10 +15,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline import files
-from pipeline.dataset import open_dataset
 from tests.bench import float_records, peers
 from tests.bench.common import REPEATS, cpu_seconds, prepare
+from tintmill.pipeline.common import files
+from tintmill.pipeline.dataset.manifest import open_dataset
 
 BATCH, STEPS = peers.BATCH, peers.STEPS
 COPIES = 16  # of each photograph: an epoch is then about one pass, in several shards, and larger than CPU caches
@@ -87,9 +87,9 @@ def read_ahead(data) -> int:
 
 @functools.cache
 def _calls(folder: str) -> Iterator:
-    from trainer import step
-    from trainer.read_ahead import ReadAhead
-    from trainer.settings import TrainSettings
+    from tintmill.trainer.input.read_ahead import ReadAhead
+    from tintmill.trainer.run.settings import TrainSettings
+    from tintmill.trainer.training import step
 
     settings = TrainSettings(global_batch=BATCH, steps=1_000_000, log_every=10)
     return iter(ReadAhead(step.make_strategy(1), settings, open_dataset(folder), 0))

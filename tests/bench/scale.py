@@ -13,9 +13,9 @@ import sys
 import numpy as np
 from absl import flags
 
-from pipeline import record
-from pipeline.quiet import import_tensorflow
-from pipeline.settings import Settings
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset.settings import Settings
 
 GPUS = (1, 2, 4, 8, 16, 32, 64)
 SIDE, EMBEDDING = 224, 1000  # the defaults of prepare: Inception-ResNet-v2's logits
@@ -117,8 +117,9 @@ def main() -> None:
 def count_work() -> Work:
     """Of `koalarization`, and of a record of the default settings."""
     import_tensorflow()
-    from model import cost, networks
-    from model.network_spec import NetworkSpec
+    from tintmill.model import networks
+    from tintmill.model.blocks import cost
+    from tintmill.model.blocks.spec import NetworkSpec
 
     model = networks.build("koalarization", NetworkSpec(EMBEDDING, SIDE, SIDE))
     example = {"id": f"class/{0:012d}.jpg", "height": 375, "width": 500, "label": 0}

@@ -5,9 +5,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline.dataset import open_dataset
-from pipeline.quiet import import_tensorflow
 from tests.bench.common import REPEATS, prepare
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset.manifest import open_dataset
 
 SIZE, BATCH, STEPS = 96, 8, 4
 
@@ -20,10 +20,10 @@ def main() -> None:
 
 def measure(data, run: str) -> None:
     import_tensorflow()
-    from trainer import step
-    from trainer.log import Log
-    from trainer.read_ahead import ReadAhead
-    from trainer.settings import TrainSettings
+    from tintmill.trainer.input.read_ahead import ReadAhead
+    from tintmill.trainer.run.settings import TrainSettings
+    from tintmill.trainer.training import step
+    from tintmill.trainer.training.log import Log
 
     settings = TrainSettings(global_batch=BATCH, steps=10_000, log_every=STEPS, checkpoint_every=STEPS)
     state = step.make_state(step.make_strategy(1), settings, data)

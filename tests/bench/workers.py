@@ -81,7 +81,7 @@ def prepare_cost(pictures: Path, outputs: Path, runs: tuple[int, ...]) -> Cost:
 def prepare_command(pictures: Path, output: Path, workers: int) -> list[str]:
     flags = [f"--input={pictures}", f"--output={output}", f"--workers={workers}", "--name=bench", "--splits=train:1"]
     flags += ["--embedder=none", "--shard_examples=64", "--nodrop_duplicates", "--max_reject_fraction=0.5"]
-    return [sys.executable, "-m", "launch.cli", "prepare", *flags]
+    return [sys.executable, "-m", "tintmill.launch.cli", "prepare", *flags]
 
 
 if __name__ == "__main__":

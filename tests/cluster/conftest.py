@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from launch.cluster import CLUSTERS
-from launch.clusters import engines
-from launch.clusters.processes import processes
-from tests import helpers
+from tests.support import helpers
+from tintmill.launch.cluster import CLUSTERS
+from tintmill.launch.local_cluster import engines
+from tintmill.launch.local_cluster.processes import processes
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 from apache_beam.io.gcp import gcsio
 from apache_beam.runners.dataflow.internal import apiclient
 
-from launch import cli
+from tintmill.launch import cli
 
 
 class _Sent(BaseException):

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.helpers import NO_FILTERS, ROOT, TIMEOUT, tintmill
+from tests.support.helpers import NO_FILTERS, ROOT, TIMEOUT, tintmill
 
 pytestmark = pytest.mark.cluster
 pytest.importorskip("google.cloud.dataflow_v1beta3", reason="wanted the environment of `make .venv-cluster/done`")
@@ -95,7 +95,7 @@ def test_the_staged_package_is_all_that_a_worker_needs_of_ours(sent, tmp_path):
     assert needed - packed == set()
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, f"--target={tmp_path}", sent.staged["workflow.tar.gz"]], check=True, timeout=TIMEOUT)
-    where = "import pipeline.beam_job, launch.jobs; print(pipeline.beam_job.__file__)"
+    where = "import tintmill.pipeline.beam.job as job, tintmill.launch.jobs; print(job.__file__)"
     found = subprocess.run(
         [sys.executable, "-c", where], env={"PYTHONPATH": str(tmp_path)}, cwd=tmp_path, capture_output=True, text=True
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from launch.clusters.processes import read_json
-from tests import helpers
+from tests.support import helpers
+from tintmill.launch.local_cluster.processes import read_json
 
 pytestmark = pytest.mark.cluster
 ENGINES = ("flink", "spark")

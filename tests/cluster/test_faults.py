@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from launch.clusters.processes import start_worker_pool
-from tests import helpers
+from tests.support import helpers
+from tintmill.launch.local_cluster.processes import start_worker_pool
 
 pytestmark = pytest.mark.cluster
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from launch.jobs import dataflow, flink, kubernetes, slurm, vertex
-from launch.jobs.job import Job
+from tintmill.launch.jobs import dataflow, flink, kubernetes, slurm, vertex
+from tintmill.launch.jobs.job import Job
 
 pytestmark = pytest.mark.cluster
 jsonschema = pytest.importorskip("jsonschema", reason="wanted the environment of `make .venv-cluster/done`")

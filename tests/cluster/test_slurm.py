@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from launch.clusters.processes import free_ports
-from tests import helpers, training
+from tests.support import helpers, training
+from tintmill.launch.local_cluster.processes import free_ports
 
 pytestmark = pytest.mark.cluster
 
@@ -134,7 +134,7 @@ def slurm(tmp_path_factory):
 def tintmill_with_toys(tmp_path) -> Path:
     """The command as nodes would have it; it knows the toy networks."""
     path = tmp_path / "tintmill"
-    path.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.toy_networks "$@"\n')
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.support.toy_networks "$@"\n')
     path.chmod(0o755)
     return path
 

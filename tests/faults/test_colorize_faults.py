@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 
-from tests import helpers
-from tests.model import fake_colouring, videos
+from tests.support import fake_colouring, helpers, videos
 
 pytestmark = pytest.mark.faults
 

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.dataset import open_dataset
-from tests import helpers, training
-from trainer import shards
+from tests.support import helpers, training
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.trainer.input import shards
 
 pytestmark = pytest.mark.faults
 

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from launch import cli
+from tintmill.launch import cli
 
 
 def tintmill(*arguments):
-    return subprocess.run([sys.executable, "-m", "launch.cli", *arguments], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-m", "tintmill.launch.cli", *arguments], capture_output=True, text=True)
 
 
 def test_usage_lists_every_command():
@@ -34,7 +34,7 @@ def test_unknown_command_exits_2_and_names_the_commands():
 def test_help_of_every_command_starts_without_tensorflow_and_beam(name):
     """Help must come at once: TensorFlow takes seconds to import, Beam too."""
     program = (
-        "import sys; from launch import cli; code = cli.main([sys.argv[1], '--help']);"
+        "import sys; from tintmill.launch import cli; code = cli.main([sys.argv[1], '--help']);"
         "assert not {'tensorflow', 'apache_beam', 'keras'} & set(sys.modules), 'imported'; sys.exit(code)"
     )
     helped = subprocess.run([sys.executable, "-c", program, name], capture_output=True, text=True)
@@ -59,7 +59,7 @@ def test_every_command_is_also_a_module_for_job_files():
 
 def test_help_that_is_cut_short_is_no_error():
     """`tintmill train --help | head -1`."""
-    line = f"{sys.executable} -m launch.cli train --help | head -1"
+    line = f"{sys.executable} -m tintmill.launch.cli train --help | head -1"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
     assert done.stdout == "Trains a network on a dataset directory.\n"
     assert done.stderr == ""

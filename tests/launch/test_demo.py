@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from launch import demo
-from pipeline.errors import TintmillError
+from tintmill.launch import demo
+from tintmill.pipeline.common.errors import TintmillError
 
 
 @pytest.mark.parametrize("size", [(640, 427), (512, 512), (300, 451)])

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from launch import experiment
-from launch.experiments import EXPERIMENTS, Data, Experiment, Run
-from model import networks
-from pipeline.errors import TintmillError
-from pipeline.prepare import FLAGS as PREPARE
-from tests.helpers import tintmill
-from trainer.train_flags import FLAGS as TRAIN
+from tests.support.helpers import tintmill
+from tintmill.launch import experiment
+from tintmill.launch.experiments.catalogue import EXPERIMENTS, Data, Experiment, Run
+from tintmill.model import networks
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.prepare import FLAGS as PREPARE
+from tintmill.trainer.training.train_flags import FLAGS as TRAIN
 
 
 @pytest.fixture

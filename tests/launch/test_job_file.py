@@ -9,11 +9,11 @@ import sys
 import pytest
 import yaml
 
-from launch import job_file
-from launch.jobs import dataflow, flink, kubernetes, slurm, vertex
-from launch.jobs.job import STOPPED, TERMINATED, Job
-from tests.helpers import ROOT, TIMEOUT, assert_one_line_error, last_line, tintmill
-from trainer import cluster
+from tests.support.helpers import ROOT, TIMEOUT, assert_one_line_error, last_line, tintmill
+from tintmill.launch import job_file
+from tintmill.launch.jobs import dataflow, flink, kubernetes, slurm, vertex
+from tintmill.launch.jobs.job import STOPPED, TERMINATED, Job
+from tintmill.trainer.training import cluster
 
 TRAIN = ("train", "--data=/shared/data/mine/1.0.0", "--run=/shared/runs/first", "--network=tint")
 PREPARE = ("prepare", "--input=gs://b/photos", "--output=gs://b/data", "--name=mine", "--size=64")
@@ -36,7 +36,7 @@ def written(*arguments) -> str:
 
 @pytest.mark.parametrize("target", job_file.TARGETS)
 def test_a_target_reads_fields_of_the_job_and_each_has_its_flag(target):
-    module = __import__(f"launch.jobs.{target}", fromlist=["FLAGS"])
+    module = __import__(f"tintmill.launch.jobs.{target}", fromlist=["FLAGS"])
     fields = set(Job.__dataclass_fields__) - {"command", "flags", "name"}
     assert set(module.NEEDS) <= set(module.FLAGS) <= fields
     assert fields <= set(job_file.FLAGS)
@@ -189,7 +189,7 @@ def test_a_dataflow_script_is_one_command_line_quoted():
 
 def test_dataflow_without_beams_google_parts_says_what_to_install(tmp_path):
     """At once; Beam itself would look for credentials in the network first."""
-    hide = "import sys; sys.modules['google.cloud.dataflow_v1beta3'] = None; from launch import cli; "
+    hide = "import sys; sys.modules['google.cloud.dataflow_v1beta3'] = None; from tintmill.launch import cli; "
     options = ["--runner=DataflowRunner", "--project=p", "--region=r", "--temp_location=gs://b/temp"]
     line = [sys.executable, "-c", f"{hide}sys.exit(cli.main(sys.argv[1:]))", *PREPARE, *options, "--embedder=none"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT, cwd=ROOT, check=False)
@@ -200,7 +200,9 @@ def test_dataflow_without_beams_google_parts_says_what_to_install(tmp_path):
 def test_the_images_copy_what_the_checkout_has_and_hold_the_jar_where_flink_looks():
     text = (ROOT / "launch/jobs/Containerfile").read_text()
     copied = [line.split()[1:-1] for line in text.splitlines() if line.startswith("COPY ") and "--from=" not in line]
-    assert {"setup.py", "requirements.lock", "pipeline", "model", "trainer", "launch"} == {n for c in copied for n in c}
+    assert {"setup.py", "requirements/product.lock", "pipeline", "model", "trainer", "launch"} == {
+        n for c in copied for n in c
+    }
     assert all((ROOT / name).exists() for names in copied for name in names)
     assert flink.JOB_SERVER in text
     assert f"beam_flink{flink.FLINK}_job_server:{_locked('apache-beam')}" in text
@@ -208,4 +210,4 @@ def test_the_images_copy_what_the_checkout_has_and_hold_the_jar_where_flink_look
 
 
 def _locked(package: str) -> str:
-    return re.search(rf"^{package}==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)[1]
+    return re.search(rf"^{package}==(\S+)", (ROOT / "requirements/product.lock").read_text(), re.MULTILINE)[1]

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from launch.studies import app, pictures, result, settings, trials
-from launch.studies.answers import Answered, Answers
-from launch.studies.settings import CHECK, REAL, Study, StudySettings
-from pipeline import lab
-from pipeline.errors import TintmillError
-from tests import helpers, pages, studies
+from tests.support import helpers, pages, studies
+from tintmill.launch.pages.studies import app, pictures, result, settings, trials
+from tintmill.launch.pages.studies.answers import Answered, Answers
+from tintmill.launch.pages.studies.settings import CHECK, REAL, Study, StudySettings
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab
 
 SMALL = ("--questions=6", "--practice=2", "--checks=2", "--side=64")
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from launch.colouring import app, gallery
-from launch.colouring.gallery import Forgotten, Gallery
-from model import export, exported
-from model.colour_file import Options, colour_bytes
-from pipeline import lab, photo
-from tests import exports, helpers, pages, training
-from tests.stub_colorizer import PROVENANCE, StubColorizer, picture
+from tests.support import exports, helpers, pages, training
+from tests.support.stub_colorizer import PROVENANCE, StubColorizer, picture
+from tintmill.launch.pages.colouring import app, gallery
+from tintmill.launch.pages.colouring.gallery import Forgotten, Gallery
+from tintmill.model.export import reader, writer
+from tintmill.model.files.colour_file import Options, colour_bytes
+from tintmill.pipeline.imaging import lab, photo
 
 MEGABYTE = 1_000_000
 
@@ -342,13 +342,13 @@ def running(*flags, env: dict | None = None):
 @pytest.fixture(scope="module")
 def exportable(tmp_path_factory) -> tuple:
     """A network with bins, and what its exports say of it."""
-    return export.of_run(exports.make_small_run(tmp_path_factory.mktemp("run")))
+    return writer.of_run(exports.make_small_run(tmp_path_factory.mktemp("run")))
 
 
 @pytest.fixture(scope="module")
 def onnx(exportable, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "small.onnx"
-    export.write(*exportable, "onnx", str(path))
+    writer.write(*exportable, "onnx", str(path))
     return path
 
 
@@ -367,7 +367,7 @@ def test_a_model_file_colours_what_a_browser_sends(onnx, tmp_path):
             tab.page.get_by_role("button", name="Download").click()
         download.value.save_as(tmp_path / download.value.suggested_filename)
         assert tab.errors == []
-    wanted = colour_bytes(data, exported.load(str(onnx)), Options(temperature=0.1), photo.Limits(min_side=1), {})
+    wanted = colour_bytes(data, reader.load(str(onnx)), Options(temperature=0.1), photo.Limits(min_side=1), {})
     with Image.open(tmp_path / "old_coloured.png") as saved:
         assert "two_convolutions" in str(saved.info)
         assert np.array_equal(np.asarray(saved), np.asarray(Image.open(io.BytesIO(wanted.data))))
@@ -379,10 +379,10 @@ def test_a_model_file_that_is_cut_or_of_another_version_is_one_line(exportable, 
     cut, other = tmp_path / "cut.onnx", tmp_path / "other.onnx"
     cut.write_bytes(onnx.read_bytes()[:-100])
     network, description = exportable
-    export.write(network, description | {"version": exported.VERSION + 1}, "onnx", str(other))
+    writer.write(network, description | {"version": reader.VERSION + 1}, "onnx", str(other))
     helpers.assert_one_line_error(helpers.tintmill("web", "--port=0", f"--model={cut}"), f"--model={cut}", "cut off")
     refused = helpers.tintmill("web", "--port=0", f"--model={other}")
-    helpers.assert_one_line_error(refused, f"--model={other}", f"version {exported.VERSION + 1}", "export it again")
+    helpers.assert_one_line_error(refused, f"--model={other}", f"version {reader.VERSION + 1}", "export it again")
 
 
 @pytest.mark.slow

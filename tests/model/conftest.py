@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import tintmill
+from tests.support.helpers import tintmill
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import lab, photo
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.imaging import lab, photo
 
 
 def log_of(output: Path) -> list[dict]:

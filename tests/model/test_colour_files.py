@@ -20,11 +20,11 @@ from pathlib import Path
 
 import pytest
 
-from model import colorize, colour_log
-from pipeline import files
-from tests import gcs, helpers
-from tests.model import fake_colouring
-from tests.pipeline.sources.helpers import write_files
+from tests.support import fake_colouring, gcs, helpers
+from tests.support.source_files import write_files
+from tintmill.model import colorize
+from tintmill.model.output import colour_log
+from tintmill.pipeline.common import files
 
 PICTURE = helpers.encode(helpers.photo_pixels(0), "JPEG")
 SCAN = helpers.encode(helpers.photo_pixels(1), "TIFF")

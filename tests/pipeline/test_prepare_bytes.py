@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import helpers
+from tests.support import helpers
 
 pytestmark = pytest.mark.slow
 

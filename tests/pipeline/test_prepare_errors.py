@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.common.errors import TintmillError
 
 pytestmark = pytest.mark.slow
 
@@ -290,7 +290,8 @@ def test_every_odd_file_is_a_record_or_a_reject_exactly_once(real_data, tmp_path
 IDS = """
 import sys
 from pathlib import Path
-from pipeline import record, verify
+from tintmill.pipeline.dataset import record
+from tintmill.pipeline import verify
 
 for shard in sorted(Path(sys.argv[1]).glob("*.tfrecord-*")):
     for data in record.read_frames(shard.open("rb")):
@@ -300,7 +301,8 @@ for shard in sorted(Path(sys.argv[1]).glob("*.tfrecord-*")):
 
 def test_a_worker_s_own_words_are_told_whatever_the_runner_says(tmp_path, monkeypatch):
     """An engine that tries a step again may tell only the trouble of its last attempt."""
-    from pipeline import beam_job, prepare
+    from tintmill.pipeline import prepare
+    from tintmill.pipeline.beam import job
 
     def run(*_):
         (tmp_path / "last_error.txt").write_text("the worker on node7 has tensorflow missing")
@@ -308,7 +310,7 @@ def test_a_worker_s_own_words_are_told_whatever_the_runner_says(tmp_path, monkey
 
     plan = SimpleNamespace(path=lambda *parts: str(tmp_path.joinpath(*parts)), folder=str(tmp_path), counts=())
     reports = SimpleNamespace(plan=plan, todo=2, built=0, read=0, look=lambda: None)
-    monkeypatch.setattr(beam_job, "run", run)
+    monkeypatch.setattr(job, "run", run)
     monkeypatch.setattr(prepare, "FLAGS", SimpleNamespace(runner="flink", workers=1))
     with pytest.raises(TintmillError, match="failed: the worker on node7 has tensorflow missing; 0 of 2 shards"):
         prepare.build(reports, [])

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from pipeline import record
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.dataset import record
 
 pytestmark = pytest.mark.slow  # the dataset they damage takes its time
 

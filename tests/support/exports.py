@@ -7,11 +7,14 @@ import keras
 import numpy as np
 from PIL import Image
 
-from model import artefact, heads, networks
-from model.network_spec import NetworkSpec
-from pipeline import embed, lab
-from pipeline.settings import EmbedderSettings
-from tests import helpers
+from tests.support import helpers
+from tintmill.model import networks
+from tintmill.model.blocks import heads
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.dataset.settings import EmbedderSettings
+from tintmill.pipeline.imaging import lab
 
 SIZE = 32  # side of training pictures
 
@@ -27,14 +30,14 @@ def make_run(folder: Path, name: str, weights=None, fit: str = "crop", **spec) -
     embedder = weights and embed.Embedder(EmbedderSettings("mobilenet_v2", "logits", str(weights)))
     network = networks.build(name, NetworkSpec(weights and 1000, encoder_weights="random", **spec))
     _strengthen(network, embedder)
-    artefact.save_model(str(folder), network)
+    saved_model.save_model(str(folder), network)
     manifest = {
         "embedder": embedder and embedder.identity | {"weights_path": str(weights)},
         "embedding_from": "original",
         "settings": {"size": SIZE, "fit": fit, "name": "toy", "version": "1.0.0"},
         "fingerprint": "0" * 64,
     }
-    artefact.save_dataset(str(folder), manifest)
+    saved_model.save_dataset(str(folder), manifest)
     return str(folder)
 
 
@@ -46,10 +49,10 @@ def make_small_run(folder: Path) -> str:
     outputs = heads.colours(features, lightness, NetworkSpec(head="bins"), None)
     network = keras.Model({"l": lightness}, outputs, name="two_convolutions")
     network.get_layer("bins").kernel.assign(np.random.default_rng(0).normal(0, 2, (1, 1, 8, 313)))
-    artefact.save_model(str(folder), network)
+    saved_model.save_model(str(folder), network)
     settings = {"size": SIZE, "fit": "crop", "name": "toy", "version": "1.0.0"}
     manifest = {"embedder": None, "embedding_from": "original", "settings": settings, "fingerprint": "0"}
-    artefact.save_dataset(str(folder), manifest)
+    saved_model.save_dataset(str(folder), manifest)
     return str(folder)
 
 

@@ -1,6 +1,6 @@
 """The colorize command without a network: what it does with files shows in a second, without TensorFlow.
 
-As a program: `python -m tests.model.fake_colouring FLAGS`; TINTMILL_TEST_SECONDS says how long each picture takes.
+As a program: `python -m tests.support.fake_colouring FLAGS`; TINTMILL_TEST_SECONDS says how long each picture takes.
 """
 
 import io
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model import colorize
-from model.colour_file import Coloured
-from pipeline import photo
+from tintmill.model import colorize
+from tintmill.model.files.colour_file import Coloured
+from tintmill.pipeline.imaging import photo
 
 EXTENSIONS = {"JPEG": ".jpg", "TIFF": ".tif", "WEBP": ".webp"}
 
@@ -52,7 +52,7 @@ def make_run(folder: Path, model: bytes = b"weights") -> Path:
 
 
 def command_line(run: Path, *arguments) -> list[str]:
-    return [sys.executable, "-m", "tests.model.fake_colouring", f"--run={run}", *map(str, arguments)]
+    return [sys.executable, "-m", "tests.support.fake_colouring", f"--run={run}", *map(str, arguments)]
 
 
 def install(setattr=setattr) -> None:

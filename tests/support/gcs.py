@@ -20,8 +20,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from launch.clusters.processes import free_ports
-from tests import helpers
+from tests.support import helpers
+from tintmill.launch.local_cluster.processes import free_ports
 
 SERVER = "fake-gcs-server"
 _HOP_BY_HOP = {"connection", "host", "keep-alive", "transfer-encoding", "content-length"}

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]  # of the repository
+ROOT = Path(__file__).resolve().parents[2]  # of the repository
 TIMEOUT = 300  # seconds until a hung command fails its test; far above what any takes
 
 
@@ -61,7 +61,7 @@ def write_lpips_weights(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[
 
 
 def command_line(command: str, *arguments) -> list[str]:
-    return [sys.executable, "-m", "launch.cli", command, *map(str, arguments)]
+    return [sys.executable, "-m", "tintmill.launch.cli", command, *map(str, arguments)]
 
 
 def tintmill(command: str, *arguments, env: dict | None = None, cwd=None) -> subprocess.CompletedProcess:

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from model import discriminator, heads, losses
-from model.loss_settings import LossSettings
-from model.network_spec import NetworkSpec
+from tintmill.model.blocks import discriminator, heads
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.losses import losses
+from tintmill.model.losses.settings import LossSettings
 
 
 def evaluate() -> dict:

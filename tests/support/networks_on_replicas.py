@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 
-from model import networks
-from pipeline.dataset import Dataset, open_dataset
-from trainer import input as batches_input
-from trainer import step
-from trainer.read_ahead import ReadAhead
-from trainer.settings import TrainSettings
+from tintmill.model import networks
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.trainer.input import batches as batches_input
+from tintmill.trainer.input.read_ahead import ReadAhead
+from tintmill.trainer.run.settings import TrainSettings
+from tintmill.trainer.training import step
 
 BATCH = 4
 SMALL = {"global_batch": BATCH, "steps": 1, "encoder_weights": "random", "global_size": 32, "learning_rate": 1e-4}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from launch import serving
+from tintmill.launch.pages import serving
 
 _SECONDS = 60  # until a page that does not do what it should fails its test
 

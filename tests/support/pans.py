@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from model import steady
-from pipeline import lab
+from tintmill.model.files import steady
+from tintmill.pipeline.imaging import lab
 
 
 def moving(pixels: np.ndarray, side: int, steps: list[tuple[int, int]]) -> list[np.ndarray]:

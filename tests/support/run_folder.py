@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import lab
-from tests import helpers
-from trainer.settings import TrainSettings
+from tests.support import helpers
+from tintmill.pipeline.imaging import lab
+from tintmill.trainer.run.settings import TrainSettings
 
 MANIFEST = {
     "settings": {"name": "toy", "version": "1.0.0", "size": 48, "fit": "crop", "encoding": "lab8"},

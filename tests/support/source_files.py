@@ -8,11 +8,13 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from pipeline import plan
-from pipeline.photo import Rejected
-from pipeline.settings import Settings, SourceOptions
-from pipeline.sources import SOURCES, Reference, read_many
-from tests.helpers import encode, photo_pixels
+from tests.support.helpers import encode, photo_pixels
+from tintmill.pipeline.dataset.settings import Settings, SourceOptions
+from tintmill.pipeline.imaging.photo import Rejected
+from tintmill.pipeline.listing.reading import read_many
+from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.shards import plan
+from tintmill.pipeline.sources import SOURCES
 
 OPTIONS = tuple(SourceOptions.__dataclass_fields__)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests import helpers
+from tests.support import helpers
 
 PROVENANCE = {"model": "stub", "model_sha256": "0" * 64}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageCms
 
-from launch import study
-from launch.studies.settings import Study, StudySettings
-from pipeline import lab
-from tests import helpers
+from tests.support import helpers
+from tintmill.launch import study
+from tintmill.launch.pages.studies.settings import Study, StudySettings
+from tintmill.pipeline.imaging import lab
 
 
 def write_folders(root: Path) -> Path:

@@ -1,13 +1,13 @@
 """The `tintmill` command with small networks more: quick ones, with layers that the real networks may lack.
 
-python -m tests.toy_networks train --network=toy_dropout ...
+python -m tests.support.toy_networks train --network=toy_dropout ...
 """
 
 import sys
 import types
 
-from pipeline.command import quiet_libraries
-from pipeline.quiet import import_tensorflow
+from tintmill.pipeline.common.command import quiet_libraries
+from tintmill.pipeline.common.tensorflow import import_tensorflow
 
 quiet_libraries()  # as the command itself does, before anything imports TensorFlow
 import_tensorflow()
@@ -15,9 +15,10 @@ import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-from launch import cli  # noqa: E402
-from model import heads, networks  # noqa: E402
-from model.layers import FuseVector  # noqa: E402
+from tintmill.launch import cli  # noqa: E402
+from tintmill.model import networks  # noqa: E402
+from tintmill.model.blocks import heads  # noqa: E402
+from tintmill.model.blocks.layers import FuseVector  # noqa: E402
 
 
 def _lightness(spec):

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from launch.clusters.processes import free_ports
-from tests import helpers
+from tests.support import helpers
+from tintmill.launch.local_cluster.processes import free_ports
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = helpers.ROOT
 
 
 def command_line(*flags) -> list[str]:
     """`tintmill train` of a program that also knows the toy networks."""
-    return [sys.executable, "-m", "tests.toy_networks", "train", *map(str, flags)]
+    return [sys.executable, "-m", "tests.support.toy_networks", "train", *map(str, flags)]
 
 
 def flags(data, run, network: str = "toy_dropout", *more) -> list[str]:
@@ -69,7 +69,14 @@ def start_workers(count: int, *arguments, replicas: int = 1) -> list[subprocess.
     What worker i prints goes to RUN.log0, RUN.log1, ...
     """
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(count)]}
-    line = [sys.executable, "-m", "tests.virtual_workers", "train", *flags(*arguments), f"--replicas={replicas}"]
+    line = [
+        sys.executable,
+        "-m",
+        "tests.support.virtual_workers",
+        "train",
+        *flags(*arguments),
+        f"--replicas={replicas}",
+    ]
     workers = []
     for index in range(count):
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})

@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from tests import helpers
+from tests.support import helpers
 
 TICKS = 12_800  # of the pictures' clock in a second
 

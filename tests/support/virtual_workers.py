@@ -1,11 +1,11 @@
 """`tests.toy_networks` for workers of several virtual CPUs each; TensorFlow itself gives a worker one CPU or all GPUs.
 
-TF_CONFIG=... python -m tests.virtual_workers train --replicas=2 ...
+TF_CONFIG=... python -m tests.support.virtual_workers train --replicas=2 ...
 """
 
 import sys
 
-from tests.toy_networks import import_tensorflow, main
+from tests.support.toy_networks import import_tensorflow, main
 
 tf = import_tensorflow()
 

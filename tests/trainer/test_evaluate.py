@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import artefact, colorizer, lpips, metrics
-from pipeline import fidelity, lab
-from pipeline.dataset import open_dataset
-from tests import helpers, training
-from trainer import evaluate, scoring, shards
+from tests.support import helpers, training
+from tintmill.model.metrics import lpips, metrics
+from tintmill.model.prediction import colorizer, saved_model
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.pipeline.imaging import fidelity, lab
+from tintmill.trainer import evaluate
+from tintmill.trainer.evaluation import scoring
+from tintmill.trainer.input import shards
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +107,7 @@ def test_the_mean_row_is_the_datasets_mean_colour(evaluated, truth, dataset):
 
 
 def test_the_runs_row_is_the_networks_own_answer(evaluated, records, truth, toy):
-    network = artefact.load_model(str(toy))
+    network = saved_model.load_model(str(toy))
 
     def answer(name, values):
         inputs = {"l": values[None, ..., :1] / 50 - 1, "embedding": records[name][1][None]}
@@ -130,7 +133,7 @@ def test_metrics_say_what_they_were_measured_on(evaluated, toy, dataset):
     assert evaluated["same_pictures_as_training"] is False
     assert evaluated["dataset_fingerprint"] == manifest["fingerprint"]
     assert evaluated["steps"] == 5
-    model = artefact.load_model(str(toy))
+    model = saved_model.load_model(str(toy))
     assert evaluated["parameters"] == model.count_params()
     assert evaluated["multiply_adds"] > 0
     assert "infinite PSNRs left out" in evaluated["protocol"]

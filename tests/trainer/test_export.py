@@ -12,11 +12,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from model import exported, formats
-from pipeline import lab
-from pipeline.errors import TintmillError
-from tests import exports, helpers, training
-from trainer import evaluate, model_card
+from tests.support import exports, helpers, training
+from tintmill.model.export import formats, reader
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab
+from tintmill.trainer import evaluate
+from tintmill.trainer.reporting import model_card
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_the_cards_own_program_colours_a_picture(made, tmp_path, name):
     )
     assert done.returncode == 0, done.stderr
     found = lab.rgb_to_lab(np.asarray(Image.open(tmp_path / "coloured.png")))
-    ab = exported.load(str(path)).predict_ab(grey)
+    ab = reader.load(str(path)).predict_ab(grey)
     large = [
         np.asarray(Image.fromarray(ab[..., i].copy()).resize(grey.size, Image.Resampling.BILINEAR)) for i in (0, 1)
     ]
@@ -108,8 +109,8 @@ def test_the_card_says_what_it_learnt_from_and_what_it_is_not(made, run):
     assert "evidence of nothing" in card
     assert "mobilenet_v2 has random weights here" in card  # a note of the report
     assert "Free for all: even *commerce*." in card
-    assert exported.sha256_of(str(path)) in card
-    assert f"keras {exported.describe(str(path))[1]['versions']['keras']}" in card
+    assert reader.sha256_of(str(path)) in card
+    assert f"keras {reader.describe(str(path))[1]['versions']['keras']}" in card
     assert str(run.parent) not in card, "where something lies on a disk is nobody's business"
 
 
@@ -117,7 +118,7 @@ def render(run: Path, output: Path, terms=None, **changes) -> str:
     """A card of a run with a changed manifest."""
     read = model_card.read_run(str(run))
     read.manifest.update(changes)
-    return model_card.render(read, exported.describe(str(output))[1], str(output), terms)
+    return model_card.render(read, reader.describe(str(output))[1], str(output), terms)
 
 
 def test_a_card_without_terms_asks_for_them(made, run):
@@ -152,7 +153,7 @@ def test_scores_on_the_training_pictures_are_named_as_such(made, run, tmp_path):
 
 
 def test_another_temperature_than_the_scored_one_is_said(made, run):
-    description = exported.describe(str(made("onnx")))[1] | {"bins": True, "temperature": 0.2}
+    description = reader.describe(str(made("onnx")))[1] | {"bins": True, "temperature": 0.2}
     card = model_card.render(model_card.read_run(str(run)), description, str(made("onnx")), None)
     assert "this file answers at 0.2" in card
     assert "annealed mean at a temperature of 0.2" in card
@@ -183,12 +184,12 @@ def test_wrong_flags_are_one_line(run, tmp_path):
 
 def test_an_export_colours_as_its_run_does(made, run):
     """Through the command line both ways: embedder, framing and size are the run's."""
-    from model import colorizer
+    from tintmill.model.prediction import colorizer
 
     grey = exports.grey_picture(3, 120, 80)
     wanted = colorizer.load(str(run)).predict_ab(grey)
     for name in formats.FORMATS:
-        found = exported.load(str(made(name))).predict_ab(grey)
+        found = reader.load(str(made(name))).predict_ab(grey)
         assert found.shape == wanted.shape
         assert np.abs(found - wanted).max() < 0.1 * wanted.std()
 

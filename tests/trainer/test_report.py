@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import TintmillError
-from tests import helpers, run_folder
-from trainer import report
+from tests.support import helpers, run_folder
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer import report
 
 HOSTILE = "<script>alert(1)</script>\"'`&amp;\n</title>${1}{{ 1 }}"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import helpers
-from trainer import runs
-from trainer.settings import TrainSettings
+from tests.support import helpers
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer import runs
+from tintmill.trainer.run.settings import TrainSettings
 
 ROWS = "step,loss,psnr,chroma\n10,0.5,18.0,1\n20,0.25,19.0,1\n30,0.3,21.0,1\n"
 
@@ -171,7 +171,7 @@ def test_no_runs_are_an_error(tmp_path, arguments, parts):
 def test_it_answers_without_tensorflow(tmp_path):
     make_run(tmp_path / "a")
     program = (
-        "import sys; from trainer import runs; code = runs.run_command(sys.argv[1:]);"
+        "import sys; from tintmill.trainer import runs; code = runs.run_command(sys.argv[1:]);"
         "assert not {'tensorflow', 'keras', 'matplotlib', 'jinja2'} & set(sys.modules); sys.exit(code)"
     )
     assert helpers.run_python(program, tmp_path).startswith("name  step  steps  state ")

@@ -11,11 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from model import artefact
-from pipeline.dataset import open_dataset
-from tests import helpers, training
-from trainer import input as trainer_input
-from trainer import settings, shards, starts
+from tests.support import helpers, training
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.trainer.input import batches as trainer_input
+from tintmill.trainer.input import shards
+from tintmill.trainer.run import settings, starts
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_a_run_holds_what_it_promises(toy_run, plain_dataset):
     files = ["dataset.json", "flags.txt", "ids.jsonl", "metrics.csv", "model.keras", "settings.json", "starts.jsonl"]
     assert names == sorted([*files, "checkpoints", "tensorboard"])
     assert training.checkpoint_steps(toy_run) == [10, 20]
-    assert artefact.load_dataset(str(toy_run)) == helpers.manifest(plain_dataset)
+    assert saved_model.load_dataset(str(toy_run)) == helpers.manifest(plain_dataset)
     assert settings.load_settings(str(toy_run))["network"] == "toy_dropout"
     assert list((toy_run / "tensorboard").glob("events.out.tfevents.*"))
     (start,) = starts.load(str(toy_run))
@@ -185,7 +186,7 @@ def test_bfloat16_computes_low_and_keeps_float32(plain_dataset, toy_run, runs):
     assert np.isfinite(training.losses(run)).all()
     kernels = {name: array.dtype for name, array in training.checkpoint_arrays(run).items() if "kernel" in name}
     assert set(map(str, kernels.values())) == {"float32"}
-    network = artefact.load_model(str(run))
+    network = saved_model.load_model(str(run))
     assert network.get_layer("conv2d").compute_dtype == "bfloat16"
 
 

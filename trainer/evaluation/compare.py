@@ -10,9 +10,9 @@ import os
 
 import numpy as np
 
-from model import bootstrap
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.model.metrics import bootstrap
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 # Of each picture: its name in the table, and whether more is better; None where neither is.
 METRICS = {

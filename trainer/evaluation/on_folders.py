@@ -13,12 +13,14 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from model import colour_log, size_stability
-from model.colorizer import Colorizer
-from pipeline import ab_bins, files, lab, photo
-from pipeline.errors import TintmillError
-from pipeline.sources.reference import stable_text
-from trainer.scoring import Example
+from tintmill.model.output import colour_log
+from tintmill.model.prediction import size_stability
+from tintmill.model.prediction.colorizer import Colorizer
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import ab_bins, lab, photo
+from tintmill.pipeline.listing.reference import stable_text
+from tintmill.trainer.evaluation.scoring import Example
 
 RESIZES = ("none", "squash", "crop")
 _LIMITS = photo.Limits(min_side=32)  # below it SSIM's window and LPIPS' layers hold nothing

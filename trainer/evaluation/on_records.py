@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline import lab
-from pipeline.dataset import Dataset
-from trainer.scoring import Example
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.pipeline.imaging import lab
+from tintmill.trainer.evaluation.scoring import Example
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +53,8 @@ def predictions(model, dataset: Dataset, split: str, batch: int, numbers: list[i
     """Every record of the split (or those of these numbers) with the network's answer, in shard order."""
     from tqdm import tqdm
 
-    from trainer import input as records_input
-    from trainer import shards
+    from tintmill.trainer.input import batches as records_input
+    from tintmill.trainer.input import shards
 
     index = shards.index_records(dataset, split)
     wanted_records = np.arange(len(index)) if numbers is None else np.array(numbers)

@@ -8,9 +8,9 @@ import os
 
 import numpy as np
 
-from pipeline import files
-from pipeline.errors import TintmillError
-from trainer.ab_map import AbHistogram
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.reporting.ab_map import AbHistogram
 
 WHYS = ("best", "median", "worst", "first")
 KINDS = ("grey", "coloured", "truth")

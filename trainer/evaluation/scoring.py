@@ -14,10 +14,11 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from model import bins, bootstrap, metrics
-from model.frechet import Features, Moments, distance
-from model.lpips import Lpips
-from pipeline import filters, lab
+from tintmill.model.losses import bins
+from tintmill.model.metrics import bootstrap, metrics
+from tintmill.model.metrics.frechet import Features, Moments, distance
+from tintmill.model.metrics.lpips import Lpips
+from tintmill.pipeline.imaging import filters, lab
 
 AUC = (
     "thresholds 0..150 of ab; rebalanced by 1 / share of the ab bin among the scored pictures, the shares smoothed "

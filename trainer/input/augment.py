@@ -8,9 +8,9 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.dataset import Dataset
-from pipeline.errors import TintmillError
-from trainer.settings import TrainSettings
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.run.settings import TrainSettings
 
 _STREAM = 1 << 63  # apart from the keys of the epochs' orders, which count from 0
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from model.colorizer import network_lightness
-from pipeline import lab
-from pipeline.dataset import Dataset
-from trainer import augment, shards
-from trainer.settings import TrainSettings
+from tintmill.model.prediction.colorizer import network_lightness
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.pipeline.imaging import lab
+from tintmill.trainer.input import augment, shards
+from tintmill.trainer.run.settings import TrainSettings
 
 
 @functools.lru_cache(maxsize=2)

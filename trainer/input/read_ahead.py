@@ -7,10 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from pipeline.dataset import Dataset
-from pipeline.quiet import import_tensorflow
-from trainer.input import Source
-from trainer.settings import TrainSettings
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.input.batches import Source
+from tintmill.trainer.run.settings import TrainSettings
 
 tf = import_tensorflow()
 

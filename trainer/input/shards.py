@@ -8,12 +8,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pipeline import files
-from pipeline.dataset import Dataset
-from pipeline.errors import TintmillError
-from pipeline.record import FOOTER, frame_places, masked_crc, stored_pixels
-from pipeline.verify import shard_file_defects
-from trainer.augment import Draws
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.pipeline.dataset.record import FOOTER, frame_places, masked_crc, stored_pixels
+from tintmill.pipeline.verify import shard_file_defects
+from tintmill.trainer.input.augment import Draws
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from absl import flags
 
-from pipeline import files, gcs
-from pipeline.dataset import MANIFEST, Dataset
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files, gcs
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.pipeline.dataset.names import MANIFEST
 
 _THREADS = 8
 _GB = 10**9
@@ -40,7 +41,7 @@ def on_this_machine(dataset: Dataset, splits: set[str], values: flags.FlagValues
     Raises:
       TintmillError: a shard is not what the manifest says, or the copy has no room.
     """
-    from trainer.shards import check_dataset
+    from tintmill.trainer.input.shards import check_dataset
 
     if not files.is_remote(dataset.folder):
         check_dataset(dataset)

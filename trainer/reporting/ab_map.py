@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from trainer.drawing import Drawing, add_legend, finish, new_plot
+from tintmill.trainer.reporting.drawing import Drawing, add_legend, finish, new_plot
 
 _CIRCLES = (20, 40, 80)  # of equal chroma, in the maps
 _PARTS = 8  # into how many a bin's sides are divided, its pixels spread evenly, to tell their chroma

@@ -5,8 +5,8 @@ import dataclasses
 import os
 import statistics
 
-from pipeline.errors import TintmillError
-from trainer.drawing import Drawing, add_legend, finish, new_plot
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.reporting.drawing import Drawing, add_legend, finish, new_plot
 
 # column of either file: (what it is called, its scale)
 _COLUMNS = {

@@ -1,6 +1,6 @@
 """What a dataset is, from its manifest, as (term, text) pairs for a page."""
 
-from pipeline import photo
+from tintmill.pipeline.imaging import photo
 
 
 def describe(manifest: dict) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from trainer.evaluations import WHYS, Evaluation, Example
+from tintmill.trainer.evaluation.results import WHYS, Evaluation, Example
 
 _TITLES = {
     "best": "best by CIEDE2000",

@@ -7,12 +7,14 @@ import dataclasses
 import os
 from numbers import Real
 
-from model import artefact, exported
-from pipeline import files
-from pipeline.errors import TintmillError
-from pipeline.settings import weights_label
-from trainer import evaluations, report
-from trainer.settings import TrainSettings, load_settings
+from tintmill.model.export import reader
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.settings import weights_label
+from tintmill.trainer import report
+from tintmill.trainer.evaluation import results as evaluations
+from tintmill.trainer.run.settings import TrainSettings, load_settings
 
 COLUMNS = {
     "psnr": "PSNR, dB",
@@ -51,7 +53,7 @@ def read_run(run: str) -> Run:
     Raises:
       TintmillError: it is none, or a file of it is damaged.
     """
-    settings, manifest, metrics = load_settings(run), artefact.load_dataset(run), evaluations.read_metrics(run)
+    settings, manifest, metrics = load_settings(run), saved_model.load_dataset(run), evaluations.read_metrics(run)
     notes = report.make_notes(settings, manifest, [*metrics.values()])
     return Run(settings, manifest, metrics, notes)
 
@@ -79,7 +81,7 @@ def render(run: Run, description: dict, output: str, terms: str | None) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)),
+        loader=jinja2.FileSystemLoader(os.path.join(os.path.dirname(__file__), "templates")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -91,7 +93,7 @@ def render(run: Run, description: dict, output: str, terms: str | None) -> str:
         mark=MARK,
         name=name,
         is_folder=os.path.isdir(output),
-        sha256=exported.sha256_of(output),
+        sha256=reader.sha256_of(output),
         description=description,
         run=run,
         dataset=run.manifest["settings"],

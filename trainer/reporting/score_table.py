@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from trainer.evaluations import Evaluation
+from tintmill.trainer.evaluation.results import Evaluation
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,10 +7,10 @@ import math
 import os
 import re
 
-from model import artefact
-from pipeline import files
-from pipeline.errors import TintmillError
-from trainer.settings import TrainSettings
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.run.settings import TrainSettings
 
 FOLDER = "best"
 
@@ -35,7 +35,7 @@ def keep(run: str, model, rows: list[dict], settings: TrainSettings) -> None:
     step = int(rows[-1]["step"])
     if step == best_step(rows, settings):
         os.makedirs(os.path.join(run, FOLDER), exist_ok=True)
-        artefact.save_model(os.path.join(run, FOLDER), model, _name(step))
+        saved_model.save_model(os.path.join(run, FOLDER), model, _name(step))
         _remove(run, lambda other: other != step)
 
 
@@ -53,7 +53,7 @@ def take(run: str, rows: list[dict], settings: TrainSettings) -> None:
     step = best_step(rows, settings)
     if step is None:
         raise TintmillError(f"--keep=best: no finite {settings.best_by} in {run}/validation.csv; give --keep=last")
-    files.write(os.path.join(run, artefact.MODEL), files.read(os.path.join(run, FOLDER, _name(step))))
+    files.write(os.path.join(run, saved_model.MODEL), files.read(os.path.join(run, FOLDER, _name(step))))
 
 
 def _name(step: int) -> str:

@@ -14,8 +14,8 @@ import zlib
 
 import numpy as np
 
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 # What numpy and zipfile raise on damaged bytes; RuntimeError: a flipped bit can claim encryption or compression.
 _DAMAGES = (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)

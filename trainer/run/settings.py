@@ -10,12 +10,12 @@ import json
 import math
 import os
 
-from model import artefact
-from model.loss_settings import LossSettings
-from pipeline import files
-from pipeline.dataset import Dataset
-from pipeline.errors import TintmillError
-from trainer.checkpoint import list_steps
+from tintmill.model.losses.settings import LossSettings
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.run.checkpoint import list_steps
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw")
@@ -152,7 +152,7 @@ def begin_run(run: str, settings: TrainSettings, dataset: Dataset, flag_lines: s
         _check_same_dataset(run, dataset)
     else:
         _make_run(run)
-        artefact.save_dataset(run, dataset.manifest)
+        saved_model.save_dataset(run, dataset.manifest)
     for folder in (run, os.path.join(run, "checkpoints")):
         files.remove_leftovers(folder)  # of a kill in the middle of a write; a checkpoint's can be large
     files.write(os.path.join(run, "flags.txt"), flag_lines)
@@ -176,14 +176,14 @@ def load_settings(run: str) -> dict:
     Raises:
       TintmillError: `run` is no run directory.
     """
-    return artefact.read_json(run, "settings.json")
+    return saved_model.read_json(run, "settings.json")
 
 
 def check_same_embedder(run: str, dataset: Dataset) -> None:
     """Raises TintmillError where a dataset's embeddings are not of the network that the run was trained with."""
-    from pipeline import embed
+    from tintmill.pipeline.dataset import embed
 
-    wanted, found = artefact.load_dataset(run)["embedder"], dataset.embedder
+    wanted, found = saved_model.load_dataset(run)["embedder"], dataset.embedder
     if (wanted is None) != (found is None):
         names = [identity and identity["name"] for identity in (found, wanted)]
         raise TintmillError(f"--data={dataset.folder} has embedder {names[0]}, --run={run} was trained with {names[1]}")
@@ -195,14 +195,14 @@ def _has_results(run: str) -> bool:
     # Before its first checkpoint a run holds nothing to mix up: a mistyped flag may be put right in the same place.
     if not os.path.exists(os.path.join(run, "settings.json")):
         return False
-    return os.path.exists(os.path.join(run, artefact.MODEL)) or bool(list_steps(os.path.join(run, "checkpoints")))
+    return os.path.exists(os.path.join(run, saved_model.MODEL)) or bool(list_steps(os.path.join(run, "checkpoints")))
 
 
 def _make_run(run: str) -> None:
     try:
         os.makedirs(os.path.join(run, "checkpoints"), exist_ok=True)
         names = {name for name in os.listdir(run) if not name.startswith(".tmp-")}  # a killed begin_run leaves one
-        foreign = sorted(names - {"checkpoints", artefact.DATASET, "flags.txt"})
+        foreign = sorted(names - {"checkpoints", saved_model.DATASET, "flags.txt"})
     except OSError as error:
         raise TintmillError(f"--run={run}: cannot be written: {error}") from error
     if foreign and "settings.json" not in names:
@@ -220,7 +220,7 @@ def _check_same_settings(
 
 
 def _check_same_dataset(run: str, dataset: Dataset, remedy: str = "give another --run") -> None:
-    old = artefact.load_dataset(run)
+    old = saved_model.load_dataset(run)
     if old["fingerprint"] == dataset.manifest["fingerprint"]:
         return
     check_same_embedder(run, dataset)

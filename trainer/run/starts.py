@@ -9,8 +9,8 @@ import json
 import os
 import platform
 
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 STARTS = "starts.jsonl"
 _LIBRARIES = ("tintmill", "tensorflow", "keras", "numpy")

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError
 
 _LAYOUT = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 

@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 
-from pipeline import files
-from pipeline.dataset import Dataset
-from trainer.curves import read_rows
-from trainer.settings import TrainSettings
-from trainer.step import part_names, tf
+from tintmill.pipeline.common import files
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.reporting.curves import read_rows
+from tintmill.trainer.run.settings import TrainSettings
+from tintmill.trainer.training.step import part_names, tf
 
 
 class Log:
@@ -31,7 +31,7 @@ class Log:
             self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second", "waiting")) + "\n")
         self._ids, self._id_file = None, None
         if settings.log_ids:
-            from trainer.shards import record_ids
+            from tintmill.trainer.input.shards import record_ids
 
             self._ids = record_ids(dataset, settings.split, np.arange(self._records))
             path = os.path.join(run, "ids.jsonl")

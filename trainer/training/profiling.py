@@ -2,8 +2,8 @@
 
 import os
 
-from pipeline.quiet import import_tensorflow
-from trainer.settings import TrainSettings
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.trainer.run.settings import TrainSettings
 
 tf = import_tensorflow()
 

@@ -11,15 +11,18 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from model import discriminator, losses, networks
-from model.network_spec import NetworkSpec
-from pipeline.dataset import Dataset
-from pipeline.errors import TintmillError
-from pipeline.quiet import import_tensorflow
-from trainer import augment, optimizer
-from trainer import input as batches_input
-from trainer.optimizer import Learner
-from trainer.settings import TrainSettings, check_batch
+from tintmill.model import networks
+from tintmill.model.blocks import discriminator
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.losses import losses
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.input import augment
+from tintmill.trainer.input import batches as batches_input
+from tintmill.trainer.run.settings import TrainSettings, check_batch
+from tintmill.trainer.training import optimizer
+from tintmill.trainer.training.optimizer import Learner
 
 tf = import_tensorflow()
 

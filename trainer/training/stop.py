@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from pipeline import command
+from tintmill.pipeline.common import command
 
 
 class StopSignal:

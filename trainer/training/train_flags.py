@@ -4,10 +4,10 @@ import math
 
 from absl import flags
 
-from pipeline import files
-from pipeline.dataset import Dataset
-from trainer import stage
-from trainer.settings import BEST_BY, KEEP, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainSettings
+from tintmill.pipeline.common import files
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.input import stage
+from tintmill.trainer.run.settings import BEST_BY, KEEP, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainSettings
 
 FLAGS = flags.FlagValues()
 _D = TrainSettings()

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from model import losses
-from pipeline.dataset import Dataset
-from trainer import input as batches_input
-from trainer import shards
-from trainer.settings import TrainSettings
-from trainer.step import State, tf
+from tintmill.model.losses import losses
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.input import batches as batches_input
+from tintmill.trainer.input import shards
+from tintmill.trainer.run.settings import TrainSettings
+from tintmill.trainer.training.step import State, tf
 
 PICTURES = 8  # of the first batch, shown in TensorBoard
 BATCH = 16

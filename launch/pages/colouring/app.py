@@ -23,9 +23,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from launch.colouring.gallery import Forgotten, Gallery
-from pipeline import photo
-from pipeline.errors import TintmillError
+from tintmill.launch.pages.colouring.gallery import Forgotten, Gallery
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import photo
 
 _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them

@@ -14,9 +14,9 @@ import time
 import numpy as np
 from PIL import Image
 
-from model.colour_file import Coloured, Options, colour_bytes
-from model.finish import paint
-from pipeline import lab, photo
+from tintmill.model.files.colour_file import Coloured, Options, colour_bytes
+from tintmill.model.painting.finish import paint
+from tintmill.pipeline.imaging import lab, photo
 
 PREVIEW = 1024  # pixels of the longer side of what the page shows
 _SECONDS = 3600.0  # without a look at it, until a picture is forgotten

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from launch.studies.trials import Trial
-from pipeline.errors import TintmillError
+from tintmill.launch.pages.studies.trials import Trial
+from tintmill.pipeline.common.errors import TintmillError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS participants (code TEXT PRIMARY KEY);

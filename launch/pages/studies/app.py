@@ -19,10 +19,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from launch.studies import trials
-from launch.studies.answers import Answers
-from launch.studies.settings import Study
-from pipeline.errors import TintmillError
+from tintmill.launch.pages.studies import trials
+from tintmill.launch.pages.studies.answers import Answers
+from tintmill.launch.pages.studies.settings import Study
+from tintmill.pipeline.common.errors import TintmillError
 
 _HERE = os.path.dirname(__file__)
 _LONGEST = 24 * 3600 * 1000  # milliseconds of an answer that are believed

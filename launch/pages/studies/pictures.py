@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image
 
-from launch.studies.settings import CHECK, REAL, Study, StudySettings
-from pipeline import files, filters, lab, photo
-from pipeline.errors import TintmillError
+from tintmill.launch.pages.studies.settings import CHECK, REAL, Study, StudySettings
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import filters, lab, photo
 
 _EXTENSIONS = frozenset((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".jp2", ".avif"))
 _SHAPE_TOLERANCE = 0.02  # of the aspect ratio: scaling and rounding, not cropping

@@ -15,10 +15,10 @@ import statistics
 
 from PIL import Image
 
-from launch.studies import trials
-from launch.studies.answers import Answered
-from launch.studies.settings import REAL, Study
-from pipeline import files
+from tintmill.launch.pages.studies import trials
+from tintmill.launch.pages.studies.answers import Answered
+from tintmill.launch.pages.studies.settings import REAL, Study
+from tintmill.pipeline.common import files
 
 CONFIDENCE = 0.95
 # What was published, and why it is no row of the same table.

@@ -10,8 +10,8 @@ import json
 import os
 import re
 
-from pipeline import files
-from pipeline.errors import TintmillError
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
 
 MODES = ("2afc", "single")
 REAL, CHECK = "real", "check"  # what may be shown of a picture beside the models' versions

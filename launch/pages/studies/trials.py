@@ -7,7 +7,7 @@ import dataclasses
 import random
 import secrets
 
-from launch.studies.settings import CHECK, REAL, StudySettings
+from tintmill.launch.pages.studies.settings import CHECK, REAL, StudySettings
 
 PRACTICE, QUESTION = "practice", "question"
 ANSWERS = {"2afc": ("a", "b"), "single": ("real", "coloured")}

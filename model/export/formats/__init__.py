@@ -1,6 +1,6 @@
 """The formats of an exported network. A new one is a module here, and a line in FORMATS.
 
-A file or folder of any of them holds the network and `tintmill.json`, which says what it is (`model/exported.py`).
+A file or folder of any of them holds the network and `tintmill.json`, which says what it is (`model/export/reader.py`).
 Which format a file has is told by its content, never by its name.
 """
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from model.formats import keras_file, litert, onnx_file, saved_model
+from tintmill.model.export.formats import keras_file, litert, onnx_file, saved_model
 
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]  # grey float32 [1, H, W, 1] -> "ab", and with bins "bins"
 

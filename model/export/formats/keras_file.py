@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 
-from model.formats import reading
+from tintmill.model.export.formats import reading
 
 # Its metadata is a member of a zip.
 write_metadata, read_metadata = reading.add_to_zip, reading.read_in_zip
@@ -31,12 +31,13 @@ def digests(path: str) -> dict[str, str]:
 
 
 def load(path: str):
-    from pipeline.quiet import import_tensorflow
+    from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     import_tensorflow()
     import keras
 
-    from model import heads, layers, one_picture  # noqa: F401  they register what the file names
+    from tintmill.model.blocks import heads, layers  # noqa: F401  they register what the file names
+    from tintmill.model.export import one_picture  # noqa: F401  they register what the file names
 
     with tempfile.TemporaryDirectory() as folder:  # Keras loads by name
         named = os.path.join(folder, f"model{SUFFIX}")

@@ -4,8 +4,8 @@ import contextlib
 import os
 import zipfile
 
-from model.formats import reading
-from pipeline.quiet import without_chatter
+from tintmill.model.export.formats import reading
+from tintmill.pipeline.common.tensorflow import without_chatter
 
 # Its metadata is a member of a zip.
 write_metadata, read_metadata = reading.add_to_zip, reading.read_in_zip

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from model.formats import reading
+from tintmill.model.export.formats import reading
 
 TITLE, RUNTIME, SUFFIX = "ONNX", "onnxruntime", ".onnx"
 _IR_VERSION, _GRAPH, _METADATA_PROPS = 1, 7, 14  # fields of onnx.ModelProto

@@ -2,9 +2,9 @@
 
 import os
 
-from model.formats import reading
-from pipeline import files
-from pipeline.quiet import import_tensorflow
+from tintmill.model.export.formats import reading
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.tensorflow import import_tensorflow
 
 TITLE, RUNTIME, SUFFIX = "SavedModel", "tensorflow", ""
 _METADATA = f"assets.extra/{reading.METADATA}"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-import launch
-from pipeline import prepare
-from trainer import train
+from tintmill.launch.experiments import catalogue
+from tintmill.pipeline import prepare
+from tintmill.trainer import train
 
-PRESETS = sorted((Path(launch.__file__).parent / "presets").glob("*.flags"))
+PRESETS = sorted((Path(catalogue.__file__).parent / "presets").glob("*.flags"))
 
 
 def values_of(path):

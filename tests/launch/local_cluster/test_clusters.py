@@ -5,10 +5,10 @@ import zipfile
 
 import pytest
 
-from launch.clusters import engines
-from launch.clusters.processes import answers, free_ports, processes
-from pipeline.errors import TintmillError
-from tests import helpers
+from tests.support import helpers
+from tintmill.launch.local_cluster import engines
+from tintmill.launch.local_cluster.processes import answers, free_ports, processes
+from tintmill.pipeline.common.errors import TintmillError
 
 ENGINES = (engines.FLINK, engines.SPARK)
 
@@ -108,7 +108,7 @@ def test_a_node_that_is_done_does_not_end_the_worker_of_another_one_of_the_same_
     """Nodes that share a pool each call their first worker 1-1."""
     from apache_beam.portability.api import beam_fn_api_pb2
 
-    from launch.clusters.worker_pool import SharedPool
+    from tintmill.launch.local_cluster.worker_pool import SharedPool
 
     worker = tmp_path / "worker"
     worker.write_text("#!/bin/sh\nexec sleep 60\n")

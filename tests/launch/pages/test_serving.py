@@ -5,9 +5,9 @@ import socket
 import pytest
 from starlette.responses import PlainTextResponse
 
-from launch import serving
-from pipeline.errors import TintmillError
-from tests import helpers, pages
+from tests.support import helpers, pages
+from tintmill.launch.pages import serving
+from tintmill.pipeline.common.errors import TintmillError
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_missing_packages_are_named_with_the_extra(monkeypatch):
         serving.check_installed("tintmill web")
 
 
-@pytest.mark.parametrize("module", ["launch.web", "launch.study", "launch.serving"])
+@pytest.mark.parametrize("module", ["tintmill.launch.web", "tintmill.launch.study", "tintmill.launch.pages.serving"])
 def test_the_servers_packages_are_imported_when_a_server_starts(module):
     loaded = helpers.run_python(f"import sys, {module}; print(*sys.modules)").split()
     assert not {"starlette", "uvicorn", "anyio", "sqlite3", "tensorflow"} & set(loaded)

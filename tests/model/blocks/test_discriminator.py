@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import discriminator
+from tintmill.model.blocks import discriminator
 
 GREY = {"l": np.zeros((2, 16, 16, 1), np.float32), "ab": np.zeros((2, 16, 16, 2), np.float32)}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from model.layers import CropLike, FuseVector, Normalisation, PadTo, ResizeTo
+from tintmill.model.blocks.layers import CropLike, FuseVector, Normalisation, PadTo, ResizeTo
 
 RANDOM = np.random.default_rng(0)
 

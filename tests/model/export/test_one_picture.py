@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import colorizer, export, one_picture, resample
-from model.layers import ResizeTo
-from pipeline import lab, photo
-from tests import exports
+from tests.support import exports
+from tintmill.model.blocks.layers import ResizeTo
+from tintmill.model.export import one_picture, resample, writer
+from tintmill.model.prediction import colorizer
+from tintmill.pipeline.imaging import lab, photo
 
 # The two ways differ by Pillow's 8-bit roundings, of two passes: at most one level, seldom more than half of one.
 LEVEL, MEAN_LEVEL = 1.1, 0.4
@@ -75,7 +76,7 @@ def difference_and_spread(run: str, width: int, height: int) -> tuple[float, flo
     """The mean difference in a* and b* between the colorizer and the network that holds all; the colorizer's spread."""
     grey = exports.grey_picture(5, width, height)
     wanted = colorizer.load(run).predict_ab(grey)
-    network, _ = export.of_run(run)
+    network, _ = writer.of_run(run)
     found = np.asarray(network(batch(grey))["ab"])[0]
     assert found.shape == wanted.shape
     return float(np.abs(found - wanted).mean()), float(wanted.std())

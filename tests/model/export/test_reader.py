@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import artefact, colorizer, export, exported, formats
-from pipeline.errors import TintmillError
-from tests import exports, helpers
-from tests.model import videos
+from tests.support import exports, helpers, videos
+from tintmill.model.export import formats, reader, writer
+from tintmill.model.prediction import colorizer, saved_model
+from tintmill.pipeline.common.errors import TintmillError
 
 FORMATS = list(formats.FORMATS)
 
@@ -26,10 +26,10 @@ def run(tmp_path_factory) -> str:
 def made(run, tmp_path_factory) -> dict[str, Path]:
     """An export in each format."""
     folder = tmp_path_factory.mktemp("exports")
-    network, description = export.of_run(run)
+    network, description = writer.of_run(run)
     paths = {name: folder / f"{name}{formats.FORMATS[name].SUFFIX}" for name in FORMATS}
     for name, path in paths.items():
-        export.write(network, description, name, str(path))
+        writer.write(network, description, name, str(path))
     return paths
 
 
@@ -40,15 +40,15 @@ def copy(path: Path, target: Path) -> Path:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_is_told_by_its_content_not_by_its_name(made, tmp_path, name):
     copied = copy(made[name], tmp_path / "model.jpg")
-    assert exported.describe(str(copied))[0] == name
-    loaded = exported.load(str(copied))
+    assert reader.describe(str(copied))[0] == name
+    loaded = reader.load(str(copied))
     assert (loaded.name, loaded.has_bins) == ("two_convolutions", True)
     assert loaded.predict_ab(exports.grey_picture(0, 48, 32)).shape == (32, 48, 2)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_its_sha256_is_that_of_the_bytes(made, name):
-    loaded, path = exported.load(str(made[name])), made[name]
+    loaded, path = reader.load(str(made[name])), made[name]
     if path.is_dir():
         inside = sorted(part.relative_to(path).as_posix() for part in path.rglob("*") if part.is_file())
         digests = [hashlib.sha256((path / part).read_bytes()).hexdigest() for part in inside]
@@ -61,7 +61,7 @@ def test_its_sha256_is_that_of_the_bytes(made, name):
 def refusal(path) -> str:
     """What loading it says, which must be one line that names the file."""
     with pytest.raises(TintmillError) as raised:
-        exported.load(str(path))
+        reader.load(str(path))
     message = str(raised.value)
     assert "\n" not in message
     assert message.startswith(f"--model={path}: ")
@@ -103,11 +103,11 @@ def test_a_saved_model_with_a_cut_or_missing_part_is_refused(made, tmp_path):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_export_of_another_version_is_refused(run, tmp_path, monkeypatch, name):
-    network, description = export.of_run(run)
+    network, description = writer.of_run(run)
     path = tmp_path / f"later{formats.FORMATS[name].SUFFIX}"
-    export.write(network, description | {"version": exported.VERSION + 1}, name, str(path))
+    writer.write(network, description | {"version": reader.VERSION + 1}, name, str(path))
     message = refusal(path)
-    assert f"version {exported.VERSION + 1}, wanted {exported.VERSION}; export it again with this Tintmill" in message
+    assert f"version {reader.VERSION + 1}, wanted {reader.VERSION}; export it again with this Tintmill" in message
 
 
 def test_what_is_no_export_is_refused(run, tmp_path):
@@ -117,12 +117,12 @@ def test_what_is_no_export_is_refused(run, tmp_path):
     assert "no such file or folder" in refusal(tmp_path / "absent")
     (tmp_path / "settings.json").write_text("{}")
     assert "a run directory is --run" in refusal(tmp_path)
-    assert "Keras, but no readable tintmill.json" in refusal(Path(run, artefact.MODEL))
+    assert "Keras, but no readable tintmill.json" in refusal(Path(run, saved_model.MODEL))
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_missing_runtime_is_named(made, monkeypatch, name):
-    monkeypatch.setattr(exported.importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(reader.importlib.util, "find_spec", lambda package: None)
     runtime = formats.FORMATS[name].RUNTIME
     assert f"the package {runtime}, which is not installed; pip install 'tintmill[export]'" in refusal(made[name])
 
@@ -139,26 +139,26 @@ def test_a_runtime_that_cannot_load_it_is_quoted(made, monkeypatch):
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_a_temperature_given_later_is_as_one_given_to_the_network(run, made, temperature):
     grey = exports.grey_picture(4, 45, 34)
-    asked = exported.load(str(made["onnx"])).predict_ab(grey, temperature)
-    network, _ = export.of_run(run, temperature=temperature)
+    asked = reader.load(str(made["onnx"])).predict_ab(grey, temperature)
+    network, _ = writer.of_run(run, temperature=temperature)
     wanted = np.asarray(network(np.asarray(grey, np.float32)[None, ..., None])["ab"])[0]
     np.testing.assert_allclose(asked, wanted, atol=1e-3)
-    usual = exported.load(str(made["onnx"])).predict_ab(grey)
+    usual = reader.load(str(made["onnx"])).predict_ab(grey)
     assert np.abs(asked - usual).max() > 1
 
 
 def test_an_export_keeps_the_temperature_it_was_given(run, made, tmp_path):
     path = tmp_path / "warm.onnx"
-    network, description = export.of_run(run, temperature=1.0)
-    export.write(network, description, "onnx", str(path))
+    network, description = writer.of_run(run, temperature=1.0)
+    writer.write(network, description, "onnx", str(path))
     grey = exports.grey_picture(4, 45, 34)
-    wanted = exported.load(str(made["onnx"])).predict_ab(grey, 1.0)
-    np.testing.assert_allclose(exported.load(str(path)).predict_ab(grey), wanted, atol=1e-3)
-    assert exported.load(str(path)).description["temperature"] == 1.0
+    wanted = reader.load(str(made["onnx"])).predict_ab(grey, 1.0)
+    np.testing.assert_allclose(reader.load(str(path)).predict_ab(grey), wanted, atol=1e-3)
+    assert reader.load(str(path)).description["temperature"] == 1.0
 
 
 def test_a_temperature_without_bins_is_refused():
-    loaded = exported.Exported(lambda grey: {"ab": grey}, {"network": "kth", "bins": False}, "")
+    loaded = reader.Exported(lambda grey: {"ab": grey}, {"network": "kth", "bins": False}, "")
     with pytest.raises(
         TintmillError, match=r"--temperature=0\.5: the exported kth .* without bins.*leave the flag out"
     ):
@@ -168,21 +168,21 @@ def test_a_temperature_without_bins_is_refused():
 @pytest.mark.parametrize("size", [(400, 300), (5000, 3000), (3, 100_000), (100_000, 2000), (129, 128)])
 def test_no_picture_makes_large_tables(size):
     """What goes into the network is bounded, keeps four times the detail that it needs, and its shape up to a strip."""
-    grey = exported.bounded(Image.new("L", size, 80), 32)
+    grey = reader.bounded(Image.new("L", size, 80), 32)
     assert min(grey.size) >= min(*size, 4 * 32)
     assert min(grey.size) < 2 * 4 * 32
-    assert max(grey.size) <= exported._LONGEST
+    assert max(grey.size) <= reader._LONGEST
     assert set(np.unique(grey)) == {80}
-    if max(grey.size) < exported._LONGEST:
+    if max(grey.size) < reader._LONGEST:
         assert grey.width / grey.height == pytest.approx(size[0] / size[1], rel=0.02)
 
 
 def test_a_large_picture_gets_the_colours_that_the_colorizer_gives_it(run, made):
     """Noise in every pixel: the reduction before must not show."""
     grey = exports.grey_picture(6, 1400, 1100)
-    assert exported.bounded(grey, exports.SIZE).size != grey.size
+    assert reader.bounded(grey, exports.SIZE).size != grey.size
     wanted = colorizer.load(run).predict_ab(grey)
-    found = exported.load(str(made["litert"])).predict_ab(grey)
+    found = reader.load(str(made["litert"])).predict_ab(grey)
     assert found.shape == wanted.shape
     assert wanted.std() > 5
     assert np.abs(found - wanted).mean() < 0.05 * wanted.std()
@@ -190,7 +190,7 @@ def test_a_large_picture_gets_the_colours_that_the_colorizer_gives_it(run, made)
 
 def test_what_an_export_says_of_itself(made):
     for name, path in made.items():
-        found, description = exported.describe(str(path))
+        found, description = reader.describe(str(path))
         assert found == description["format"] == name
         assert description["framing"] == {"size": 32, "fit": "crop", "embed_record": False, "network_size": None}
         assert description["ab_difference"] < 1e-3
@@ -199,7 +199,7 @@ def test_what_an_export_says_of_itself(made):
 
 def test_a_model_in_a_bucket_is_refused_with_the_remedy():
     with pytest.raises(TintmillError, match=r"--model=gs://bucket/a\.onnx: .* on this machine; copy it here first"):
-        exported.load("gs://bucket/a.onnx")
+        reader.load("gs://bucket/a.onnx")
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -215,4 +215,4 @@ def test_an_export_colours_a_video_from_the_command_line(made, tmp_path, name):
     assert found.sound == source.sound
     assert max(np.ptp(frame.astype(int), axis=-1).max() for frame in found.frames) > 20
     (line,) = (json.loads(text) for text in (tmp_path / "out" / "colorize.jsonl").read_text().splitlines())
-    assert (line["code"], line["model_sha256"]) == ("coloured", exported.sha256_of(str(made[name])))
+    assert (line["code"], line["model_sha256"]) == ("coloured", reader.sha256_of(str(made[name])))

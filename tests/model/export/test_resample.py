@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import resample
+from tintmill.model.export import resample
 
 KERNELS = {resample.cubic: Image.Resampling.BICUBIC, resample.triangle: Image.Resampling.BILINEAR}
 # (width, height) -> (width, height): smaller, larger, both, one pixel, a strip, the same.

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import artefact, colorizer, export, exported, formats
-from pipeline import photo
-from pipeline.errors import TintmillError
-from tests import exports
+from tests.support import exports
+from tintmill.model.export import formats, reader, writer
+from tintmill.model.prediction import colorizer, saved_model
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import photo
 
 AGREEMENT = 1e-4 * 128  # of a* and b*: 1e-4 of what the network itself answers; and of logits
 NETWORKS = {
@@ -41,7 +42,7 @@ def made(tmp_path_factory, embedder_weights):
         if name not in known:
             weights = embedder_weights if name in EMBEDS else None
             run = exports.make_run(tmp_path_factory.mktemp(name), name, weights, **NETWORKS[name])
-            known[name] = (run, *export.of_run(run))
+            known[name] = (run, *writer.of_run(run))
         return known[name]
 
     return make
@@ -52,8 +53,8 @@ def test_a_runtime_of_its_own_gives_the_same_colours(made, tmp_path, name, forma
     """At three picture sizes, from one loaded file."""
     _, network, description = made(name)
     path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
-    export.write(network, description, format_name, path)
-    loaded = exported.load(path)
+    writer.write(network, description, format_name, path)
+    loaded = reader.load(path)
     assert (loaded.name, loaded.has_bins) == (name, NETWORKS[name].get("head") == "bins")
     for seed, (width, height) in enumerate([(75, 50), (40, 131), (33, 33)]):
         grey = exports.grey_picture(seed, width, height)
@@ -71,12 +72,12 @@ def test_it_computes_in_float32_whatever_the_precision_of_training(tmp_path):
         run = exports.make_run(tmp_path, "vgg")
     finally:
         keras.config.set_dtype_policy("float32")
-    network, description = export.of_run(run)
+    network, description = writer.of_run(run)
     path = str(tmp_path / "export.onnx")
-    assert export.write(network, description, "onnx", path)["ab_difference"] < AGREEMENT
+    assert writer.write(network, description, "onnx", path)["ab_difference"] < AGREEMENT
     grey = exports.grey_picture(0, 60, 40)
     rounded = colorizer.load(run).predict_ab(grey)
-    assert np.abs(exported.load(path).predict_ab(grey) - rounded).max() < 0.1 * rounded.std()
+    assert np.abs(reader.load(path).predict_ab(grey) - rounded).max() < 0.1 * rounded.std()
 
 
 def test_the_embedder_sees_the_record_where_it_did_in_training(tmp_path, embedder_weights):
@@ -85,8 +86,8 @@ def test_the_embedder_sees_the_record_where_it_did_in_training(tmp_path, embedde
     grey = exports.grey_picture(0, 300, 200)
     record = Image.fromarray(photo.fit(grey, exports.SIZE, "crop"))
     for source, seen, other in (("record", record, grey), ("original", grey, record)):
-        artefact.save_dataset(run, artefact.load_dataset(run) | {"embedding_from": source})
-        network, _ = export.of_run(run)
+        saved_model.save_dataset(run, saved_model.load_dataset(run) | {"embedding_from": source})
+        network, _ = writer.of_run(run)
         view = keras.Model(network.input, network.get_layer("view").output)
         found = np.asarray(view(np.asarray(grey, np.float32)[None, ..., None]))[0, ..., 0]
         assert np.abs(found - photo.fit(seen, 224, "crop")).max() < 2.5  # levels; Pillow rounds up to four times
@@ -107,34 +108,34 @@ def names(folder) -> list[str]:
 def test_an_earlier_export_is_replaced(quick, tmp_path, format_name):
     path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
     for run in ("first", "second"):
-        export.check_output(format_name, path)
-        export.write(quick[0], quick[1] | {"run": run}, format_name, path)
-        assert exported.load(path).description["run"] == run
+        writer.check_output(format_name, path)
+        writer.write(quick[0], quick[1] | {"run": run}, format_name, path)
+        assert reader.load(path).description["run"] == run
     assert len(names(tmp_path)) == 1
 
 
 def test_a_file_takes_the_place_of_an_exported_folder(quick, tmp_path):
     path = str(tmp_path / "export.keras")
     for format_name in ("saved_model", "keras", "saved_model"):
-        export.check_output(format_name, path)
-        export.write(*quick, format_name, path)
-        assert exported.describe(path)[0] == format_name
+        writer.check_output(format_name, path)
+        writer.write(*quick, format_name, path)
+        assert reader.describe(path)[0] == format_name
     assert names(tmp_path) == ["export.keras"]
 
 
 @pytest.mark.parametrize("format_name", ["keras", "saved_model"])
 def test_an_interrupted_export_leaves_the_old_one_and_nothing_else(quick, tmp_path, monkeypatch, format_name):
     path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
-    export.write(*quick, format_name, path)
-    before = exported.sha256_of(path)
+    writer.write(*quick, format_name, path)
+    before = reader.sha256_of(path)
 
     def stop(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(formats.FORMATS[format_name], "write_metadata", stop)
     with pytest.raises(KeyboardInterrupt):
-        export.write(*quick, format_name, path)
-    assert exported.sha256_of(path) == before
+        writer.write(*quick, format_name, path)
+    assert reader.sha256_of(path) == before
     assert len(names(tmp_path)) == 1
 
 
@@ -145,15 +146,15 @@ def test_what_a_killed_export_left_is_removed_by_the_next_a_living_ones_is_not(q
     (tmp_path / ".export-replacing" / "old").mkdir()  # the user's only copy
     handle = os.open(tmp_path / ".export-living", os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
-    export.write(*quick, "keras", str(tmp_path / "export.keras"))
+    writer.write(*quick, "keras", str(tmp_path / "export.keras"))
     os.close(handle)
     assert names(tmp_path) == [".export-living", ".export-replacing", "export.keras"]
 
 
 def test_a_failed_rename_brings_the_old_folder_back(quick, tmp_path, monkeypatch):
     path = str(tmp_path / "export")
-    export.write(*quick, "saved_model", path)
-    before = exported.sha256_of(path)
+    writer.write(*quick, "saved_model", path)
+    before = reader.sha256_of(path)
 
     right = os.replace
 
@@ -162,10 +163,10 @@ def test_a_failed_rename_brings_the_old_folder_back(quick, tmp_path, monkeypatch
             raise OSError("no room")
         right(source, target)
 
-    monkeypatch.setattr(export.os, "replace", fail)
+    monkeypatch.setattr(writer.os, "replace", fail)
     with pytest.raises(TintmillError, match=r"--output=.*export: cannot be written: no room"):
-        export.write(*quick, "saved_model", path)
-    assert exported.sha256_of(path) == before
+        writer.write(*quick, "saved_model", path)
+    assert reader.sha256_of(path) == before
 
 
 @pytest.mark.parametrize(
@@ -183,9 +184,9 @@ def test_what_is_not_ours_is_never_written_over(made, tmp_path, monkeypatch, for
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     (tmp_path / "notes.onnx").write_text("mine")
-    shutil.copy(os.path.join(made("kth")[0], artefact.MODEL), tmp_path / "foreign.keras")
+    shutil.copy(os.path.join(made("kth")[0], saved_model.MODEL), tmp_path / "foreign.keras")
     with pytest.raises(TintmillError, match=wanted):
-        export.check_output(format_name, name)
+        writer.check_output(format_name, name)
 
 
 def test_an_export_that_answers_otherwise_is_not_published(quick, tmp_path, monkeypatch):
@@ -197,7 +198,7 @@ def test_an_export_that_answers_otherwise_is_not_published(quick, tmp_path, monk
 
     monkeypatch.setattr(formats.FORMATS["onnx"], "load", wrong)
     with pytest.raises(TintmillError, match=r"colours differ by 1 in a\* or b\*, from Keras' own"):
-        export.write(*quick, "onnx", str(tmp_path / "export.onnx"))
+        writer.write(*quick, "onnx", str(tmp_path / "export.onnx"))
     assert names(tmp_path) == []
 
 
@@ -207,5 +208,5 @@ def test_a_network_that_cannot_be_converted_is_one_line(quick, tmp_path, monkeyp
 
     monkeypatch.setattr(formats.FORMATS["litert"], "write", write)
     with pytest.raises(TintmillError, match=r"^--format=litert: the network cannot be converted \(no such operation\)"):
-        export.write(*quick, "litert", str(tmp_path / "export.tflite"))
+        writer.write(*quick, "litert", str(tmp_path / "export.tflite"))
     assert names(tmp_path) == []

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import colour_file, picture_file
-from model.colour_file import Options, colour_bytes
-from pipeline import lab, photo
-from pipeline.errors import TintmillError
-from tests.helpers import encode, photo_pixels
+from tests.support.helpers import encode, photo_pixels
+from tintmill.model.files import colour_file, picture_file
+from tintmill.model.files.colour_file import Options, colour_bytes
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab, photo
 
 LIMITS = photo.Limits(min_side=1)
 PIXELS = photo_pixels(5, 90, 120)

@@ -12,9 +12,9 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
-from model import picture_file, xmp
-from pipeline import lab, photo
-from tests.helpers import encode, encode_image, photo_pixels
+from tests.support.helpers import encode, encode_image, photo_pixels
+from tintmill.model.files import picture_file, xmp
+from tintmill.pipeline.imaging import lab, photo
 
 LIMITS = photo.Limits(min_side=1)
 PIXELS = photo_pixels(7)

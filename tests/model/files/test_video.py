@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import colorize, steady, video
-from model.colour_file import Options
-from model.not_coloured import NotColoured
-from pipeline import lab, photo
-from pipeline.errors import TintmillError
-from tests import helpers
-from tests.model import fake_colouring, pans, videos
+from tests.support import fake_colouring, helpers, pans, videos
+from tintmill.model import colorize
+from tintmill.model.files import steady, video
+from tintmill.model.files.colour_file import Options
+from tintmill.model.files.not_coloured import NotColoured
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab, photo
 
 AB = (20.0, 30.0)
 KINDS = {

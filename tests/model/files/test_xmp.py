@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from model import xmp
+from tintmill.model.files import xmp
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 OLD = """<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?>

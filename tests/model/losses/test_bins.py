@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from model import bins
-from model.heads import AnnealedMean
-from pipeline import ab_bins
+from tintmill.model.blocks.heads import AnnealedMean
+from tintmill.model.losses import bins
+from tintmill.pipeline.imaging import ab_bins
 
 GREY = 256 * 128 + 128  # the row of a* = b* = 0
 

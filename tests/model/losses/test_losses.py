@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import losses, metrics
-from model.loss_settings import LossSettings
-from model.losses import PIXEL_LOSSES
-from pipeline import ab_bins, lab
-from pipeline.errors import TintmillError
-from tests import helpers
+from tests.support import helpers
+from tintmill.model.losses import losses
+from tintmill.model.losses.losses import PIXEL_LOSSES
+from tintmill.model.losses.settings import LossSettings
+from tintmill.model.metrics import metrics
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import ab_bins, lab
 
 ONE_EACH = [1] * 313
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import discriminator, losses
-from model.loss_settings import LossSettings
-from model.network_spec import NetworkSpec
-from tests import helpers, toy_networks
-from tests.model import losses_on_a_backend
+from tests.support import helpers, losses_on_a_backend, toy_networks
+from tintmill.model.blocks import discriminator
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.losses import losses
+from tintmill.model.losses.settings import LossSettings
 
 LOSSES_OF_HEADS = [(loss, head) for head in ("ab", "bins") for loss in losses.LOSSES if (loss, head) != ("bins", "ab")]
 MORE = {"class_weight": 0.1, "colourfulness_weight": 0.2}

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from model import perceptual
-from model.losses import perceptual_loss
-from model.perceptual import NETWORKS
-from pipeline.errors import TintmillError
-from tests import helpers
+from tests.support import helpers
+from tintmill.model.losses import perceptual
+from tintmill.model.losses.losses import perceptual_loss
+from tintmill.model.losses.perceptual import NETWORKS
+from tintmill.pipeline.common.errors import TintmillError
 
 RGB = np.stack([helpers.photo_pixels(seed, 32, 48) for seed in range(2)]).astype(np.float32) / 255
 

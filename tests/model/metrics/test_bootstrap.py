@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from model import bootstrap, metrics
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
+from tintmill.model.metrics import bootstrap, metrics
 
 
 def slow_resamples(count: int, seed: int = 99) -> list[np.ndarray]:

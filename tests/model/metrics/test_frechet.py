@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from model import frechet
-from pipeline.errors import TintmillError
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
+from tintmill.model.metrics import frechet
+from tintmill.pipeline.common.errors import TintmillError
 
 
 def moments(features: np.ndarray, at_once: int = 7) -> frechet.Moments:
@@ -110,7 +110,7 @@ def test_real_weights_find_grey_pictures_farther_than_halved_ones(real_data):
     """MobileNetV2 with ImageNet's weights: what is washed out is nearer to the truth than what has no colour."""
     from PIL import Image
 
-    from pipeline import lab
+    from tintmill.pipeline.imaging import lab
 
     features = frechet.Features("mobilenet_v2", str(next((real_data / "weights").glob("mobilenet_v2*.h5"))))
     sets = {share: frechet.Moments() for share in (1.0, 0.5, 0.0)}

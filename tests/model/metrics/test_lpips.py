@@ -5,9 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from model import lpips
-from pipeline.errors import TintmillError
-from tests.helpers import photo_pixels, write_lpips_weights
+from tests.support.helpers import photo_pixels, write_lpips_weights
+from tintmill.model.metrics import lpips
+from tintmill.pipeline.common.errors import TintmillError
 
 NETWORKS = {"alex": lpips.ALEX, "vgg": lpips.VGG}
 SIDE = 40

@@ -6,9 +6,9 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from model import metrics
-from pipeline import ab_bins, fidelity, lab
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
+from tintmill.model.metrics import metrics
+from tintmill.pipeline.imaging import ab_bins, fidelity, lab
 
 # Sharma, Wu, Dalal 2005, "The CIEDE2000 Color-Difference Formula", Table 1: L1 a1 b1, L2 a2 b2, dE00.
 SHARMA = """

@@ -7,12 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from model import artefact, cost, networks, networks_table
-from model.layers import FuseVector, Normalisation, VggInput
-from model.network_spec import HEADS, NetworkSpec
-from pipeline import lab
-from pipeline.errors import TintmillError
-from tests.helpers import run_python, tintmill
+from tests.support.helpers import run_python, tintmill
+from tintmill.model import list_networks, networks
+from tintmill.model.blocks import cost
+from tintmill.model.blocks.layers import FuseVector, Normalisation, VggInput
+from tintmill.model.blocks.spec import HEADS, NetworkSpec
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab
 
 UP, LAST_UP = "up nearest", "up bilinear"
 ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
@@ -154,8 +156,8 @@ def test_a_network_answers_in_float32_under_bfloat16(name, head):
 @pytest.mark.parametrize("head", HEADS)
 def test_a_saved_network_answers_as_before(name, head, tmp_path):
     model = whole(name, head)
-    artefact.save_model(str(tmp_path), model)
-    loaded = artefact.load_model(str(tmp_path))
+    saved_model.save_model(str(tmp_path), model)
+    loaded = saved_model.load_model(str(tmp_path))
     inputs = inputs_of(model)
     before, after = model(inputs), loaded(inputs)
     for key in before:
@@ -506,7 +508,7 @@ def test_the_networks_command_lists_every_network():
 
 
 def test_the_networks_command_says_which_network_a_size_does_not_fit(capsys):
-    assert networks_table.run_command(["networks", "--size=30", "--embedding=10"]) == 0
+    assert list_networks.run_command(["networks", "--size=30", "--embedding=10"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()[1:]}
     assert list(rows) == list(networks.NETWORKS)
     assert "multiples of 4, got 30x30" in rows["jain"]
@@ -520,7 +522,7 @@ def test_networks_run_on_another_backend(tmp_path):
     for name in networks.NETWORKS:
         (tmp_path / name).mkdir()
         model = whole(name, "ab")
-        artefact.save_model(str(tmp_path / name), model)
+        saved_model.save_model(str(tmp_path / name), model)
         inputs = inputs_of(model, batch=2)
         np.savez(tmp_path / name / "inputs.npz", **inputs)
         wanted[name] = np.asarray(model(inputs)["ab"])
@@ -536,8 +538,9 @@ def test_networks_run_on_another_backend(tmp_path):
 ON_ANOTHER_BACKEND = """
 import sys
 import keras, numpy as np
-from model import artefact, networks
-from model.network_spec import NetworkSpec
+from tintmill.model.prediction import saved_model as artefact
+from tintmill.model import networks
+from tintmill.model.blocks.spec import NetworkSpec
 
 for name, module in networks.NETWORKS.items():
     folder = f"{sys.argv[1]}/{name}"

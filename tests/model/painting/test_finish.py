@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import finish
-from pipeline import lab
-from pipeline.errors import TintmillError
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
+from tintmill.model.painting import finish
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import lab
 
 
 def lightness(pixels: np.ndarray) -> np.ndarray:

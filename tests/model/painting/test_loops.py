@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from model import finish, painting
-from pipeline import lab
-from tests import helpers
+from tests.support import helpers
+from tintmill.model.painting import finish, loops
+from tintmill.pipeline.imaging import lab
 
 
 def f(linear: np.ndarray) -> np.ndarray:
@@ -15,21 +15,21 @@ def f(linear: np.ndarray) -> np.ndarray:
 
 def test_lightness_is_that_of_a_cube_root_to_the_last_digits_of_float32():
     values = np.concatenate([np.linspace(0, 1, 5000), np.geomspace(1e-9, 1, 5000)]).astype(np.float32)
-    found = np.array([painting._f(value) for value in values])
+    found = np.array([loops._f(value) for value in values])
     assert np.abs(found - f(values.astype(np.float64))).max() < 3e-7
 
 
 def test_the_constants_that_are_compiled_in_are_those_of_lab():
     """Compiled code that is kept is found again by the time of painting.py, not by that of lab.py."""
-    found = painting._EPSILON, painting._LINE, painting._OFFSET, painting._SLOPE
+    found = loops._EPSILON, loops._LINE, loops._OFFSET, loops._SLOPE
     assert found == tuple(map(np.float32, (lab.EPSILON, lab.SLOPE, lab.OFFSET, 1 / lab.SLOPE)))
-    assert abs(painting._DARK - 6 / 29) < 1e-6  # where the line ends, CIE 15:2004
+    assert abs(loops._DARK - 6 / 29) < 1e-6  # where the line ends, CIE 15:2004
 
 
 COLOUR_ONE = """
 import sys
 import numpy as np
-from model import finish, painting
+from tintmill.model.painting import finish, loops as painting
 finish.paint(np.zeros((8, 8, 3), np.uint8), np.ones((2, 2, 2), np.float32))
 stats = painting.paint.stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
@@ -47,13 +47,13 @@ def test_a_second_process_compiles_nothing_and_one_without_a_place_to_keep_it_st
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_every_level_comes_back_from_its_linear_value(kind):
     most = np.iinfo(kind).max
-    table = painting.levels(np.dtype(kind))
+    table = loops.levels(np.dtype(kind))
     levels = np.arange(most + 1)
     srgb = levels / most
     linear = np.where(srgb > 0.04045, ((srgb + 0.055) / 1.055) ** 2.4, srgb / 12.92)
-    found = [painting._level(table, value) for value in linear.astype(np.float32)]
+    found = [loops._level(table, value) for value in linear.astype(np.float32)]
     np.testing.assert_array_equal(found, levels)
-    assert [painting._level(table, np.float32(value)) for value in (-0.1, 1.1)] == [0, most]
+    assert [loops._level(table, np.float32(value)) for value in (-0.1, 1.1)] == [0, most]
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -64,8 +64,8 @@ def test_a_block_equals_the_formulas_in_float64(kind):
     pixels = random.integers(0, most + 1, (3, 4000, 3)).astype(kind)
     shifts = random.uniform(-0.15, 0.15, (2, 3, 4000)).astype(np.float32)
     painted = np.empty_like(pixels)
-    tables = lab.luminance_tables(pixels.dtype, 3), painting.rgb_weights(), painting.levels(pixels.dtype)
-    painting.paint(pixels, shifts, painted, *tables, *finish._DISPLAYABLE[kind])
+    tables = lab.luminance_tables(pixels.dtype, 3), loops.rgb_weights(), loops.levels(pixels.dtype)
+    loops.paint(pixels, shifts, painted, *tables, *finish._DISPLAYABLE[kind])
     values = lab.rgb_to_lab(pixels / most)
     values[..., 1], values[..., 2] = 500 * shifts[0], -200 * shifts[1]
     wanted = lab.lab_to_rgb(values) * most
@@ -77,8 +77,8 @@ def test_a_block_equals_the_formulas_in_float64(kind):
 def test_a_picture_is_painted_over_itself_row_by_row():
     pixels = np.random.default_rng(1).integers(0, 256, (5, 70, 3)).astype(np.uint8)
     shifts = np.full((2, 5, 70), 0.03, np.float32)
-    tables = lab.luminance_tables(pixels.dtype, 3), painting.rgb_weights(), painting.levels(pixels.dtype)
+    tables = lab.luminance_tables(pixels.dtype, 3), loops.rgb_weights(), loops.levels(pixels.dtype)
     apart = np.empty_like(pixels)
-    painting.paint(pixels, shifts, apart, *tables, *finish._DISPLAYABLE[np.uint8])
-    painting.paint(pixels, shifts, pixels, *tables, *finish._DISPLAYABLE[np.uint8])
+    loops.paint(pixels, shifts, apart, *tables, *finish._DISPLAYABLE[np.uint8])
+    loops.paint(pixels, shifts, pixels, *tables, *finish._DISPLAYABLE[np.uint8])
     np.testing.assert_array_equal(pixels, apart)

@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import artefact, colorizer, heads
-from model.colorizer import Colorizer, network_lightness
-from model.network_spec import NetworkSpec
-from pipeline import embed, lab, photo
-from pipeline.dataset import open_dataset
-from pipeline.errors import TintmillError
-from tests import helpers
+from tests.support import helpers
+from tintmill.model.blocks import heads
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.prediction import colorizer, saved_model
+from tintmill.model.prediction.colorizer import Colorizer, network_lightness
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.pipeline.imaging import lab, photo
 
 SIZE = 32  # side of training pictures of the stub colorizers
 
@@ -195,8 +197,8 @@ def embedder(grey_dataset):
 
 def recorded_inputs(dataset) -> dict[str, dict]:
     """The network's inputs that training makes of every record, by id."""
-    from trainer import input as trainer_input
-    from trainer import shards
+    from tintmill.trainer.input import batches as trainer_input
+    from tintmill.trainer.input import shards
 
     inputs = {}
     for split in dataset.splits:
@@ -248,10 +250,10 @@ def test_a_network_without_embedding_needs_no_embedder(tmp_path):
     whose weights are gone."""
     lightness = keras.Input((None, None, 1), name="l")
     ab = keras.layers.Conv2D(2, 3, padding="same", name="ab")(lightness)
-    artefact.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
+    saved_model.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
     embedder = {"name": "mobilenet_v2", "layer": "logits", "weights": "lost.h5", "weights_path": "/nowhere/lost.h5"}
     size = {"settings": {"size": SIZE, "fit": "crop"}}
-    artefact.save_dataset(str(tmp_path), {"embedder": embedder, "embedding_from": "original", **size})
+    saved_model.save_dataset(str(tmp_path), {"embedder": embedder, "embedding_from": "original", **size})
     coloured = colorizer.load(str(tmp_path))(Image.fromarray(helpers.photo_pixels(0, 40, 60)))
     assert coloured.shape == (40, 60, 3)
 
@@ -261,9 +263,9 @@ def test_a_network_of_one_size_sees_the_picture_squashed(tmp_path, width, height
     """Its answer, the L* that it saw as a*, lies where it belongs in the picture's own shape."""
     lightness = keras.Input((16, 16, 1), name="l")
     ab = keras.layers.Concatenate(name="ab")([lightness, keras.layers.Rescaling(0.0)(lightness)])
-    artefact.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
+    saved_model.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
     size = {"settings": {"size": 16, "fit": "crop"}}
-    artefact.save_dataset(str(tmp_path), {"embedder": None, "embedding_from": "original", **size})
+    saved_model.save_dataset(str(tmp_path), {"embedder": None, "embedding_from": "original", **size})
     colorize = colorizer.load(str(tmp_path))
     image = Image.fromarray(helpers.photo_pixels(3, height, width))
     assert colorize(image).shape == (height, width, 3)

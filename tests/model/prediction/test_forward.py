@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from model import forward, networks
-from model.forward import Forward
-from model.network_spec import NetworkSpec
+from tintmill.model import networks
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.prediction import forward
+from tintmill.model.prediction.forward import Forward
 
 SIZES = ((32, 32), (32, 40), (48, 32))
 

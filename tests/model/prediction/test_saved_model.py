@@ -6,10 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from model import artefact, heads, networks
-from model.network_spec import NetworkSpec
-from pipeline import ab_bins
-from pipeline.errors import TintmillError
+from tintmill.model import networks
+from tintmill.model.blocks import heads
+from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import ab_bins
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +19,14 @@ def saved(tmp_path_factory):
     """A run directory with an untrained network; the directory and the network."""
     run = tmp_path_factory.mktemp("artefact")
     network = networks.build("koalarization", NetworkSpec(10))
-    artefact.save_model(str(run), network)
-    artefact.save_dataset(str(run), {"embedder": None, "settings": {"size": 16}})
+    saved_model.save_model(str(run), network)
+    saved_model.save_dataset(str(run), {"embedder": None, "settings": {"size": 16}})
     return run, network
 
 
 def damaged_copy(saved, tmp_path, damage) -> str:
-    data = bytearray((saved[0] / artefact.MODEL).read_bytes())
-    (tmp_path / artefact.MODEL).write_bytes(damage(data))
+    data = bytearray((saved[0] / saved_model.MODEL).read_bytes())
+    (tmp_path / saved_model.MODEL).write_bytes(damage(data))
     return str(tmp_path)
 
 
@@ -36,84 +38,84 @@ def flip(data: bytearray, position: int) -> bytearray:
 def test_a_saved_network_answers_as_before(saved):
     run, network = saved
     inputs = {"l": np.full((1, 9, 20, 1), 0.3, np.float32), "embedding": np.ones((1, 10), np.float32)}
-    loaded = artefact.load_model(str(run))
+    loaded = saved_model.load_model(str(run))
     np.testing.assert_array_equal(np.asarray(loaded(inputs)["ab"]), np.asarray(network(inputs)["ab"]))
-    assert artefact.load_dataset(str(run)) == {"embedder": None, "settings": {"size": 16}}
-    assert sorted(path.name for path in run.iterdir()) == [artefact.DATASET, artefact.MODEL]
+    assert saved_model.load_dataset(str(run)) == {"embedder": None, "settings": {"size": 16}}
+    assert sorted(path.name for path in run.iterdir()) == [saved_model.DATASET, saved_model.MODEL]
 
 
 def test_an_interrupted_save_leaves_the_old_network(saved, tmp_path, monkeypatch):
     run = damaged_copy(saved, tmp_path, lambda data: data)
-    before = (tmp_path / artefact.MODEL).read_bytes()
+    before = (tmp_path / saved_model.MODEL).read_bytes()
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(artefact.os, "replace", stop)
+    monkeypatch.setattr(saved_model.os, "replace", stop)
     with pytest.raises(KeyboardInterrupt):
-        artefact.save_model(run, keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
-    assert (tmp_path / artefact.MODEL).read_bytes() == before
+        saved_model.save_model(run, keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    assert (tmp_path / saved_model.MODEL).read_bytes() == before
 
 
 @pytest.mark.parametrize("kept", [0, 10, 1000, -1])
 def test_a_cut_network_is_an_error_that_names_the_file(saved, tmp_path, kept):
     run = damaged_copy(saved, tmp_path, lambda data: data[:kept])
     with pytest.raises(TintmillError, match=r"model\.keras cannot be loaded"):
-        artefact.load_model(run)
+        saved_model.load_model(run)
 
 
 @pytest.mark.parametrize("position", [1000, 5000, 2_000_000, 20_000_000])
 def test_a_flipped_byte_is_an_error_that_names_the_file(saved, tmp_path, position):
     run = damaged_copy(saved, tmp_path, lambda data: flip(data, position))
     with pytest.raises(TintmillError, match=r"model\.keras cannot be loaded"):
-        artefact.load_model(run)
+        saved_model.load_model(run)
 
 
 def test_a_run_without_a_network_yet_says_so(saved, tmp_path):
-    shutil.copy(saved[0] / artefact.DATASET, tmp_path)
+    shutil.copy(saved[0] / saved_model.DATASET, tmp_path)
     with pytest.raises(TintmillError, match=r"no model\.keras in it; let its `tintmill train` come to the end"):
-        artefact.load_model(str(tmp_path))
+        saved_model.load_model(str(tmp_path))
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path):
     with pytest.raises(TintmillError, match=rf"^{tmp_path}: no dataset\.json in it; wanted a run directory"):
-        artefact.load_dataset(str(tmp_path))
+        saved_model.load_dataset(str(tmp_path))
 
 
 def test_a_file_in_place_of_a_run_says_so(saved):
-    path = saved[0] / artefact.MODEL
+    path = saved[0] / saved_model.MODEL
     with pytest.raises(TintmillError, match=rf"^{path} is a file; wanted a run directory .* is --model"):
-        artefact.load_dataset(str(path))
+        saved_model.load_dataset(str(path))
 
 
 def test_a_run_in_a_bucket_is_refused_with_the_remedy():
     with pytest.raises(TintmillError, match=r"^gs://bucket/run: wanted a run directory on this machine; copy it"):
-        artefact.load_dataset("gs://bucket/run")
+        saved_model.load_dataset("gs://bucket/run")
 
 
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / artefact.DATASET).mkdir()
+    (tmp_path / saved_model.DATASET).mkdir()
     with pytest.raises(TintmillError, match=r"dataset\.json: cannot be read: .* not a regular file"):
-        artefact.load_dataset(str(tmp_path))
+        saved_model.load_dataset(str(tmp_path))
 
 
 def test_a_damaged_manifest_is_named(tmp_path):
-    (tmp_path / artefact.DATASET).write_text('{"embedder": ')
+    (tmp_path / saved_model.DATASET).write_text('{"embedder": ')
     with pytest.raises(TintmillError, match=r"dataset\.json is damaged"):
-        artefact.load_dataset(str(tmp_path))
+        saved_model.load_dataset(str(tmp_path))
 
 
 @pytest.fixture(scope="module")
 def with_bins(tmp_path_factory) -> str:
     """A run directory with an untrained network that predicts bins."""
     run = tmp_path_factory.mktemp("bins")
-    artefact.save_model(str(run), networks.build("koalarization", NetworkSpec(10, head="bins")))
+    saved_model.save_model(str(run), networks.build("koalarization", NetworkSpec(10, head="bins")))
     return str(run)
 
 
 def test_a_temperature_changes_the_colours_of_a_network_with_bins(with_bins):
     inputs = {"l": np.full((1, 9, 20, 1), 0.3, np.float32), "embedding": np.ones((1, 10), np.float32)}
-    networks_at = {value: artefact.load_model(with_bins, value) for value in (None, 0.38, 1e6)}
+    networks_at = {value: saved_model.load_model(with_bins, value) for value in (None, 0.38, 1e6)}
     assert [heads.temperature_of(network) for network in networks_at.values()] == [0.38, 0.38, 1e6]
     usual, same, flat = (np.asarray(network(inputs)["ab"]) for network in networks_at.values())
     np.testing.assert_array_equal(same, usual)
@@ -125,11 +127,11 @@ def test_a_temperature_changes_the_colours_of_a_network_with_bins(with_bins):
 def test_a_temperature_without_bins_is_refused(saved):
     wanted = r"--temperature=0\.5: the network of --run=.* without bins.*leave the flag out, or train with --loss=bins"
     with pytest.raises(TintmillError, match=wanted):
-        artefact.load_model(str(saved[0]), 0.5)
-    assert heads.temperature_of(artefact.load_model(str(saved[0]))) is None
+        saved_model.load_model(str(saved[0]), 0.5)
+    assert heads.temperature_of(saved_model.load_model(str(saved[0]))) is None
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_a_senseless_temperature_is_refused(with_bins, value):
     with pytest.raises(TintmillError, match=f"--temperature={value}: wanted a positive number"):
-        artefact.load_model(with_bins, value)
+        saved_model.load_model(with_bins, value)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import size_stability
-from model.colorizer import Colorizer
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
+from tintmill.model.prediction import size_stability
+from tintmill.model.prediction.colorizer import Colorizer
 
 PICTURE = Image.fromarray(photo_pixels(0, 256, 320))
 SIZES = (64, 128, 256)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pipeline.deal import Deal
+from tintmill.pipeline.beam.deal import Deal
 
 
 @pytest.fixture

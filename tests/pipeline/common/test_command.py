@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline import command
+from tintmill.pipeline.common import command
 
 
 @pytest.mark.parametrize("terminal", [True, False])

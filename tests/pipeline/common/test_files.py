@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from pipeline import files
+from tintmill.pipeline.common import files
 
 DIE_WRITING = """
 import os, sys
-from pipeline import files
+from tintmill.pipeline.common import files
 with files.atomic_writer(sys.argv[1]) as f:
     f.write(b"half")
     f.flush()

@@ -5,8 +5,8 @@ import importlib
 import pytest
 from absl import flags
 
-from launch import cli
-from pipeline import flag_help
+from tintmill.launch import cli
+from tintmill.pipeline.common import flag_help
 
 MODULES = {name: importlib.import_module(module) for name, (module, _) in cli.COMMANDS.items()}
 MANY = [name for name, module in MODULES.items() if len(list(module.FLAGS)) > 12]

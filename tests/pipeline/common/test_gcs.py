@@ -10,20 +10,14 @@ import zipfile
 
 import pytest
 
-from pipeline import dataset, files, gcs, plan
-from pipeline.errors import TintmillError
-from pipeline.settings import Settings
-from tests import helpers
-from tests.gcs import (
-    Bucket,
-    answer,
-    cut_the_upload,
-    flip_a_byte,
-    lose_the_answer,
-    reset_in_the_body,
-    then,
-)
-from tests.pipeline.sources.helpers import contents, listed
+from tests.support import helpers
+from tests.support.gcs import Bucket, answer, cut_the_upload, flip_a_byte, lose_the_answer, reset_in_the_body, then
+from tests.support.source_files import contents, listed
+from tintmill.pipeline.common import files, gcs
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import manifest
+from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.shards import plan
 
 DATA = os.urandom(300_000)
 OBJECTS, MEDIA, UPLOAD = r"/o\b", "alt=media", "^/upload/"  # what a request's path tells; Google's client asks for more
@@ -391,7 +385,7 @@ def test_a_manifest_that_another_run_published_meanwhile_stays(bucket):
     the_plan, claim = begun(bucket)
     bucket.put("out/manifest.json", b"another's")
     with pytest.raises(TintmillError, match=r"out/manifest.json was published by another run"):
-        dataset._write_manifest(the_plan, claim, "mine")
+        manifest._write_manifest(the_plan, claim, "mine")
     assert bucket.get("out/manifest.json") == b"another's"
 
 
@@ -401,7 +395,7 @@ def test_a_run_whose_folder_was_taken_from_it_publishes_nothing(bucket):
     bucket.delete("out/plan.json")
     begun(bucket, 64)
     with pytest.raises(TintmillError, match=r"out/plan.json was deleted or written since"):
-        dataset._write_manifest(the_plan, claim, "mine")
+        manifest._write_manifest(the_plan, claim, "mine")
     assert "out/manifest.json" not in bucket.names()
 
 
@@ -520,7 +514,9 @@ def test_verify_finds_in_a_bucket_what_it_finds_on_disk(bucket, plain_dataset):
 @pytest.mark.parametrize("command", ["verify", "peek"])
 def test_looking_into_a_bucket_loads_neither_beam_nor_tensorflow(bucket, plain_dataset, command):
     bucket.upload(plain_dataset, "toy/1.0.0")
-    code = f"import sys; from pipeline import {command}; print({command}.run_command(sys.argv[1:]), *sys.modules)"
+    code = (
+        f"import sys; from tintmill.pipeline import {command}; print({command}.run_command(sys.argv[1:]), *sys.modules)"
+    )
     *said, modules = helpers.run_python(code, bucket / "toy/1.0.0").strip().split("\n")
     assert modules.split()[0] == "0"
     assert not {"tensorflow", "apache_beam"} & set(modules.split())

@@ -6,7 +6,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from tests import helpers
+from tests.support import helpers
 
 
 def test_croissant_card_validates(dataset):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import embed, lab, photo
-from pipeline.errors import TintmillError
-from pipeline.settings import EmbedderSettings
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.dataset.settings import EmbedderSettings
+from tintmill.pipeline.imaging import lab, photo
 
 RANDOM = EmbedderSettings("mobilenet_v2", "logits", "random")
 
@@ -113,8 +114,9 @@ def test_the_view_has_the_records_framing_at_the_embedders_size(fit):
 BITS = """
 import json
 import numpy as np
-from pipeline import embed, lab
-from pipeline.settings import EmbedderSettings
+from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.imaging import lab
+from tintmill.pipeline.dataset.settings import EmbedderSettings
 from tests.helpers import photo_pixels
 
 embed.limit_threads()
@@ -169,8 +171,8 @@ def test_more_threads_than_one_are_refused():
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(2)
 tf.zeros(1)
-from pipeline import embed
-from pipeline.errors import TintmillError
+from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.common.errors import TintmillError
 try:
     embed.limit_threads()
 except TintmillError as error:

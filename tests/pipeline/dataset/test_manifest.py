@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import ab_bins, embed, lab, photo, picture, plan, sources
-from pipeline.dataset import open_dataset
-from pipeline.errors import TintmillError
-from pipeline.settings import EmbedderSettings, Settings
-from pipeline.tally import Tally
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
+from tintmill.pipeline.imaging import ab_bins, lab, photo
+from tintmill.pipeline.listing import reading
+from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.shards import picture, plan
+from tintmill.pipeline.shards.tally import Tally
 
 # Raises on import of this project's rooms, so that what follows is a stranger's program.
 BLOCK = """
@@ -30,7 +34,7 @@ class Blocker(importlib.abc.MetaPathFinder):
 BLOCKED = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Blocker())
 """
-ROOMS = "pipeline,model,trainer,launch"
+ROOMS = "tintmill"
 
 # Everything TFDS reads, by split, in stored order; both doors of TFDS must show the same.
 READ_BY_TFDS = (
@@ -259,8 +263,8 @@ def the_plan(**settings) -> plan.Plan:
 
 def made_picture(path, a_plan: plan.Plan):
     info = path.stat()
-    reference = sources.Reference(path.name, str(path), info.st_size, info.st_mtime)
-    return picture.make_picture(a_plan.settings, *sources.read(reference, a_plan.settings.largest))
+    reference = Reference(path.name, str(path), info.st_size, info.st_mtime)
+    return picture.make_picture(a_plan.settings, *reading.read(reference, a_plan.settings.largest))
 
 
 @pytest.mark.parametrize("fit", photo.FITS)
@@ -299,38 +303,38 @@ def test_a_grey_picture_is_left_out_only_where_asked(tmp_path):
 def test_a_picture_that_changed_since_the_listing_is_left_out(tmp_path):
     (tmp_path / "1.png").write_bytes(b"some bytes")
     with pytest.raises(photo.Rejected, match="changed"):
-        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
+        reading.read(Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
 
 
 def test_a_picture_of_the_same_size_written_since_the_listing_is_left_out(tmp_path):
     (tmp_path / "1.png").write_bytes(b"abc")
     with pytest.raises(photo.Rejected, match="changed"):
-        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
+        reading.read(Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
 
 
 def test_a_picture_that_vanished_is_left_out(tmp_path):
     with pytest.raises(photo.Rejected, match="changed"):
-        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
+        reading.read(Reference("1.png", str(tmp_path / "1.png"), 3, 0.0), largest=100)
 
 
 def test_a_link_that_led_nowhere_all_along_did_not_change(tmp_path):
     (tmp_path / "1.png").symlink_to("/nowhere")
     info = (tmp_path / "1.png").lstat()
     with pytest.raises(photo.Rejected, match="unreadable"):
-        sources.read(sources.Reference("1.png", str(tmp_path / "1.png"), info.st_size, info.st_mtime), largest=100)
+        reading.read(Reference("1.png", str(tmp_path / "1.png"), info.st_size, info.st_mtime), largest=100)
 
 
 def test_the_second_file_of_one_id_is_left_out(tmp_path):
-    from pipeline import shard
+    from tintmill.pipeline.shards import build
 
     references = []
     for name in ("caf\u00e9.png", "cafe\u0301.png"):
         (tmp_path / name).write_bytes(helpers.encode(helpers.photo_pixels(1)))
         info = (tmp_path / name).stat()
-        references.append(sources.Reference("caf\u00e9.png", str(tmp_path / name), info.st_size, info.st_mtime))
+        references.append(Reference("caf\u00e9.png", str(tmp_path / name), info.st_size, info.st_mtime))
     for listing in (references, references[::-1]):
         rejects = []
         ordered = plan.in_shard_order(listing)
-        kept = list(shard._checked_pictures(the_plan(embedder=None), ordered, [], Tally("lab8"), rejects))
+        kept = list(build._checked_pictures(the_plan(embedder=None), ordered, [], Tally("lab8"), rejects))
         assert [p.reference.path for p in kept] == [min(r.path for r in references)]
         assert rejects == [{"id": "caf\u00e9.png", "code": "duplicate_id"}]

@@ -8,15 +8,16 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline import record
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.dataset import record
 
 RECORDS = [b"first", b"", b"x" * 1000, "Zürich".encode()]
 
 ENCODE = """
 import sys
 import numpy as np
-from pipeline import lab, record, settings
+from tintmill.pipeline.imaging import lab
+from tintmill.pipeline.dataset import record, settings
 
 encoding = sys.argv[1]
 made = settings.Settings(name="toy", size=8, encoding=encoding)
@@ -116,7 +117,7 @@ def test_a_record_has_the_same_bytes_in_every_process(encoding):
 
 
 def test_features_follow_the_settings():
-    from pipeline.settings import Settings
+    from tintmill.pipeline.dataset.settings import Settings
 
     full = record.features(Settings(name="toy", size=16), ("cat", "dog"), 7)
     assert set(full) == {"id", "lab", "height", "width", "embedding", "label"}

@@ -4,8 +4,15 @@ import dataclasses
 
 import pytest
 
-from pipeline.errors import TintmillError
-from pipeline.settings import EmbedderSettings, Settings, SourceOptions, fingerprint, parse_limits, parse_splits
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.settings import (
+    EmbedderSettings,
+    Settings,
+    SourceOptions,
+    fingerprint,
+    parse_limits,
+    parse_splits,
+)
 
 WRONG = {
     "name": ("Toy", "my-set", "1st", "", "a/b", "né"),

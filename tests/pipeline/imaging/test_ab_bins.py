@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline import ab_bins, lab
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
+from tintmill.pipeline.imaging import ab_bins, lab
 
 
 def test_there_are_313_bins_and_grey_is_one_of_them():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline import fidelity
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
+from tintmill.pipeline.imaging import fidelity
 
 
 def test_equal_pictures_differ_by_nothing():

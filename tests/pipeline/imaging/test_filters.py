@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import filters, lab, photo
+from tintmill.pipeline.imaging import filters, lab, photo
 
 SIDE = 96
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage import color
 
-from pipeline import fidelity, lab
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
+from tintmill.pipeline.imaging import fidelity, lab
 
 # sRGB colours and their CIELAB (D65, 2 degree observer) as colour calculators give them.
 GOLDEN = {

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pipeline import photo
-from tests.helpers import encode, encode_image, photo_pixels
+from tests.support.helpers import encode, encode_image, photo_pixels
+from tintmill.pipeline.imaging import photo
 
 LIMITS = photo.Limits()
 PIXELS = photo_pixels(7)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import fidelity, photo
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.imaging import fidelity, photo
 
 LIMITS = photo.Limits()
 

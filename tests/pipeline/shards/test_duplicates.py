@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import duplicates, plan, settings
-from pipeline.sources import Reference
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.dataset import settings
+from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.shards import duplicates, plan
 
 SPLITS = (("train", 8), ("val", 4), ("test", 4))
 

@@ -9,11 +9,13 @@ import random
 
 import pytest
 
-from pipeline import files, plan
-from pipeline.errors import TintmillError
-from pipeline.settings import EmbedderSettings, Settings
-from pipeline.sources import Description, Reference, folder
-from tests.helpers import write_photos
+from tests.support.helpers import write_photos
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
+from tintmill.pipeline.listing.reference import Description, Reference
+from tintmill.pipeline.shards import plan
+from tintmill.pipeline.sources import folder
 
 SETTINGS = Settings(name="toy", shard_examples=16, embedder=None)
 

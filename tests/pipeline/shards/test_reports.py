@@ -5,9 +5,11 @@ import os
 
 import pytest
 
-from pipeline import files, plan, reports, settings
-from pipeline.errors import TintmillError
-from tests import helpers
+from tests.support import helpers
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import settings
+from tintmill.pipeline.shards import plan, reports
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import helpers as commands
-from tests.pipeline.sources.helpers import contents, listed, made, picture, write_files, write_zip
+from tests.support import helpers as commands
+from tests.support.source_files import contents, listed, made, picture, write_files, write_zip
+from tintmill.pipeline.common.errors import TintmillError
 
 NAMES = [f"{i:06d}.jpg" for i in range(1, 9)]
 PICTURES = {f"img_align_celeba/{name}": picture(i) for i, name in enumerate(NAMES)}

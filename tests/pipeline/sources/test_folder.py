@@ -9,10 +9,10 @@ import zipfile
 
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import helpers as commands
-from tests.pipeline.sources import helpers
-from tests.pipeline.sources.helpers import contents, listed, made, picture, write_files, write_tar, write_zip
+from tests.support import helpers as commands
+from tests.support import source_files
+from tests.support.source_files import contents, listed, made, picture, write_files, write_tar, write_zip
+from tintmill.pipeline.common.errors import TintmillError
 
 MEMBERS = {f"{label}/{i}.jpg": picture(i) for i, label in enumerate(["cat", "dog", "cat", "dog", "caf\u00e9"])}
 ARCHIVES = ("a.zip", "a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2", "a.tar.xz")
@@ -69,17 +69,17 @@ def test_an_archive_is_known_by_its_content(tmp_path):
 
 def hostile_tar(path):
     with tarfile.open(path, "w") as archive:
-        helpers.add_member(archive, "ok.jpg", picture(1))
-        helpers.add_member(archive, "/etc/passwd", b"root")
-        helpers.add_member(archive, "a/../../up.jpg", picture(2))
-        helpers.add_member(archive, "C:\\windows.jpg", picture(2))
-        helpers.add_member(archive, "soft.jpg", kind=tarfile.SYMTYPE)
-        helpers.add_member(archive, "hard.jpg", kind=tarfile.LNKTYPE)
-        helpers.add_member(archive, "fifo.jpg", kind=tarfile.FIFOTYPE)
-        helpers.add_member(archive, "device.jpg", kind=tarfile.CHRTYPE)
-        helpers.add_member(archive, "folder", kind=tarfile.DIRTYPE)
-        helpers.add_member(archive, "ok.jpg", picture(3))
-        helpers.add_member(archive, "last..jpg", picture(4))
+        source_files.add_member(archive, "ok.jpg", picture(1))
+        source_files.add_member(archive, "/etc/passwd", b"root")
+        source_files.add_member(archive, "a/../../up.jpg", picture(2))
+        source_files.add_member(archive, "C:\\windows.jpg", picture(2))
+        source_files.add_member(archive, "soft.jpg", kind=tarfile.SYMTYPE)
+        source_files.add_member(archive, "hard.jpg", kind=tarfile.LNKTYPE)
+        source_files.add_member(archive, "fifo.jpg", kind=tarfile.FIFOTYPE)
+        source_files.add_member(archive, "device.jpg", kind=tarfile.CHRTYPE)
+        source_files.add_member(archive, "folder", kind=tarfile.DIRTYPE)
+        source_files.add_member(archive, "ok.jpg", picture(3))
+        source_files.add_member(archive, "last..jpg", picture(4))
     return path
 
 
@@ -89,9 +89,9 @@ def codes(references):
 
 
 def references(root):
-    from pipeline.sources import folder
+    from tintmill.pipeline.sources import folder
 
-    return list(folder.references(str(root), helpers.settings("folder")))
+    return list(folder.references(str(root), source_files.settings("folder")))
 
 
 def test_hostile_tar_members_are_refused_one_by_one(tmp_path):
@@ -335,10 +335,10 @@ def test_a_hostile_archive_becomes_a_dataset_with_its_rejects(tmp_path):
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as archive:
         for i in range(30):
-            helpers.add_member(archive, f"cat/{i}.jpg", picture(i))
-        helpers.add_member(archive, "../up.jpg", picture(31))
-        helpers.add_member(archive, "cat/3.jpg", picture(32))
-        helpers.add_member(archive, "soft.jpg", kind=tarfile.SYMTYPE)
+            source_files.add_member(archive, f"cat/{i}.jpg", picture(i))
+        source_files.add_member(archive, "../up.jpg", picture(31))
+        source_files.add_member(archive, "cat/3.jpg", picture(32))
+        source_files.add_member(archive, "soft.jpg", kind=tarfile.SYMTYPE)
     folder = commands.prepare(path, tmp_path / "out", "--max_reject_fraction=0.5")
     manifest = commands.manifest(folder)
     assert manifest["pictures"]["rejected"] == {"duplicate_member": 1, "not_a_file": 1, "unsafe_member": 1}

@@ -2,10 +2,11 @@
 
 import pytest
 
-from pipeline import photo, plan
-from pipeline.errors import TintmillError
-from tests import helpers as commands
-from tests.pipeline.sources.helpers import contents, listed, made, picture, tar_bytes, write_files, write_tar
+from tests.support import helpers as commands
+from tests.support.source_files import contents, listed, made, picture, tar_bytes, write_files, write_tar
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import photo
+from tintmill.pipeline.shards import plan
 
 WNIDS = ("n01000001", "n02000002", "n03000003")
 TRAIN = {f"{wnid}/{wnid}_{i}.JPEG": picture(10 * k + i) for k, wnid in enumerate(WNIDS) for i in range(5)}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import helpers as commands
-from tests.pipeline.sources.helpers import contents, listed, made, picture, write_files, write_tar, write_zip
+from tests.support import helpers as commands
+from tests.support.source_files import contents, listed, made, picture, write_files, write_tar, write_zip
+from tintmill.pipeline.common.errors import TintmillError
 
 CLASSES = ("berry", "flower")
 FILES = {

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests import helpers
+from tests.support import helpers
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def reused(source, tmp_path_factory):
 
 DUMP = """
 import sys, pickle
-from pipeline import dataset, record
-from pipeline.verify import parse
+from tintmill.pipeline.dataset import manifest as dataset, record
+from tintmill.pipeline.verify import parse
 data = dataset.open_dataset(sys.argv[1])
 found = {}
 for entry in data.shards():

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import TintmillError
-from pipeline.photo import Rejected
-from pipeline.sources import read_many
-from tests import helpers as commands
-from tests.pipeline.sources.helpers import listed, made, picture
+from tests.support import helpers as commands
+from tests.support.source_files import listed, made, picture
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging.photo import Rejected
+from tintmill.pipeline.listing.reading import read_many
 
 # Made in a process of its own: TFDS prints, and imports what these tests must do without.
 MAKE = """

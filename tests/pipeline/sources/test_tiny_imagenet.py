@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import helpers as commands
-from tests.pipeline.sources.helpers import contents, listed, made, picture, write_files, write_zip
+from tests.support import helpers as commands
+from tests.support.source_files import contents, listed, made, picture, write_files, write_zip
+from tintmill.pipeline.common.errors import TintmillError
 
 WNIDS = ("n02000002", "n01000001", "n03000003")
 PICTURES = {f"train/{wnid}/images/{wnid}_{i}.JPEG": picture(i) for wnid in WNIDS for i in range(3)}

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import helpers
-from trainer import compare
+from tests.support import helpers
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.evaluation import compare
 
 
 def evaluation(psnr, difference, **more) -> dict:

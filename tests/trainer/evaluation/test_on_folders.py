@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import metrics as scores_of
-from pipeline import ab_bins, fidelity, lab
-from pipeline.errors import TintmillError
-from tests import helpers
-from tests.helpers import encode, photo_pixels
-from trainer import judge, scoring
+from tests.support import helpers
+from tests.support.helpers import encode, photo_pixels
+from tintmill.model.metrics import metrics as scores_of
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import ab_bins, fidelity, lab
+from tintmill.trainer.evaluation import on_folders, scoring
 
 
 def write(folder: Path, pictures: dict[str, np.ndarray | bytes]) -> Path:
@@ -75,8 +75,8 @@ def test_pictures_are_matched_by_name_without_extension(judged):
 def test_every_picture_meets_its_own_truth(judged):
     for scores in judged["metrics"]["pictures"]:
         truth = judged["truths"][scores["id"]]
-        stem = judge.stem(scores["id"])
-        picture = next(p for name, p in judged["pictures"].items() if judge.stem(name) == stem)
+        stem = on_folders.stem(scores["id"])
+        picture = next(p for name, p in judged["pictures"].items() if on_folders.stem(name) == stem)
         found = fidelity.compare(truth, picture)
         if np.isfinite(found["psnr"]):
             assert scores["psnr"] == pytest.approx(found["psnr"])
@@ -136,8 +136,8 @@ def test_the_rebalanced_auc_weighs_by_the_scored_truths(judged):
     weights = scores_of.rarity(ab_bins.histogram(counts))
     for scores in judged["metrics"]["pictures"][:3]:
         truth = judged["truths"][scores["id"]]
-        stem = judge.stem(scores["id"])
-        picture = next(p for name, p in judged["pictures"].items() if judge.stem(name) == stem)
+        stem = on_folders.stem(scores["id"])
+        picture = next(p for name, p in judged["pictures"].items() if on_folders.stem(name) == stem)
         assert scores["auc_rebalanced"] == pytest.approx(scores_of.score(truth, picture, weights)["auc_rebalanced"])
 
 
@@ -149,8 +149,8 @@ def test_the_ab_histograms_count_all_scored_pixels(judged):
         counts = np.array(found[name])
         assert counts.shape == (55, 55)
         assert counts.sum() == pixels
-        partners = {judge.stem(s["id"]) for s in judged["metrics"]["pictures"]}
-        wanted = sum(scores_of.ab_histogram(p) for key, p in pictures.items() if judge.stem(key) in partners)
+        partners = {on_folders.stem(s["id"]) for s in judged["metrics"]["pictures"]}
+        wanted = sum(scores_of.ab_histogram(p) for key, p in pictures.items() if on_folders.stem(key) in partners)
         np.testing.assert_array_equal(counts, wanted)
 
 
@@ -205,7 +205,7 @@ def test_luma_taken_for_lightness_is_seen(tmp_path):
     write(tmp_path / "luma", {name: luma_as_lightness(truth) for name, truth in truths.items()})
     rows = {}
     for name in ("right", "luma"):
-        source = judge.others_pictures(str(tmp_path / name), str(tmp_path / "truth"), judge.Frame("none", 0))
+        source = on_folders.others_pictures(str(tmp_path / name), str(tmp_path / "truth"), on_folders.Frame("none", 0))
         rows[name] = scoring.make_rows(scoring.score(source, scoring.Networks()))[0]
     wanted = [lab.rgb_to_lab(luma_as_lightness(truth)) - lab.rgb_to_lab(truth) for truth in truths.values()]
     assert rows["luma"]["lightness_error"] == pytest.approx(np.mean([np.abs(d[..., 0]).mean() for d in wanted]))
@@ -231,7 +231,7 @@ def test_luma_taken_for_lightness_caps_psnr_as_measured(real_data):
 def test_the_trivial_rows_score_what_was_measured_on_imagenet(real_data):
     """On 1,000 photographs, squashed to 256x256, of which these 120 are a part, and a more colourful one."""
     folder = str(real_data / "imagenet_imagen1000")
-    source = judge.others_pictures(folder, folder, judge.Frame("squash", 96))
+    source = on_folders.others_pictures(folder, folder, on_folders.Frame("squash", 96))
     rows = {row["row"]: row for row in scoring.make_rows(scoring.score(source, scoring.Networks()))}
     measured = {
         "grey": {"psnr": 22.83, "psnr_pooled": 20.27, "ciede2000": 10.19, "auc": 89.37, "auc_rebalanced": 55.4},
@@ -254,7 +254,7 @@ def test_files_of_one_name_are_left_out_together(tmp_path):
     pictures = write(
         tmp_path / "pictures", {"1.png": photo_pixels(1), "1.jpg": photo_pixels(2), "2.webp": photo_pixels(2)}
     )
-    pairs, left_out = judge.match(str(pictures), str(truth))
+    pairs, left_out = on_folders.match(str(pictures), str(truth))
     assert [pair.name for pair in pairs] == ["2.png"]
     assert {entry.file for entry in left_out} == {"picture 1.png", "picture 1.jpg", "truth 1.png"}
 
@@ -263,7 +263,7 @@ def test_names_match_whatever_their_unicode_form(tmp_path):
     name = "Zürich.png"
     truth = write(tmp_path / "truth", {unicodedata.normalize("NFC", name): photo_pixels(1)})
     pictures = write(tmp_path / "pictures", {unicodedata.normalize("NFD", name): photo_pixels(1)})
-    pairs, left_out = judge.match(str(pictures), str(truth))
+    pairs, left_out = on_folders.match(str(pictures), str(truth))
     assert (len(pairs), left_out) == (1, [])
 
 
@@ -287,7 +287,7 @@ def test_pictures_of_many_sizes_are_scored_at_their_own(tmp_path):
     """The row of another picture's colours too: these are brought to size."""
     truths = {f"{i}.png": photo_pixels(i, 40 + 8 * i, 90 - 10 * i) for i in range(4)}
     truth, pictures = write(tmp_path / "truth", truths), write(tmp_path / "pictures", truths)
-    source = judge.others_pictures(str(pictures), str(truth), judge.Frame("none", 0))
+    source = on_folders.others_pictures(str(pictures), str(truth), on_folders.Frame("none", 0))
     rows = scoring.make_rows(scoring.score(source, scoring.Networks()))
     assert [row["pictures"] for row in rows] == [4] * 5
     assert next(row for row in rows if row["row"] == "another picture's ab")["psnr"] < 30
@@ -301,7 +301,7 @@ def test_the_truth_is_upright_and_srgb(tmp_path):
     lying = encode(np.rot90(pixels), "PNG", exif=exif)
     truth = write(tmp_path / "truth", {"1.png": lying})
     pictures = write(tmp_path / "pictures", {"1.png": pixels})
-    source = judge.others_pictures(str(pictures), str(truth), judge.Frame("none", 0))
+    source = on_folders.others_pictures(str(pictures), str(truth), on_folders.Frame("none", 0))
     (example,) = source.examples()
     np.testing.assert_array_equal(example.truth, pixels)
 
@@ -320,7 +320,7 @@ def test_what_cannot_be_read_is_left_out_with_its_reason(tmp_path, content, reas
     good = {"1.png": photo_pixels(1), "2.png": photo_pixels(2)}
     folders = {name: write(tmp_path / name, good) for name in ("truth", "pictures")}
     write(folders[side], {"1.png": content})
-    source = judge.others_pictures(str(folders["pictures"]), str(folders["truth"]), judge.Frame("none", 0))
+    source = on_folders.others_pictures(str(folders["pictures"]), str(folders["truth"]), on_folders.Frame("none", 0))
     assert [example.id for example in source.examples()] == ["2.png"]
     assert len(source.left_out) == 1
     assert source.left_out[0].file == f"{side.removesuffix('s')} 1.png"
@@ -331,8 +331,8 @@ def test_what_cannot_be_read_is_left_out_with_its_reason(tmp_path, content, reas
 def test_hostile_files_are_scored_or_named(real_data, tmp_path):
     """349 odd files as pictures and truth at once: each is either scored or left out, and nothing ends the command."""
     folder = str(real_data / "odd_images")
-    pairs, doubled = judge.match(folder, folder)
-    source = judge.others_pictures(folder, folder, judge.Frame("squash", 32))
+    pairs, doubled = on_folders.match(folder, folder)
+    source = on_folders.others_pictures(folder, folder, on_folders.Frame("squash", 32))
     listed = sum(1 for path in Path(folder).rglob("*") if path.is_file() or path.is_symlink())
     assert len(pairs) + len(doubled) // 2 == listed
     assert len(source._pairs) + len(source.left_out) == len(pairs) + len(doubled)
@@ -398,7 +398,7 @@ def test_other_combinations_of_flags_are_refused(flags):
 @pytest.mark.parametrize(("how", "size"), [("none", 64), ("squash", 0), ("crop", 16)])
 def test_a_size_that_does_not_fit_the_resizing_is_refused(how, size):
     with pytest.raises(TintmillError, match=f"--size={size}: .*--resize={how}|--resize=none"):
-        judge.Frame(how, size)
+        on_folders.Frame(how, size)
 
 
 def test_the_output_must_be_named(tmp_path):
@@ -411,7 +411,7 @@ def test_judging_pictures_needs_no_tensorflow(tmp_path):
     """A folder of other people's pictures is scored on any machine, in seconds."""
     truth = write(tmp_path / "truth", {"1.png": photo_pixels(1)})
     loaded = helpers.run_python(
-        "import sys; from trainer import evaluate; assert evaluate.run_command(sys.argv[1:]) == 0; "
+        "import sys; from tintmill.trainer import evaluate; assert evaluate.run_command(sys.argv[1:]) == 0; "
         "print('LOADED', *sorted(sys.modules))",
         f"--pictures={truth}",
         f"--truth={truth}",
@@ -425,7 +425,7 @@ def test_the_log_of_colorize_is_no_picture_without_a_truth(tmp_path):
     truth = {"a.png": photo_pixels(0), "colorize.jsonl.png": photo_pixels(1)}
     write(tmp_path / "truth", truth)
     write(tmp_path / "pictures", truth | {"colorize.jsonl": b"{}"})
-    pairs, left_out = judge.match(str(tmp_path / "pictures"), str(tmp_path / "truth"))
+    pairs, left_out = on_folders.match(str(tmp_path / "pictures"), str(tmp_path / "truth"))
     assert [pair.name for pair in pairs] == ["a.png", "colorize.jsonl.png"]
     assert left_out == []
 
@@ -434,7 +434,7 @@ def test_an_empty_folder_is_named_by_its_flag(tmp_path):
     write(tmp_path / "pictures", {"a.png": photo_pixels(0)})
     (tmp_path / "truth").mkdir()
     with pytest.raises(TintmillError, match=rf"^--truth={tmp_path}/truth: no files in it; wanted pictures"):
-        judge.match(str(tmp_path / "pictures"), str(tmp_path / "truth"))
+        on_folders.match(str(tmp_path / "pictures"), str(tmp_path / "truth"))
 
 
 def test_an_output_that_cannot_be_is_told_before_pictures_are_read(judged, tmp_path):

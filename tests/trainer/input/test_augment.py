@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from pipeline.dataset import Dataset, open_dataset
-from pipeline.errors import TintmillError
-from tests import helpers, training
-from trainer import augment, shards
-from trainer import input as trainer_input
-from trainer.settings import TrainSettings
+from tests.support import helpers, training
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.trainer.input import augment, shards
+from tintmill.trainer.input import batches as trainer_input
+from tintmill.trainer.run.settings import TrainSettings
 
 BATCH, SIDE, SIZE = 9, 20, 32
 EVERYTHING = {"mirror": True, "crop": SIDE, "lightness_jitter": 0.2}

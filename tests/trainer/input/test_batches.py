@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline import peek, record
-from pipeline.dataset import Dataset, open_dataset
-from pipeline.errors import TintmillError
-from tests import helpers, training
-from trainer import input as trainer_input
-from trainer import shards
-from trainer.settings import TrainSettings
+from tests.support import helpers, training
+from tintmill.pipeline import peek
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.trainer.input import batches as trainer_input
+from tintmill.trainer.input import shards
+from tintmill.trainer.run.settings import TrainSettings
 
 RECORDS, BATCH = 27, 6  # an epoch is four and a half batches
 EPOCHS = 8
@@ -67,7 +68,7 @@ def test_seeds_differ():
 def test_the_order_is_the_same_in_every_process():
     """Resuming needs it: pinned, so that a change of the generator cannot pass unseen."""
     wanted = trainer_input.epoch_order(8, 1, 2).tolist()
-    code = "from trainer.input import epoch_order; print(epoch_order(8, 1, 2).tolist())"
+    code = "from tintmill.trainer.input.batches import epoch_order; print(epoch_order(8, 1, 2).tolist())"
     assert helpers.run_python(code, env={"PYTHONHASHSEED": "1"}).strip() == str(wanted)
     assert wanted == PINNED_ORDER
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.dataset import open_dataset
-from pipeline.errors import TintmillError
-from tests import training
-from trainer import input as trainer_input
-from trainer import read_ahead, shards
-from trainer.read_ahead import ReadAhead
-from trainer.settings import TrainSettings
+from tests.support import training
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.trainer.input import batches as trainer_input
+from tintmill.trainer.input import read_ahead, shards
+from tintmill.trainer.input.read_ahead import ReadAhead
+from tintmill.trainer.run.settings import TrainSettings
 
 SETTINGS = {"global_batch": 6, "steps": 23, "log_every": 4, "lightness_jitter": 0.1}
 

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dataset import Dataset, open_dataset
-from pipeline.errors import TintmillError
-from tests import helpers, training
-from tests.gcs import Bucket, answer, flip_a_byte
-from trainer import stage
+from tests.support import helpers, training
+from tests.support.gcs import Bucket, answer, flip_a_byte
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.trainer.input import stage
 
 SHARD = r"tfrecord-.*alt=media"
 
 # Stages a dataset, says where, and lives until its stdin is closed.
 USE = """
 import sys, types
-from pipeline.dataset import open_dataset
-from trainer import stage
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.trainer.input import stage
 values = types.SimpleNamespace(cache=sys.argv[2], cache_gb=1.0)
 print(stage.on_this_machine(open_dataset(sys.argv[1]), {"train"}, values).folder, flush=True)
 sys.stdin.read()

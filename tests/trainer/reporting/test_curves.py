@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests import run_folder
-from trainer import curves, drawing
+from tests.support import run_folder
+from tintmill.trainer.reporting import curves, drawing
 
 HEADER = "step,epoch,loss,pictures_per_second,waiting\n"
 

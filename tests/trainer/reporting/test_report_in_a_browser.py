@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import pages, run_folder
-from trainer import report
+from tests.support import pages, run_folder
+from tintmill.trainer import report
 
 HOSTILE = "<img src=x onerror=hacked=1>\"'\n</script><script>hacked=1</script>"
 PHONE, DESK = 390, 1280

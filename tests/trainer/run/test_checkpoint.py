@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from pipeline.errors import TintmillError
-from trainer import checkpoint
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.run import checkpoint
 
 
 def make_state(width: int = 4):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from model import artefact
-from pipeline.dataset import Dataset
-from pipeline.errors import TintmillError
-from trainer import settings
-from trainer.settings import TrainSettings, begin_run, check_batch, join_run
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.run import settings
+from tintmill.trainer.run.settings import TrainSettings, begin_run, check_batch, join_run
 
 EMBEDDER = {"name": "mobilenet_v2", "layer": "logits", "weights": "random", "weights_sha256": "0", "dimension": 3}
 EMBEDDER |= {"preprocessing": "none", "golden_vector": [1.0, 2.0, 3.0]}
@@ -70,7 +70,7 @@ def test_a_run_begins_with_its_settings_flags_and_dataset(tmp_path):
     assert json.loads((run / "settings.json").read_text())["seed"] == 7
     assert settings.load_settings(str(run)) == dataclasses.asdict(TrainSettings(seed=7))
     assert (run / "flags.txt").read_text() == "--seed=7\n"
-    assert artefact.load_dataset(str(run)) == dataset_of().manifest
+    assert saved_model.load_dataset(str(run)) == dataset_of().manifest
     assert (run / "checkpoints").is_dir()
 
 
@@ -160,7 +160,7 @@ def test_a_schedule_that_ends_with_the_run_fixes_its_steps(tmp_path):
     """More steps would be another rate at every step."""
     run = str(tmp_path / "run")
     begin_run(run, TrainSettings(schedule="cosine"), dataset_of(), "")
-    Path(run, artefact.MODEL).write_bytes(b"trained")
+    Path(run, saved_model.MODEL).write_bytes(b"trained")
     with pytest.raises(TintmillError, match="begun with other settings: steps 1000 -> 2000"):
         begin_run(run, TrainSettings(schedule="cosine", steps=2000), dataset_of(), "")
 
@@ -179,13 +179,13 @@ def test_before_its_first_checkpoint_a_run_may_be_begun_anew(tmp_path):
     begin_run(str(tmp_path), TrainSettings(network="mistyped"), dataset_of(), "")
     begin_run(str(tmp_path), TrainSettings(), dataset_of("b" * 64), "")
     assert settings.load_settings(str(tmp_path))["network"] == TrainSettings().network
-    assert artefact.load_dataset(str(tmp_path)) == dataset_of("b" * 64).manifest
+    assert saved_model.load_dataset(str(tmp_path)) == dataset_of("b" * 64).manifest
 
 
 def test_a_finished_run_without_checkpoints_is_no_place_for_another(tmp_path):
     """Checkpoints deleted to save space: the trained network is still there."""
     begin_run(str(tmp_path), TrainSettings(), dataset_of(), "")
-    (tmp_path / artefact.MODEL).write_bytes(b"trained")
+    (tmp_path / saved_model.MODEL).write_bytes(b"trained")
     with pytest.raises(TintmillError, match="begun with other settings: seed 0 -> 1"):
         begin_run(str(tmp_path), TrainSettings(seed=1), dataset_of(), "")
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import run_folder
-from trainer import starts
-from trainer.starts import Start
+from tests.support import run_folder
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.run import starts
+from tintmill.trainer.run.starts import Start
 
 
 def start(step: int, processor: str) -> Start:

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import artefact
-from pipeline.dataset import Dataset, open_dataset
-from pipeline.errors import TintmillError
-from tests import training
-from trainer import input as trainer_input
-from trainer import report, shards, step
-from trainer.settings import TrainSettings
+from tests.support import training
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.trainer import report
+from tintmill.trainer.input import batches as trainer_input
+from tintmill.trainer.input import shards
+from tintmill.trainer.run.settings import TrainSettings
+from tintmill.trainer.training import step
 
 # Every part that has state or data of its own: bins with the dataset's prior, labels, a critic with its optimizer.
 PARTS = ["--loss=bins", "--class_weight=0.1", "--adversarial_weight=0.1", "--learning_rate=1e-4"]
@@ -51,7 +53,7 @@ def test_a_checkpoint_holds_the_critic_and_its_optimizer_and_the_network_does_no
     held = {name.split(maxsplit=1)[1] for name in training.checkpoint_arrays(played)}
     assert {"bins/kernel", "adam/bins_kernel_momentum", "critic_64/kernel", "critic_adam/iteration"} <= held
     assert "critic_adam/critic_verdict_kernel_velocity" in held
-    assert not any("critic" in variable.path for variable in artefact.load_model(str(played)).variables)
+    assert not any("critic" in variable.path for variable in saved_model.load_model(str(played)).variables)
 
 
 @pytest.mark.slow

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from model import networks
-from tests import helpers
+from tests.support import helpers
+from tintmill.model import networks
 
 
 @pytest.mark.slow

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import networks
-from pipeline.dataset import open_dataset
-from pipeline.errors import TintmillError
-from tests import toy_networks, training
-from trainer import step
-from trainer.read_ahead import ReadAhead
-from trainer.settings import TrainSettings
+from tests.support import toy_networks, training
+from tintmill.model import networks
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.trainer.input.read_ahead import ReadAhead
+from tintmill.trainer.run.settings import TrainSettings
+from tintmill.trainer.training import step
 
 SMALL = {"global_batch": 8, "steps": 4, "log_every": 1, "network": "toy_fused", "learning_rate": 1e-3}
 

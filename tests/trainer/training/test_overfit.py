@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from tests import helpers
+from tests.support import helpers
 
 # Measured: 33.1 dB so; 32.9 to 33.5 after 400 steps with 1e-4, 3e-4 or 1e-3. Grey has 18.0 dB, the mean colour 20.3.
 STEPS = ("--global_batch=1", "--steps=250", "--log_every=50", "--checkpoint_every=250", "--learning_rate=3e-4")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from trainer.settings import TrainSettings
+from tintmill.trainer.run.settings import TrainSettings
 
 
 def rates(**settings) -> list[float]:
-    from trainer import optimizer
+    from tintmill.trainer.training import optimizer
 
     rate = optimizer.learning_rate(TrainSettings(steps=100, learning_rate=1e-3, **settings))
     return [float(rate(at)) if callable(rate) else rate for at in (0, 5, 10, 55, 100)]

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import artefact
-from pipeline import lab
-from pipeline.dataset import open_dataset
-from pipeline.errors import TintmillError
-from tests import helpers, training
-from trainer import answers, best, curves
-from trainer.settings import TrainSettings
+from tests.support import helpers, training
+from tintmill.model.prediction import saved_model
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.pipeline.imaging import lab
+from tintmill.trainer.evaluation import on_records
+from tintmill.trainer.reporting import curves
+from tintmill.trainer.run import best
+from tintmill.trainer.run.settings import TrainSettings
 
 VALIDATED = "toy_dropout", "--steps=20", "--validate_every=5", "--validation_split=val"
 
@@ -44,8 +46,8 @@ def test_its_numbers_are_those_of_the_whole_split(validated, plain_dataset):
     """The last row against the saved network's answers, computed in NumPy."""
     rows = validations(validated)
     assert [row["step"] for row in rows] == [5, 10, 15, 20]
-    opened, model = open_dataset(str(plain_dataset)), artefact.load_model(str(validated))
-    examples = list(answers.predictions(model, opened, "val", batch=4))
+    opened, model = open_dataset(str(plain_dataset)), saved_model.load_model(str(validated))
+    examples = list(on_records.predictions(model, opened, "val", batch=4))
     assert len(examples) == opened.splits["val"] < 128
     wanted = {"loss": [], "psnr": [], "chroma": [], "true_chroma": []}
     for example in examples:

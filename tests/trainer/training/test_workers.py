@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import TintmillError
-from tests import helpers, training
-from trainer import cluster, starts
+from tests.support import helpers, training
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.run import starts
+from tintmill.trainer.training import cluster
 
 WORKERS = {"worker": ["a:1", "b:1", "c:1"]}
 BATCH = 12

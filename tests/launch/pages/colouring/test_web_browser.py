@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from launch.colouring import app
-from launch.colouring.gallery import Gallery
-from pipeline import lab, photo
-from tests import helpers, pages
-from tests.stub_colorizer import PROVENANCE, StubColorizer, picture
+from tests.support import helpers, pages
+from tests.support.stub_colorizer import PROVENANCE, StubColorizer, picture
+from tintmill.launch.pages.colouring import app
+from tintmill.launch.pages.colouring.gallery import Gallery
+from tintmill.pipeline.imaging import lab, photo
 
 MEGABYTE = 1_000_000
 

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from launch.studies import app, result, settings
-from launch.studies.answers import Answers
-from tests import pages, studies
+from tests.support import pages, studies
+from tintmill.launch.pages.studies import app, result, settings
+from tintmill.launch.pages.studies.answers import Answers
 
 SECONDS = 0.4  # pictures are shown
 

@@ -1,0 +1,1 @@
+"""The catalogue of experiments, and how they start the other commands."""

@@ -1,0 +1,1 @@
+"""What networks are built of: specification, layers, encoders, heads; the critic; the cost of a pass."""

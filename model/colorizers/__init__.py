@@ -1,0 +1,1 @@
+"""What colours: a run or an exported model, and its identity."""

@@ -1,0 +1,1 @@
+"""A run as one artefact for other programs: written, compared, read back."""

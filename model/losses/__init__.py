@@ -1,0 +1,1 @@
+"""What training minimises: settings, losses of pixels, of bins, of feature networks."""

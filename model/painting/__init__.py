@@ -1,0 +1,1 @@
+"""Colours onto a picture of any size, its own L* kept."""

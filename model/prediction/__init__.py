@@ -1,0 +1,1 @@
+"""A grey picture's colours at the network's resolution."""

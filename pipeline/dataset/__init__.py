@@ -1,0 +1,1 @@
+"""The dataset directory: settings, records, embedder, manifest, cards."""

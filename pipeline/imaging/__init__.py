@@ -1,0 +1,1 @@
+"""Pictures in memory: decode, resize, sRGB <-> CIELAB, the 313 ab bins, fidelity, what teaches nothing."""

@@ -1,0 +1,1 @@
+"""From a plan to committed shards: plan, build, count, report, publish."""

@@ -1,0 +1,182 @@
+"""Publishing a dataset directory once its shards are committed.
+
+Order: manifest.json, then TFDS metadata with dataset_info.json last, each file atomically. A directory with a manifest
+is complete for Tintmill, one with dataset_info.json for everybody.
+"""
+
+import json
+import os
+import tempfile
+
+import numpy as np
+
+from tintmill.pipeline.common import files
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset import contact_sheet, croissant, embed, record
+from tintmill.pipeline.dataset.manifest import FORMAT_VERSION, Dataset
+from tintmill.pipeline.dataset.names import MANIFEST, PLAN
+from tintmill.pipeline.imaging import photo
+from tintmill.pipeline.shards.plan import Claim, Plan
+from tintmill.pipeline.sources.reuse_lab import read_manifest
+
+
+def publish(plan: Plan, claim: Claim, reports: list[dict], max_reject_fraction: float) -> Dataset:
+    """Writes manifest and TFDS metadata from the reports of all shards.
+
+    Raises:
+      TintmillError: an empty split, too many rejects, reports of different embedders, or (in a bucket) another run has
+        taken the folder or published something else since `claim`.
+    """
+    manifest = make_manifest(plan, reports)
+    _check_rejects(plan, manifest, max_reject_fraction)
+    _check_splits(plan, manifest)
+    _write_manifest(plan, claim, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    made = Dataset(plan.folder, manifest)
+    import_tensorflow()
+    files.write(plan.path("croissant.json"), json.dumps(croissant.card(manifest), indent=1, ensure_ascii=False) + "\n")
+    files.write(plan.path("contact_sheet.png"), contact_sheet.draw(made))
+    _write_tfds_metadata(plan, manifest)
+    for folder in (plan.folder, plan.path("reports"), plan.path("rejects")):
+        files.remove_leftovers(folder)
+    return made
+
+
+def _write_manifest(plan: Plan, claim: Claim, text: str) -> None:
+    if files.generation(plan.path(PLAN)) != claim.plan:
+        raise TintmillError(
+            f"{plan.path(PLAN)} was deleted or written since this run began; run the same command again"
+        )
+    try:
+        files.write(plan.path(MANIFEST), text, claim.manifest)
+    except FileExistsError as error:
+        raise TintmillError(
+            f"{plan.path(MANIFEST)} was published by another run since this one began, and is another dataset's; give "
+            "another --version or --output"
+        ) from error
+
+
+def make_manifest(plan: Plan, reports: list[dict]) -> dict:
+    """The manifest's content; a pure function of plan and reports."""
+    embedders = [report["embedder"] for report in reports]
+    if any(embedder != embedders[0] for embedder in embedders):
+        raise TintmillError(f"{plan.folder}: shards were embedded by different networks; delete it and prepare again")
+    records = sum(report["records"] for report in reports)
+    pixels = max(1, records * plan.settings.size**2)
+    shards = [
+        {key: r[key] for key in ("file", "split", "shard", "records", "bytes", "sha256", "crc32c")} for r in reports
+    ]
+    return {
+        "format_version": FORMAT_VERSION,
+        "settings": plan.settings.to_json(),
+        "fingerprint": plan.fingerprint,
+        "source": {"kind": plan.settings.source, "input": plan.input, "listing_sha256": plan.inputs},
+        "split_rule": plan.split_rule,
+        "versions": dict(plan.versions),
+        "class_names": list(plan.class_names),
+        "attribute_names": list(plan.attribute_names),
+        "splits": {split: _total(reports, split, "records") for split, _ in plan.counts},
+        "shards": shards,
+        "pictures": {
+            "read": sum(report["read"] for report in reports),
+            "kept": records,
+            "rejected": _sum_codes(reports),
+        },
+        "ab_histogram": {split: _sum_histograms(reports, split) for split, _ in plan.counts},
+        "mean_ab": [_mean(reports, "a", pixels), _mean(reports, "b", pixels)],
+        "mean_chroma": _mean(reports, "chroma", pixels),
+        "embedding_from": "record" if plan.settings.source == "reuse_lab" else "original",
+        "encoding_fidelity": _encoding_fidelity(plan, reports),
+        "embedder": embedders[0] and embed.unpacked(embedders[0]) | {"weights_path": plan.settings.embedder.weights},
+    }
+
+
+def _check_rejects(plan: Plan, manifest: dict, allowed: float) -> None:
+    rejected = {code: n for code, n in manifest["pictures"]["rejected"].items() if code not in photo.FILTERS}
+    read = manifest["pictures"]["read"]
+    share = sum(rejected.values()) / max(1, read)
+    if share > allowed:
+        leading = sorted(rejected.items(), key=lambda item: -item[1])
+        reasons = "; ".join(f"{n} {code} ({photo.REASONS[code]})" for code, n in leading[:4])
+        raise TintmillError(
+            f"{sum(rejected.values())} of {read} files were rejected, {share:.1%}, allowed are {allowed:.1%} "
+            f"(--max_reject_fraction): {reasons}; see {plan.path('rejects')}"
+        )
+
+
+def _check_splits(plan: Plan, manifest: dict) -> None:
+    for split, records in manifest["splits"].items():
+        if not records:
+            rejected = manifest["pictures"]["rejected"]
+            raise TintmillError(
+                f"split {split!r} is empty: {dict(plan.counts)[split]} of {manifest['pictures']['read']} files fell to "
+                f"it, none was kept (rejected in all: {rejected}); give more pictures or other --splits"
+            )
+
+
+def _write_tfds_metadata(plan: Plan, manifest: dict) -> None:
+    import tensorflow_datasets as tfds
+
+    settings = plan.settings
+    dimension = manifest["embedder"]["dimension"] if manifest["embedder"] else None
+    with tempfile.TemporaryDirectory() as folder:
+        identity = tfds.core.DatasetIdentity(
+            name=settings.name, version=settings.version, data_dir=folder, module_name=""
+        )
+        info = tfds.core.DatasetInfo(
+            builder=identity,
+            description=f"Lab records of {settings.size}x{settings.size} pictures, encoding {settings.encoding}.",
+            features=record.features(settings, plan.class_names, dimension, plan.attribute_names),
+        )
+        info.set_file_format("tfrecord")
+        info.set_splits(tfds.core.SplitDict([_split_info(tfds, plan, manifest, folder, s) for s in manifest["splits"]]))
+        info.write_to_directory(folder)
+        names = sorted(os.listdir(folder), key=lambda name: (name == "dataset_info.json", name))
+        for name in names:
+            files.write(plan.path(name), files.read(os.path.join(folder, name)))
+
+
+def _split_info(tfds, plan: Plan, manifest: dict, folder: str, split: str):
+    entries = [entry for entry in manifest["shards"] if entry["split"] == split]
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=folder, dataset_name=plan.settings.name, split=split, filetype_suffix="tfrecord"
+    )
+    return tfds.core.SplitInfo(
+        name=split,
+        shard_lengths=[entry["records"] for entry in entries],
+        num_bytes=sum(entry["bytes"] for entry in entries),
+        filename_template=template,
+    )
+
+
+def _mean(reports: list[dict], key: str, pixels: int) -> float:
+    return round(sum(report["ab_sums"][key] for report in reports) / pixels, 6)
+
+
+def _total(reports: list[dict], split: str, key: str) -> int:
+    return sum(report[key] for report in reports if report["split"] == split)
+
+
+def _sum_histograms(reports: list[dict], split: str) -> list[int]:
+    return np.sum([report["ab_histogram"] for report in reports if report["split"] == split], axis=0).tolist()
+
+
+def _sum_codes(reports: list[dict]) -> dict[str, int]:
+    codes = sorted({code for report in reports for code in report["rejected"]})
+    return {code: sum(report["rejected"].get(code, 0) for report in reports) for code in codes}
+
+
+def _encoding_fidelity(plan: Plan, reports: list[dict]) -> dict:
+    if plan.settings.source == "reuse_lab":  # the pixels before encoding are no longer there to compare with
+        return read_manifest(plan.input)["encoding_fidelity"]
+    return {split: _mean_fidelity(reports, split) for split, _ in plan.counts}
+
+
+def _mean_fidelity(reports: list[dict], split: str) -> dict:
+    """Mean over the measured pictures; infinite PSNRs (identical pictures) are counted and left out."""
+    measured = [entry for report in reports if report["split"] == split for entry in report["encoding_fidelity"]]
+    means = {"pictures": len(measured), "infinite_psnr": sum(entry["psnr"] is None for entry in measured)}
+    for key in ("psnr", "ssim", "ciede2000"):
+        values = [entry[key] for entry in measured if entry[key] is not None]
+        means[key] = float(np.mean(values)) if values else None
+    return means

@@ -1,0 +1,1 @@
+"""Batches by step: staging, records by number, augmentation, reading ahead."""

@@ -1,0 +1,1 @@
+"""The run directory: settings, checkpoints, starts, the best network."""

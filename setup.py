@@ -43,8 +43,10 @@ EXPORT = [
     "onnxruntime>=1.22,<2",  # runs ONNX files
     "tf2onnx>=1.17,<2",  # Keras' own way to ONNX; the first that takes NumPy 2 and protobuf 6
 ]
+# PyAV itself is BSD. Its wheels hold FFmpeg with x264 and x265, which are GPL: whoever passes on an image or a bundle
+# with these wheels must keep the GPL's terms. Using them obliges to nothing.
 VIDEO = [
-    "av>=18,<19",  # colorize reads and writes videos; its wheels hold FFmpeg and x264, which is GPL
+    "av>=18,<19",  # colorize reads and writes videos
 ]
 WEB = [
     "starlette>=1.0,<2",  # the pages of web and study (BSD); with uvicorn five packages, where Gradio brings 33

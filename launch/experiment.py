@@ -20,6 +20,7 @@ from tintmill.launch.experiments.catalogue import EXPERIMENTS, Data, Experiment,
 from tintmill.launch.experiments.subcommand import tintmill
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.names import DATASET_INFO
 from tintmill.trainer.reporting import curves
 from tintmill.trainer.run.settings import load_settings
 
@@ -135,7 +136,7 @@ def prepare(root: str, data: Data) -> str:
     name = file_name(data.name)
     own = [f"--input={os.path.abspath(FLAGS.input)}", f"--output={root}/data", f"--name={name}"]
     folder = os.path.join(root, "data", name, "1.0.0")
-    if not os.path.exists(os.path.join(folder, "dataset_info.json")):  # written last
+    if not os.path.exists(os.path.join(folder, DATASET_INFO)):  # written last
         tintmill("prepare", *prepare_flags(data), *own, log=os.path.join(root, f"prepare-{name}.log"))
     return folder
 

@@ -22,7 +22,7 @@ from absl import flags
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed, manifest
-from tintmill.pipeline.dataset.names import LAST_ERROR
+from tintmill.pipeline.dataset.names import LAST_ERROR, REJECTS, REPORTS
 from tintmill.pipeline.dataset.settings import (
     NAMED_WEIGHTS,
     EmbedderSettings,
@@ -234,7 +234,7 @@ def begin(the_plan: plan.Plan) -> plan.Claim:
     """Makes the dataset's folder and writes the plan, or refuses a folder that holds something else."""
     plan.check_resumable(the_plan)
     try:
-        for part in ((), ("reports",), ("rejects",)):
+        for part in ((), (REPORTS,), (REJECTS,)):
             files.make_folder(the_plan.path(*part))
         return plan.claim(the_plan)
     except OSError as error:

@@ -17,7 +17,7 @@ from absl import flags
 
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset import names, record
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
 
 FLAGS = flags.FlagValues()
@@ -112,21 +112,21 @@ def _record_defect(dataset: Dataset, values: dict, file: str, seen: dict[bytes, 
 
 def expected_features(dataset: Dataset) -> set[str]:
     """Names of the features that every record has."""
-    names = {"id", "lab", "height", "width"}
-    names |= {"embedding"} if dataset.embedder else set()
-    names |= {"embedding_mirror"} if dataset.settings["embed_mirror"] else set()
-    names |= {"attributes"} if dataset.manifest.get("attribute_names") else set()
-    return names | ({"label"} if dataset.manifest["class_names"] else set())
+    expected = {"id", "lab", "height", "width"}
+    expected |= {"embedding"} if dataset.embedder else set()
+    expected |= {"embedding_mirror"} if dataset.settings["embed_mirror"] else set()
+    expected |= {"attributes"} if dataset.manifest.get("attribute_names") else set()
+    return expected | ({"label"} if dataset.manifest["class_names"] else set())
 
 
 def _metadata_defects(dataset: Dataset) -> Iterator[str]:
-    for name in ("features.json", "dataset_info.json"):
+    for name in (names.FEATURES, names.DATASET_INFO):
         try:
             content = json.loads(files.read(dataset.path(name)))
         except (OSError, ValueError) as error:
             yield f"{name}: missing or damaged ({type(error).__name__}); run the same `tintmill prepare` to restore it"
             continue
-        if name == "dataset_info.json":
+        if name == names.DATASET_INFO:
             yield from _split_defects(dataset, content)
 
 
@@ -134,13 +134,13 @@ def _split_defects(dataset: Dataset, info: dict) -> Iterator[str]:
     told = {split["name"]: [int(n) for n in split["shardLengths"]] for split in info.get("splits", [])}
     wanted = {name: [entry["records"] for entry in dataset.shards(name)] for name in dataset.splits}
     if told != wanted:
-        yield f"dataset_info.json: shard lengths {told}, the manifest says {wanted}"
+        yield f"{names.DATASET_INFO}: shard lengths {told}, the manifest says {wanted}"
 
 
 def _foreign_shards(dataset: Dataset) -> Iterator[str]:
     known = {entry["file"] for entry in dataset.shards()}
     for entry in files.list_files(dataset.folder):
-        if ".tfrecord-" in entry.name and entry.name not in known:
+        if names.is_shard_name(entry.name) and entry.name not in known:
             yield f"{entry.name}: a shard that is not in the manifest"
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
-from tintmill.pipeline.dataset import embed, record
+from tintmill.pipeline.dataset import embed, names, record
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.listing.reference import Reference
@@ -62,7 +62,7 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
         "inputs": [[r.id, r.size, r.version] for r in ordered],
     }
     lines = "".join(json.dumps(line, sort_keys=True) + "\n" for line in rejects)
-    files.write(plan.path("rejects", f"{split}-{index:05d}.jsonl"), lines)
+    files.write(plan.path(names.REJECTS, names.name_rejects(split, index)), lines)
     files.write(plan.report_path(split, index), json.dumps(report, sort_keys=True))
     return report
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset.names import MANIFEST, PLAN
+from tintmill.pipeline.dataset import names
 from tintmill.pipeline.dataset.settings import NAMED_WEIGHTS, Settings, fingerprint
 from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.sources import SOURCES
@@ -58,13 +58,13 @@ class Plan:
         return [(split, i) for split, _ in self.counts for i in range(self.shards(split))]
 
     def shard_name(self, split: str, index: int) -> str:
-        return f"{self.settings.name}-{split}.tfrecord-{index:05d}-of-{self.shards(split):05d}"
+        return names.name_shard(self.settings.name, split, index, self.shards(split))
 
     def path(self, *parts: str) -> str:
         return files.join(self.folder, *parts)
 
     def report_path(self, split: str, index: int) -> str:
-        return self.path("reports", f"{split}-{index:05d}.json")
+        return self.path(names.REPORTS, names.name_report(split, index))
 
     @property
     def split_rule(self) -> str:
@@ -231,7 +231,7 @@ def check_resumable(plan: Plan) -> None:
     Raises:
       TintmillError: naming the settings that differ, the pictures that changed, or the foreign files.
     """
-    path = plan.path(PLAN)
+    path = plan.path(names.PLAN)
     if not files.exists(path):
         _check_unused(plan)
         return
@@ -270,12 +270,12 @@ def claim(plan: Plan) -> Claim:
       TintmillError: another run came first, with another plan.
       OSError: it cannot be written.
     """
-    path, text = plan.path(PLAN), json.dumps(plan.to_json(), indent=1, sort_keys=True) + "\n"
+    path, text = plan.path(names.PLAN), json.dumps(plan.to_json(), indent=1, sort_keys=True) + "\n"
     try:
         files.write(path, text, 0 if files.is_remote(path) else None)
     except FileExistsError:
         check_resumable(plan)
-    return Claim(files.generation(path), files.generation(plan.path(MANIFEST)))
+    return Claim(files.generation(path), files.generation(plan.path(names.MANIFEST)))
 
 
 def _read_plan(path: str) -> dict:
@@ -289,7 +289,7 @@ def _check_unused(plan: Plan) -> None:
     if not files.exists(plan.folder):
         return
     found = next((entry.name for entry in files.list_files(plan.folder) if ".tmp-" not in entry.name), None)
-    if found and files.exists(plan.path(PLAN)):
+    if found and files.exists(plan.path(names.PLAN)):
         check_resumable(plan)  # another run began just now
     elif found:
         raise TintmillError(f"{plan.folder} holds {found}, which no `tintmill prepare` began; give another --output")
@@ -299,11 +299,11 @@ def _has_work(plan: Plan) -> bool:
     if _committed_reports(plan):
         return True
     # A shard whose run was killed before its report: under another plan it would stay as a foreign shard.
-    return any(".tfrecord-" in entry.name for entry in files.list_files(plan.folder))
+    return any(names.is_shard_name(entry.name) for entry in files.list_files(plan.folder))
 
 
 def _committed_reports(plan: Plan) -> list[str]:
-    folder = plan.path("reports")
+    folder = plan.path(names.REPORTS)
     if not files.exists(folder):
         return []
     return [entry.path for entry in files.list_files(folder) if entry.name.endswith(".json")]
@@ -380,8 +380,8 @@ def _count(settings: Settings, limits: dict[str, int], references: Iterator[Refe
         raise TintmillError(
             f"--splits: found {found}, which the source has itself; wanted shares of the rest, train:1 for example"
         )
-    names = [name for name, _ in settings.splits] + [name for name in OFFICIAL_SPLITS if name in official]
-    return {name: counts[name] for name in names}, labels, digest % 2**256
+    splits = [name for name, _ in settings.splits] + [name for name in OFFICIAL_SPLITS if name in official]
+    return {name: counts[name] for name in splits}, labels, digest % 2**256
 
 
 def listing_digest(references: Iterable[Reference]) -> int:

@@ -15,7 +15,7 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset import contact_sheet, croissant, embed, record
 from tintmill.pipeline.dataset.manifest import FORMAT_VERSION, Dataset
-from tintmill.pipeline.dataset.names import MANIFEST, PLAN
+from tintmill.pipeline.dataset.names import CONTACT_SHEET, CROISSANT, DATASET_INFO, MANIFEST, PLAN, REJECTS, REPORTS
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.shards.plan import Claim, Plan
 from tintmill.pipeline.sources.reuse_lab import read_manifest
@@ -31,18 +31,23 @@ def publish(plan: Plan, claim: Claim, reports: list[dict], max_reject_fraction: 
     manifest = make_manifest(plan, reports)
     _check_rejects(plan, manifest, max_reject_fraction)
     _check_splits(plan, manifest)
-    _write_manifest(plan, claim, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_manifest(plan, claim, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     made = Dataset(plan.folder, manifest)
     import_tensorflow()
-    files.write(plan.path("croissant.json"), json.dumps(croissant.card(manifest), indent=1, ensure_ascii=False) + "\n")
-    files.write(plan.path("contact_sheet.png"), contact_sheet.draw(made))
+    files.write(plan.path(CROISSANT), json.dumps(croissant.card(manifest), indent=1, ensure_ascii=False) + "\n")
+    files.write(plan.path(CONTACT_SHEET), contact_sheet.draw(made))
     _write_tfds_metadata(plan, manifest)
-    for folder in (plan.folder, plan.path("reports"), plan.path("rejects")):
+    for folder in (plan.folder, plan.path(REPORTS), plan.path(REJECTS)):
         files.remove_leftovers(folder)
     return made
 
 
-def _write_manifest(plan: Plan, claim: Claim, text: str) -> None:
+def write_manifest(plan: Plan, claim: Claim, text: str) -> None:
+    """Publishes the text of the manifest.
+
+    Raises:
+      TintmillError: in a bucket, another run has taken the folder or published something else since `claim`.
+    """
     if files.generation(plan.path(PLAN)) != claim.plan:
         raise TintmillError(
             f"{plan.path(PLAN)} was deleted or written since this run began; run the same command again"
@@ -100,7 +105,7 @@ def _check_rejects(plan: Plan, manifest: dict, allowed: float) -> None:
         reasons = "; ".join(f"{n} {code} ({photo.REASONS[code]})" for code, n in leading[:4])
         raise TintmillError(
             f"{sum(rejected.values())} of {read} files were rejected, {share:.1%}, allowed are {allowed:.1%} "
-            f"(--max_reject_fraction): {reasons}; see {plan.path('rejects')}"
+            f"(--max_reject_fraction): {reasons}; see {plan.path(REJECTS)}"
         )
 
 
@@ -131,7 +136,7 @@ def _write_tfds_metadata(plan: Plan, manifest: dict) -> None:
         info.set_file_format("tfrecord")
         info.set_splits(tfds.core.SplitDict([_split_info(tfds, plan, manifest, folder, s) for s in manifest["splits"]]))
         info.write_to_directory(folder)
-        names = sorted(os.listdir(folder), key=lambda name: (name == "dataset_info.json", name))
+        names = sorted(os.listdir(folder), key=lambda name: (name == DATASET_INFO, name))
         for name in names:
             files.write(plan.path(name), files.read(os.path.join(folder, name)))
 

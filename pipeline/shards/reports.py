@@ -6,6 +6,7 @@ import dataclasses
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.names import REPORTS, name_report
 from tintmill.pipeline.shards.plan import Plan, is_shard, read_committed, shard_digests
 
 
@@ -18,7 +19,7 @@ class Reports:
     def __init__(self, plan: Plan):
         self.plan = plan
         self._found: dict[tuple[str, int], dict] = {}
-        self._waiting = {_name(plan, *key): key for key in plan.shard_keys()}
+        self._waiting = {name_report(*key): key for key in plan.shard_keys()}
         self._seen: dict[str, files.FileStat] = {}  # reports that commit nothing: damaged, or to be replaced
         self._embedder: dict | None = None
 
@@ -39,7 +40,7 @@ class Reports:
 
     def look(self) -> None:
         """Reads the reports that came since the last look."""
-        for entry in list(files.list_files(self.plan.path("reports"))):
+        for entry in list(files.list_files(self.plan.path(REPORTS))):
             if entry.name in self._waiting and self._seen.get(entry.name) != entry:
                 self._take(entry)
 
@@ -79,7 +80,7 @@ class Reports:
 
     def _wait(self, key: tuple[str, int]) -> None:
         del self._found[key]
-        self._waiting[_name(self.plan, *key)] = key
+        self._waiting[name_report(*key)] = key
 
     def exclude(self, found: dict[tuple[str, int], list[str]]) -> None:
         """From now on the plan leaves out the pictures `found`, by shard; shards that hold some wait to be built."""
@@ -117,7 +118,3 @@ class Reports:
         files_of = {key: there.get(report["file"]) for key, report in self._found.items()}
         here = {key for key, entry in files_of.items() if entry and is_shard(entry, self._found[key])}
         return [key for key in self.plan.shard_keys() if key not in here]
-
-
-def _name(plan: Plan, split: str, index: int) -> str:
-    return plan.report_path(split, index).rpartition("/")[2]

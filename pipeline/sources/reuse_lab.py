@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
-from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset import names, record
 from tintmill.pipeline.dataset.settings import Settings
 from tintmill.pipeline.imaging.photo import Rejected
 from tintmill.pipeline.listing import reading
@@ -42,8 +42,8 @@ def describe(root: str, settings: Settings) -> Description:
     unknown = sorted(set(manifest["splits"]) - set(_OFFICIAL))
     if unknown:
         raise TintmillError(f"--reuse_lab={root}: found split {unknown[0]!r}, wanted train, val and test only")
-    names = tuple(manifest["class_names"]) or None
-    return Description((("train", 1.0),), names, tuple(manifest.get("attribute_names", ())))
+    classes = tuple(manifest["class_names"]) or None
+    return Description((("train", 1.0),), classes, tuple(manifest.get("attribute_names", ())))
 
 
 def references(root: str, settings: Settings) -> Iterator[Reference]:
@@ -64,9 +64,11 @@ def read_manifest(root: str) -> dict:
       TintmillError: `root` is no finished dataset directory.
     """
     try:
-        return json.loads(files.read(files.join(root, "manifest.json")))
+        return json.loads(files.read(files.join(root, names.MANIFEST)))
     except (OSError, ValueError) as error:
-        raise TintmillError(f"--reuse_lab={root}: no whole manifest.json in it; wanted a dataset directory") from error
+        raise TintmillError(
+            f"--reuse_lab={root}: no whole {names.MANIFEST} in it; wanted a dataset directory"
+        ) from error
 
 
 def take_over(reference: Reference) -> tuple[Reference, StoredRecord]:
@@ -100,7 +102,7 @@ def _cached_manifest(root: str) -> dict:
 
 
 def _record_ids(root: str, entry: dict) -> list[str]:
-    report = json.loads(files.read(files.join(root, "reports", f"{entry['split']}-{entry['shard']:05d}.json")))
+    report = json.loads(files.read(files.join(root, names.REPORTS, names.name_report(entry["split"], entry["shard"]))))
     return [name for name, _ in report["pixels"] if name not in report["excluded"]]
 
 

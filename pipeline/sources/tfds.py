@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
-from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset import names, record
 from tintmill.pipeline.dataset.settings import Settings
 from tintmill.pipeline.imaging.photo import Rejected
 from tintmill.pipeline.listing import reading
@@ -100,7 +100,7 @@ def _builder(root: str, settings: Settings):
             return read_only_builder.builder_from_files(name, data_dir=root)
         return read_only_builder.builder_from_directory(root)
     except (ValueError, OSError) as error:  # TFDS's DatasetNotFoundError and DatasetInfoFileError among them
-        wanted = f"a prepared {name} below it" if name else "dataset_info.json in it, or --tfds_name"
+        wanted = f"a prepared {name} below it" if name else f"{names.DATASET_INFO} in it, or --tfds_name"
         raise TintmillError(
             f"--input={root}: found no dataset of TFDS there, wanted {wanted}; "
             f"tfds.builder({name or 'NAME'!r}, data_dir=...).download_and_prepare() makes one"

@@ -14,7 +14,7 @@ from tintmill.pipeline.imaging.photo import Rejected
 from tintmill.pipeline.listing.reading import read_many
 from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.shards import plan
-from tintmill.pipeline.sources import SOURCES
+from tintmill.pipeline.sources import READERS, SOURCES
 
 OPTIONS = tuple(SourceOptions.__dataclass_fields__)
 
@@ -39,7 +39,7 @@ def listed(source: str, root, **values) -> dict[str, Reference]:
 
 def contents(references, largest: int = 1 << 20) -> dict[str, bytes | str]:
     """Bytes, or the reason code why there are none, by id."""
-    found = read_many(list(references), largest)
+    found = read_many(list(references), largest, READERS)
     return {r.id: data.code if isinstance(data, Rejected) else data for r, data in found}
 
 

@@ -15,9 +15,8 @@ from tests.support.gcs import Bucket, answer, cut_the_upload, flip_a_byte, lose_
 from tests.support.source_files import contents, listed
 from tintmill.pipeline.common import files, gcs
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset import manifest
 from tintmill.pipeline.dataset.settings import Settings
-from tintmill.pipeline.shards import plan
+from tintmill.pipeline.shards import plan, publish
 
 DATA = os.urandom(300_000)
 OBJECTS, MEDIA, UPLOAD = r"/o\b", "alt=media", "^/upload/"  # what a request's path tells; Google's client asks for more
@@ -385,7 +384,7 @@ def test_a_manifest_that_another_run_published_meanwhile_stays(bucket):
     the_plan, claim = begun(bucket)
     bucket.put("out/manifest.json", b"another's")
     with pytest.raises(TintmillError, match=r"out/manifest.json was published by another run"):
-        manifest._write_manifest(the_plan, claim, "mine")
+        publish.write_manifest(the_plan, claim, "mine")
     assert bucket.get("out/manifest.json") == b"another's"
 
 
@@ -395,7 +394,7 @@ def test_a_run_whose_folder_was_taken_from_it_publishes_nothing(bucket):
     bucket.delete("out/plan.json")
     begun(bucket, 64)
     with pytest.raises(TintmillError, match=r"out/plan.json was deleted or written since"):
-        manifest._write_manifest(the_plan, claim, "mine")
+        publish.write_manifest(the_plan, claim, "mine")
     assert "out/manifest.json" not in bucket.names()
 
 

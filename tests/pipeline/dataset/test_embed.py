@@ -117,7 +117,7 @@ import numpy as np
 from tintmill.pipeline.dataset import embed
 from tintmill.pipeline.imaging import lab
 from tintmill.pipeline.dataset.settings import EmbedderSettings
-from tests.helpers import photo_pixels
+from tests.support.helpers import photo_pixels
 
 embed.limit_threads()
 embedder = embed.load(EmbedderSettings("mobilenet_v2", "logits", "random"))

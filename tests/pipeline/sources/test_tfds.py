@@ -18,8 +18,8 @@ MAKE = """
 import io, pathlib, sys
 import numpy as np
 import tensorflow_datasets as tfds
-from tests.helpers import encode, photo_pixels
-from tests.pipeline.sources.helpers import picture
+from tests.support.helpers import encode, photo_pixels
+from tests.support.source_files import picture
 
 GREY = encode(photo_pixels(1)[..., 0])
 
@@ -83,7 +83,7 @@ def test_splits_are_its_own_and_others_are_said(data_dir):
 
 def test_listing_decodes_nothing_and_imports_no_tensorflow(data_dir):
     code = (
-        "import sys; from tests.pipeline.sources.helpers import made\n"
+        "import sys; from tests.support.source_files import made\n"
         "assert sum(dict(made('tfds', sys.argv[1], tfds_name='pets').counts).values()) == 20\n"
         "assert 'tensorflow' not in sys.modules"
     )

@@ -195,7 +195,7 @@ def test_an_export_colours_as_its_run_does(made, run):
 
 
 def test_the_readmes_program_runs(made, tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (helpers.ROOT / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (helpers.ROOT / "model/export/README.md").read_text(), re.DOTALL)
     (code,) = [block for block in blocks if "onnxruntime" in block]
     (tmp_path / "first.onnx").symlink_to(made("onnx"))
     exports.grey_picture(0, 60, 45).save(tmp_path / "grey.png")

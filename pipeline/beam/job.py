@@ -13,7 +13,10 @@ With several worker processes on this machine the grouping is a side input inste
                                                                          |
     Create(worker numbers) | GroupByKey, which gives each worker one | build shards, as long as there are any
 
-Beam's local runner would cut the shards into fixed parts, one a worker, and wait for the slowest.
+Beam's local runner would cut the shards into fixed parts, one a worker, and wait for the slowest. Other runners group
+and spread shards as they do. Flink and Spark spread them by hash, so that with few shards a worker the one with the
+most decides: of the 2,503 shards of ImageNet it has 1.14 times its share on 16 workers and 2.05 times on 256 (drawn).
+Lower `--shard_examples` there.
 """
 
 import contextlib

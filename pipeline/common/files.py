@@ -103,7 +103,8 @@ def is_pattern(path: str) -> bool:
 def match(pattern: str) -> Iterator[FileStat]:
     """What a glob pattern matches and is no folder, in a stable order; names are relative to its first fixed folders.
 
-    `**` matches any number of folders. A local pattern does not match names that begin with a dot.
+    `**` matches any number of folders. A local pattern does not match names that begin with a dot. A bucket's pattern
+    is matched here, by the local rules, from a listing of the folders before the first wildcard.
     """
     root = pattern_root(pattern)
     if is_remote(pattern):

@@ -3,6 +3,12 @@
 Python's zipfile and tarfile read the archives' directories; the members' bytes are read by `reading`, by offset. What
 a hostile member would do when it is unpacked, it cannot do here, where its name is an id only; it is refused all the
 same: an archive with such a member is not what its maker says it is.
+
+A cut or damaged archive is an error and not a reject, because what it lost cannot be counted. So a tar must end in its
+empty blocks.
+
+In a bucket a zip is listed by its directory. A tar is listed by reading nearly all of it, unless its members are large.
+Parts of an object have no checksum in a bucket. Members of a zip bring their own, members of a tar have none.
 """
 
 import bz2

@@ -2,6 +2,12 @@
 
 Archives stay open, a few at a time and each thread its own, so that a picture costs a seek and a read. A compressed tar
 has no random access: the members that a shard needs are taken in one pass over the stream; every shard costs one pass.
+Where there are many shards, unpack the compressed tar to a plain tar first.
+
+A picture that changed or vanished after it was listed is the reject `changed`, not the end of a run of hours. Where the
+job lists something else than the plan did, nothing is published: the reports' parts of the listing's digest must add up
+to the plan's. In both cases the same command builds the shards concerned again, once the input is as it was planned.
+Times count as well as sizes; in a bucket generations count, the numbers that every writing makes anew.
 """
 
 import atexit

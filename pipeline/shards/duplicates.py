@@ -1,7 +1,8 @@
 """Pictures with the same pixels in two splits: a test picture that was trained on measures memory, not skill.
 
 Found from the committed reports, after all shards are built: the copy in the split named first in `_KEEP` stays, and
-the shards that hold the others are built again without them. Copies within one split are left alone.
+the shards that hold the others are built again without them. Copies within one split are left alone. There is no second
+pass over the pictures. At a billion records switch it off (`--nodrop_duplicates`) for its memory.
 """
 
 from tintmill.pipeline.shards.plan import Plan

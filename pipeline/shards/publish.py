@@ -2,6 +2,14 @@
 
 Order: manifest.json, then TFDS metadata with dataset_info.json last, each file atomically. A directory with a manifest
 is complete for Tintmill, one with dataset_info.json for everybody.
+
+The command that started the job publishes, from the committed reports. A last step of the Beam graph does not. So
+errors (an empty split, too many rejects) come as one line on every runner, and a rerun after a crash publishes in
+seconds. Only runners that the command waits for are offered.
+
+In a bucket the manifest is published only over what the run found when it began, beside the run's own plan.json, and
+once the bucket's checksums of all shards are those of the reports. Two runs with the same settings write the same
+bytes, so both succeed.
 """
 
 import json

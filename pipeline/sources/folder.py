@@ -4,6 +4,9 @@
 'shards/*.tar', or a list of paths (see `lists`); each of them local or gs://. The topmost folder names the class. In an
 archive that has everything below a folder of the archive's own name (flower_photos.tgz: flower_photos/daisy/1.jpg), the
 next one does.
+
+An archive among the pictures of a plain folder is a file that is no picture. A pattern (`'photos/*.zip'`) opens
+archives.
 """
 
 import dataclasses

@@ -7,9 +7,10 @@ may be given by itself. The validation part is the val split; train is divided b
 Labels of val: `--labels=FILE`, lines `ILSVRC2012_val_00000001.JPEG n01751748`, or one synset a line in the order of the
 pictures. The devkit's ILSVRC2012_validation_ground_truth.txt, one number a line, is taken too; its numbers are rows of
 the devkit's meta.mat, so `--label_names` must then be that table's synsets in its order, one a line (the .mat itself is
-not read). Without a list val has no labels. `--label_names=FILE`, lines `n01440764 tench, Tinca tinca`, makes class
-names readable. `--synsets=FILE` takes these synsets only and numbers the classes in its order, else they are sorted by
-synset.
+not read: that would take scipy). A sorted list of synsets is refused together with these numbers, because it would give
+every validation picture a wrong label. Without a list val has no labels. `--label_names=FILE`, lines `n01440764 tench,
+Tinca tinca`, makes class names readable. `--synsets=FILE` takes these synsets only and numbers the classes in its
+order, else they are sorted by synset.
 """
 
 import dataclasses

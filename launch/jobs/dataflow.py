@@ -1,4 +1,8 @@
-"""Google Cloud Dataflow: a script with the command line that submits, waits, and publishes the dataset."""
+"""Google Cloud Dataflow: a script with the command line that submits, waits, and publishes the dataset.
+
+Each CPU has a Python process of its own, and a process builds one shard at a time. More threads in one process would
+share the interpreter's lock and hold a shard each. The same holds for Flink.
+"""
 
 import shlex
 

@@ -2,6 +2,8 @@
 
 An indexed Job and not a JobSet, because every cluster has it. A worker that is stopped or dies ends all of them with
 another code than 0, so the Job starts them all again, and they go on from the newest checkpoint.
+
+SIGTERM that is answered with 0, as without `--stopped_code`, would count as a worker that is done.
 """
 
 import json

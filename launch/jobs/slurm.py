@@ -1,4 +1,7 @@
-"""Slurm: a batch script; it puts itself back into the queue where it was stopped before its end."""
+"""Slurm: a batch script; it puts itself back into the queue where it was stopped before its end.
+
+A task's host is what `hostname` says on it, not Slurm's name of the node, which may be another.
+"""
 
 import os
 import shlex

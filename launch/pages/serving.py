@@ -1,6 +1,10 @@
 """A page served from this machine: a Starlette app behind uvicorn, for this machine alone unless told otherwise.
 
 Every answer forbids the browser to ask anybody but this server for anything, and to keep what it got.
+
+The pages are Starlette, uvicorn and plain scripts, not Gradio. Gradio would install 33 packages more, where these are
+five, and keeps uploads as files that a name leads to. Uploads come as bare bodies, so that they are counted as they
+arrive.
 """
 
 import importlib.util

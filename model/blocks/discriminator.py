@@ -6,6 +6,9 @@
 
 2,764,737 parameters. No normalisation where pix2pix has batch normalisation: a batch of true and one of coloured
 pictures have other statistics, which gives the answer away, and replicas would have to share them.
+
+The critic learns from the forward pass that the network learns from: that is one pass less, and neither has the last
+word. Its optimizer is Adam with the network's learning rate and beta1 = 0.5.
 """
 
 import keras

@@ -179,6 +179,8 @@ class Lightness(layers.Layer):
 class Doubled(layers.Layer):
     """UpSampling2D(2) of operations that every format has at any size; `interpolation`: bilinear or nearest.
 
+    It takes the place of UpSampling2D in an export: neither Keras nor LiteRT traces that for pictures of any size.
+
     Input: (batch, H, W, channels). Output: (batch, 2H, 2W, channels).
     """
 

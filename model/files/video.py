@@ -6,6 +6,8 @@ and subtitles are copied, not encoded anew.
 The picture is H.264, yuv420p: what every player, phone and browser shows; the colours of a network are coarser than its
 halved chroma anyway. Only a video of odd width or height is yuv444p, yuv420p has no such sizes. WebM holds no H.264:
 there it is VP9. Both are encoded at a constant quality (CRF 18 and 24), whatever bytes that takes.
+
+A broken frame fails the whole video, as a cut end does: half a film that looks whole would be found out too late.
 """
 
 import contextlib

@@ -12,7 +12,8 @@ of 32, repeating its edge, and the answer cropped. The encoder's weights are Ima
 Deviations from its code: theirs feeds the network L* in 0..100 in three channels, to it a pale picture of less than
 half the contrast; here it sees the grey picture in 0..255 less VGG's means (`layers.VggInput`), as it was trained. The
 last up-sampling, of ab itself, is bilinear (theirs repeats pixels). It computes the encoder's features once before
-training, here they are computed in every step. Its targets are ab/128, as this project's.
+training, here they are computed in every step: stored features would be one more dataset to keep in step. Its targets
+are ab/128, as this project's.
 """
 
 import keras

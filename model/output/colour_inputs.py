@@ -3,6 +3,9 @@
 A reference's id is the file's name below the output: a folder's files and an archive's members keep their places, what
 a pattern matches keeps its place below the pattern's first fixed folders. An archive is opened where it is named itself
 or matched by a pattern; among the files of a folder it is a file that is no picture.
+
+Members of a compressed tar are coloured in one pass, and one member is held at a time. The next file is read while one
+is coloured.
 """
 
 import dataclasses

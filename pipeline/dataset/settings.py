@@ -16,7 +16,8 @@ NAMED_WEIGHTS = ("imagenet", "random", "zeros")  # of an embedder; all else is a
 class EmbedderSettings:
     """Which network's answer to the grey picture is stored.
 
-    `weights`: `imagenet`, `random`, `zeros` (every embedding is zero), or the path of a Keras `.weights.h5` file of the
+    `weights`: `imagenet`, `random`, `zeros` (every embedding is zero, to measure what an
+    embedding is worth with the same network, data and code), or the path of a Keras `.weights.h5` file of the
     whole network with its top.
     """
 

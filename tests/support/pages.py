@@ -1,4 +1,8 @@
-"""Shared by the tests of pages: a server in a thread, requests to it, a browser that reaches this machine alone."""
+"""Shared by the tests of pages: a server in a thread, requests to it, a browser that reaches this machine alone.
+
+The browser is the Chromium that is installed, driven through Playwright, which wants no driver beside it. Nothing is
+downloaded.
+"""
 
 import contextlib
 import json

@@ -2,6 +2,9 @@
 
 Files are matched by their path below the folder without its extension (`a/1.jpg`, `a/1.jpeg` and `a/1.jpg.png` are
 the same picture). What has no partner, cannot be read, or is of another size is named with its reason.
+
+Pictures are scored with the L* that they came with; how far it is off is a column of its own. A file that shows
+something else than its namesake is scored as a bad picture.
 """
 
 import collections

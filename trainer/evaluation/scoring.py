@@ -3,6 +3,9 @@
 Rows: the answers themselves; `grey` (ab = 0); the mean ab of the pictures everywhere, which is what an uninformed
 network converges to; `another picture's ab`, right in its statistics and wrong everywhere; and `true ab halved`, right
 but washed out, which PSNR rewards. All but the first have the truth's own L*.
+
+Which examples lie at the median is known only when all pictures are scored, so the chosen ones are read and coloured
+again.
 """
 
 import dataclasses

@@ -1,4 +1,9 @@
-"""Reads ahead: while the devices work on the batches of one compiled call, threads read those of the next."""
+"""Reads ahead: while the devices work on the batches of one compiled call, threads read those of the next.
+
+tf.data is not used: its generators copy every batch, and new memory for each batch costs more than reading into it.
+Threads fill two sets of arrays in turn, each for one compiled call: of `--log_every` steps, or of fewer where these
+would take more than 256 MB.
+"""
 
 import os
 import time

@@ -2,6 +2,8 @@
 
 Histograms are those of metrics.json: pixels, rows a*, columns b*, bins of `step` from `low` on. What is computed from
 them knows colours to about half a bin.
+
+The maps count shares of pixels on a logarithmic scale: half of all pixels are nearly grey, and what is lost is rare.
 """
 
 import dataclasses

@@ -1,4 +1,7 @@
-"""The example pictures of the report: which are shown, in which groups, and what lies behind each slider."""
+"""The example pictures of the report: which are shown, in which groups, and what lies behind each slider.
+
+Runs share a picture's slider where name and truth are the same, whatever their datasets.
+"""
 
 import dataclasses
 

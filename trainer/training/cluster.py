@@ -1,4 +1,7 @@
-"""The processes that train together: one, or those that TF_CONFIG names."""
+"""The processes that train together: one, or those that TF_CONFIG names.
+
+Workers wait for the chief's checkpoint before they exit, because some schedulers end all tasks with the first one.
+"""
 
 import dataclasses
 import json

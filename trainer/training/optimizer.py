@@ -14,8 +14,8 @@ tf = import_tensorflow()
 class _OfReducedGradients:
     """Takes gradients that are summed over all replicas already: only then is their norm that of the global batch.
 
-    Keras sums them itself, after clipping; the hook is its own, and private: a test of clipping on two replicas would
-    find that it is gone.
+    Keras sums them itself, after clipping, so that one device and two would clip differently; the hook is its own, and
+    private: a test of clipping on two replicas would find that it is gone.
     """
 
     def _all_reduce_sum_gradients(self, grads_and_vars):

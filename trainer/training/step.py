@@ -2,6 +2,13 @@
 
 Several steps run in one call by an inner `tf.range`: Keras' own `steps_per_execution` fails on two replicas, and `fit`
 under MultiWorkerMirroredStrategy.
+
+`--accumulate` computes a batch in pieces that are normalised each by itself. The rows of a piece are the same whatever
+the number of replicas, so that one device and several agree. `--jit_compile` is refused for networks that normalise
+over all replicas, because XLA compiles a replica's part alone.
+
+Training is bit-exact by default (`--deterministic`). On GPUs that costs speed, and bits are promised on one kind of
+machine only.
 """
 
 import dataclasses

@@ -3,6 +3,8 @@
 `2afc`: an answer counts as taken for real where the real picture of the pair was called the coloured one; colours that
 cannot be told from real ones come to 50 %. `single`: where a coloured picture was called real; to be read beside how
 often real pictures were.
+
+Only participants who came to the end count: how attentive the others were is not known.
 """
 
 import base64

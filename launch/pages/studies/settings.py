@@ -20,7 +20,8 @@ _FILE = "study.json"
 
 @dataclasses.dataclass(frozen=True)
 class StudySettings:
-    """Settings of a study; they are kept with it and do not change.
+    """Settings of a study; they are kept with it and do not change: answers that were asked
+    otherwise are no sample of one share.
 
     `coloured`: folder by model. `seconds`: how long pictures are shown, 0 until they are answered. `questions` count,
     `practice` ones and `checks` of attention come on top. `missed_checks`: who misses a greater share of the checks is

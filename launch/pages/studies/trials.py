@@ -1,6 +1,7 @@
 """Who is shown what: a practice round, then questions with checks of attention among them, drawn for each participant.
 
-No picture is asked twice of one person. In `2afc` a trial shows two versions of one picture; in `single` one version.
+No picture is asked twice of one person, so practice, questions and checks together want as many pictures. In `2afc` a
+trial shows two versions of one picture; in `single` one version.
 """
 
 import dataclasses

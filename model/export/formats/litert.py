@@ -1,4 +1,7 @@
-"""LiteRT (TensorFlow Lite): a flatbuffer, and behind it a zip with tintmill.json, which is how LiteRT adds files."""
+"""LiteRT (TensorFlow Lite): a flatbuffer, and behind it a zip with tintmill.json, which is how LiteRT adds files.
+
+ai-edge-litert runs the files: TensorFlow's own interpreter for them is going to be removed from TensorFlow.
+"""
 
 import contextlib
 import os

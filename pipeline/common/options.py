@@ -49,6 +49,8 @@ class Option:
       flag_default: the flag's own default, where it is another than the field's (text that `parse` reads, or None for a
         flag whose absence the command tells from all values).
       required: the command refuses to start without it.
+      least, most: a number beyond them is refused as a wrong flag is, before the command starts; None: no bound.
+      repeated: the flag may be given several times, each time with one text of a tuple of texts.
     """
 
     help: str
@@ -59,9 +61,20 @@ class Option:
     parse: Callable[[str], object] | None = None
     flag_default: object = _FIELDS_OWN
     required: bool = False
+    least: float | None = None
+    most: float | None = None
+    repeated: bool = False
 
     def list_choices(self) -> list[str]:
         return list(self.choices() if callable(self.choices) else self.choices)
+
+    def holds_bounds(self, value: float | None) -> bool:
+        if value is None or (self.least is None and self.most is None):
+            return True
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def describe_bounds(self) -> str:
+        return f"at least {self.least}" if self.most is None else f"{self.least} to {self.most}"
 
 
 def option(default, help: str, topic: str, **more) -> dataclasses.Field:
@@ -107,13 +120,17 @@ def _define(name: str, kind: type, field: dataclasses.Field, about: Option, valu
     more = {"flag_values": values, "required": about.required}
     if about.choices:
         flags.DEFINE_enum(name, default, about.list_choices(), about.help, **more)
+    elif about.repeated:
+        flags.DEFINE_multi_string(name, list(default), about.help, **more)
     elif about.parse or _is_text(kind):
         flags.DEFINE_string(name, default, about.help, **more)
     elif _is_list(kind):
         flags.DEFINE_list(name, list(default), about.help, **more)
+    elif _plain_type(kind) is bool:
+        flags.DEFINE_boolean(name, default, about.help, **more)
     else:
-        makers = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}
-        makers[_plain_type(kind)](name, default, about.help, **more)
+        define_number = {int: flags.DEFINE_integer, float: flags.DEFINE_float}[_plain_type(kind)]
+        define_number(name, default, about.help, about.least, about.most, **more)
 
 
 def _plain_type(kind: type) -> type:
@@ -170,6 +187,8 @@ def check(settings) -> None:
         value = getattr(settings, field.name)
         if about.choices and value not in about.list_choices():
             raise TintmillError(f"--{name}={value}: wanted one of {', '.join(about.list_choices())}")
+        if not about.holds_bounds(value):
+            raise TintmillError(f"--{name}={value}: wanted {about.describe_bounds()}")
         if about.check and not about.check.holds(value):
             raise TintmillError(f"--{name}={value}: wanted {about.check.wanted}")
 

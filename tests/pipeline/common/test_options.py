@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from absl import flags
 
 from tintmill.pipeline.common import flag_help, options
 from tintmill.pipeline.common.errors import TintmillError
@@ -22,6 +23,8 @@ class Paint:
     names: tuple[str, ...] = option((), "Names.", "Records")
     pair: tuple[str, ...] = option((), "Two.", "Records", parse=parse_pair, flag_default="", flag="two")
     strict: bool = option(True, "Strict.", "How")
+    port: int = option(0, "Port.", "How", least=0, most=65535)
+    more: tuple[str, ...] = option((), "One more.", "How", repeated=True)
     seen: int = 0  # no flag
 
     def __post_init__(self):
@@ -43,6 +46,16 @@ def test_values_come_typed():
     assert got == Paint("here", 32, 0.25, "pad", ("a", "b"), ("x", "y"), False)
 
 
+def test_a_repeated_flag_is_a_tuple_whose_texts_may_hold_commas():
+    assert read("--more=a,b", "--more=c").more == ("a,b", "c")
+
+
+def test_a_number_beyond_its_bounds_is_a_wrong_flag():
+    assert read("--port=65535").port == 65535
+    with pytest.raises(flags.IllegalFlagValueError, match="65536"):
+        read("--port=65536")
+
+
 def test_a_given_value_is_not_read_from_the_flag():
     assert read("--size=32", size=64, seen=3) == Paint("here", 64, pair=("",), seen=3)
 
@@ -53,6 +66,7 @@ def test_a_given_value_is_not_read_from_the_flag():
         ("size", 4, r"--size=4: wanted 8 to 4096"),
         ("share", float("nan"), r"--share=nan: wanted at least 0"),
         ("share", float("inf"), r"--share=inf: wanted at least 0"),
+        ("port", -1, r"--port=-1: wanted 0 to 65535"),
         ("fit", "squash", r"--fit=squash: wanted one of crop, pad"),
     ],
 )

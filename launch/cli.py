@@ -21,7 +21,7 @@ COMMANDS = {
     "runs": ("tintmill.trainer.runs", "list runs: how far, in what they differ, what they came to"),
     "experiment": ("tintmill.launch.experiment", "prepare, train, evaluate, report: a known experiment"),
     "cluster": ("tintmill.launch.cluster", "Flink or Spark on this machine, to try prepare on"),
-    "launch": ("tintmill.launch.job_file", "the job file that runs prepare or train on a cluster"),
+    "launch": ("tintmill.launch.launch", "the job file that runs prepare or train on a cluster"),
     "demo": ("tintmill.launch.demo", "all of it on a handful of photographs"),
 }
 

@@ -1,45 +1,65 @@
-"""A command that is to run on a cluster: what every target's job file is made from."""
+"""What every target's job file is made from: a command, and the machines that it is to run on."""
 
 import dataclasses
+
+from tintmill.pipeline.common import options
+from tintmill.pipeline.common.options import option
 
 STOPPED = 75  # exit code of training that SIGTERM stopped; "try again later" of sysexits.h
 TERMINATED = 143  # exit code of a command that SIGTERM ended before it could save, or that has nothing to save
 WRONG_FLAGS = 2
 GRACE = 120  # seconds between SIGTERM and SIGKILL: time for one row of steps and a checkpoint
 
+_MACHINES = "Machines"
+_CONTAINERS = "Containers (all but slurm)"
+_KUBERNETES = "Kubernetes and Flink"
+_GOOGLE = "Google Cloud: Dataflow and Vertex AI"
+_SLURM = "Slurm"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a job gets. A target reads some of the fields (its `FLAGS`) and leaves the others at their defaults."""
+
+    workers: int = option(1, "Machines, at most so many.", _MACHINES, least=1)
+    cpus: int = option(8, "CPUs of a worker.", _MACHINES, least=1)
+    memory: int = option(32, "Memory of a worker in GiB.", _MACHINES, least=1)
+    gpus: int = option(0, "GPUs of a worker.", _MACHINES, least=0)
+    image: str = option("", "Container image that has Tintmill.", _CONTAINERS)
+    service_account: str = option("", "Whose rights the job has.", _CONTAINERS)
+    namespace: str = option("default", "Kubernetes namespace.", _KUBERNETES)
+    claim: str = option("", "PersistentVolumeClaim with the shared folder.", _KUBERNETES)
+    mount: str = option("/shared", "Where the containers see the shared folder.", _KUBERNETES)
+    project: str = option("", "Google Cloud project.", _GOOGLE)
+    region: str = option("", "Google Cloud region.", _GOOGLE)
+    machine_type: str = option("n1-standard-8", "Google Cloud's name of the machine.", _GOOGLE)
+    gpu_type: str = option("NVIDIA_TESLA_T4", "Vertex AI's name of the GPU.", _GOOGLE)
+    bucket: str = option("", "Bucket for what Dataflow stages.", _GOOGLE)
+    setup_file: str = option("setup.py", "Tintmill's setup.py, in its checkout; empty: the image's code.", _GOOGLE)
+    partition: str = option("", "Slurm partition.", _SLURM)
+    account: str = option("", "Slurm account.", _SLURM)
+    time: str = option("", "Time limit of one stretch, as 24:00:00.", _SLURM)
+    tintmill: str = option("tintmill", "The command on the nodes, as ENV/bin/tintmill.", _SLURM)
+
+    def __post_init__(self):
+        options.check(self)
+
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """A command and the machines it gets; what a target does not read has its default.
-
-    `flags`: those of the command, flag files read. `cpus`, `memory` (GiB) and `gpus` are each worker's.
-    """
+class Job(Resources):
+    """A command with its flags (flag files already read), under the name that the scheduler shows, and its machines."""
 
     command: str
     flags: tuple[str, ...]
     name: str
-    workers: int = 1
-    cpus: int = 8
-    memory: int = 32
-    gpus: int = 0
-    gpu_type: str = "NVIDIA_TESLA_T4"
-    machine_type: str = "n1-standard-8"
-    image: str = ""
-    namespace: str = "default"
-    claim: str = ""
-    mount: str = "/shared"
-    service_account: str = ""
-    project: str = ""
-    region: str = ""
-    bucket: str = ""
-    setup_file: str = "setup.py"
-    partition: str = ""
-    account: str = ""
-    time: str = ""
-    tintmill: str = "tintmill"
 
     def arguments(self, *before: str) -> list[str]:
-        """`before`, which the target gives, then the user's flags: of a flag given twice the last one counts."""
+        """The words behind `tintmill`.
+
+        Args:
+          before: flags that the target adds. They stand before the user's, because of a flag given twice the last
+            one counts.
+        """
         stopped = [f"--stopped_code={STOPPED}"] if self.command == "train" else []
         return [self.command, *stopped, *before, *self.flags]
 

@@ -1,0 +1,58 @@
+"""The commands that a job may run, and their flags as they themselves would read them."""
+
+import copy
+import dataclasses
+
+from absl import flags
+
+from tintmill.pipeline import prepare
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.training import train_flags
+
+COMMANDS = {"prepare": prepare.FLAGS, "train": train_flags.FLAGS}
+
+# Flags whose value is a file or folder that every worker reads or writes.
+_PATHS = (
+    *("data", "run", "encoder_weights", "perceptual_weights"),
+    *("input", "reuse_lab", "output", "embedder_weights", "labels", "label_names", "synsets"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CommandLine:
+    """A command and its flags: `given` as words with flag files read, `values` as absl reads them."""
+
+    name: str
+    given: tuple[str, ...]
+    values: flags.FlagValues
+
+    def list_paths(self) -> list[tuple[str, str]]:
+        """(flag, value) of each file or folder that every worker reads or writes."""
+        return [(name, self.values[name].value) for name in _PATHS if name in self.values and self.values[name].value]
+
+
+def read_command_line(words: tuple[str, ...]) -> CommandLine:
+    """Reads `prepare FLAGS` or `train FLAGS`, as strictly as the command would on this machine.
+
+    Raises:
+      TintmillError: there is no such command, or it would refuse the flags, or they say what the target says.
+    """
+    if not words or words[0] not in COMMANDS:
+        raise TintmillError(f"wanted `-- prepare FLAGS` or `-- train FLAGS` at the end, got {' '.join(words)!r}")
+    name = words[0]
+    values = copy.deepcopy(COMMANDS[name])
+    try:
+        given = values.read_flags_from_files(list(words[1:]), force_gnu=False)
+        rest = values([name, *given], known_only=name == "prepare")[1:]
+    except flags.Error as error:
+        found = " ".join(str(error).split())
+        raise TintmillError(f"`tintmill {name}` would say: {found}; its --help lists the flags") from error
+    if name == "train" and rest:
+        raise TintmillError(f"`tintmill train` wants flags only, got {' '.join(rest)}")
+    if name == "prepare" and values["runner"].present:
+        raise TintmillError(f"--runner={values['runner'].value}: --target says that; leave it out")
+    if rest:
+        from tintmill.pipeline.beam import checks  # importing Beam takes seconds
+
+        checks.check(checks.LOCAL_RUNNER, rest, values)
+    return CommandLine(name, tuple(given), values)

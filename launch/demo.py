@@ -16,6 +16,7 @@ from absl import flags
 from tintmill.launch.experiments.subcommand import preset, tintmill
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.run.folder import RunFolder
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("photos", "", "Folder of your own photographs.", flag_values=FLAGS)
@@ -54,7 +55,7 @@ def main(arguments: list[str]) -> None:
     tintmill("evaluate", f"--run={run}", f"--data={data}", f"--split={split}")
     tintmill("colorize", f"--run={run}", f"--output={coloured}", photos)
     tintmill("report", run)
-    print(f"\nReport:            {run}/report.html\nColoured pictures: {coloured}")
+    print(f"\nReport:            {RunFolder(run).report_file}\nColoured pictures: {coloured}")
 
 
 def available_weights() -> str:

@@ -22,7 +22,7 @@ from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.names import DATASET_INFO
 from tintmill.trainer.reporting import curves
-from tintmill.trainer.run.settings import load_settings
+from tintmill.trainer.run.folder import RunFolder
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("input", None, "Where the pictures are, as for prepare.", flag_values=FLAGS, required=True)
@@ -169,7 +169,7 @@ def train_and_score(work: Work, experiment: Experiment, folders: dict[str, str])
       folders: the dataset directories by name.
     """
     os.makedirs(os.path.dirname(work.folder), exist_ok=True)
-    if not os.path.exists(os.path.join(work.folder, "model.keras")):
+    if not os.path.exists(RunFolder(work.folder).model_file):
         own = (f"--data={folders[work.run.data]}", f"--run={work.folder}", f"--seed={work.seed}")
         tintmill("train", *own, *train_flags(work.run), log=work.log)
     tests = [(test, t) for test in experiment.tests or (work.run.data,) for t in work.run.temperatures or (None,)]
@@ -184,6 +184,7 @@ def train_and_score(work: Work, experiment: Experiment, folders: dict[str, str])
 
 def score(work: Work, experiment: Experiment, test: str, data: str, temperature: float | None) -> Score:
     """One evaluation; its metrics.json is kept, because the next one of the same run takes its place."""
+    run = RunFolder(work.folder)
     label = work.run.name + (f", tested on {test}" if len(experiment.tests) > 1 else "")
     label += f", T = {temperature}" if temperature else ""
     kept = os.path.join(work.root, "scores", f"{file_name(label)}-{work.seed}.json")
@@ -191,17 +192,17 @@ def score(work: Work, experiment: Experiment, test: str, data: str, temperature:
         own = [f"--run={work.folder}", f"--data={data}", f"--split={experiment.split}", "--examples=24"]
         tintmill("evaluate", *own, *([f"--temperature={temperature}"] if temperature else []), log=work.log)
         os.makedirs(os.path.dirname(kept), exist_ok=True)
-        files.write(kept, files.read(os.path.join(work.folder, "evaluation", experiment.split, "metrics.json")))
-    return Score(label, json.loads(files.read(kept)), step_milliseconds(work.folder))
+        files.write(kept, files.read(run.evaluation(experiment.split).metrics_file))
+    return Score(label, json.loads(files.read(kept)), step_milliseconds(run))
 
 
 def file_name(label: str) -> str:
     return label.replace(", ", "-").replace(" ", "_")
 
 
-def step_milliseconds(run: str) -> float:
+def step_milliseconds(run: RunFolder) -> float:
     """The median over a run's log, input included."""
-    global_batch = load_settings(run)["global_batch"]
+    global_batch = run.read_settings()["global_batch"]
     return 1e3 * global_batch / curves.speed(run, global_batch)["pictures_per_second"]
 
 

@@ -28,6 +28,7 @@ from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
 from tintmill.trainer.evaluation import table
 from tintmill.trainer.input import stage
+from tintmill.trainer.run.folder import EvaluationFolder, RunFolder
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run", None, "Run directory.", flag_values=FLAGS)
@@ -126,7 +127,7 @@ def main(arguments: list[str]) -> None:
         "examples": scoring.keep_examples(source, answers, FLAGS.examples, folder),
         "pictures": [scoring.finite(values) for values in answers],
     }
-    path = os.path.join(folder, "metrics.json")
+    path = EvaluationFolder(folder).metrics_file
     files.write(path, json.dumps(metrics, indent=1) + "\n")
     print(format_table(metrics["rows"], table.terminal_width()))
     print(format_card(metrics["protocol_card"]))
@@ -142,12 +143,13 @@ def open_source() -> tuple:
 
 def open_records() -> tuple:
     """A run on a split of a dataset."""
-    from tintmill.trainer.run.settings import check_same_embedder, load_settings
+    from tintmill.trainer.run.begin import check_same_embedder
 
     dataset = open_dataset(FLAGS.data)
     dataset.check_split(FLAGS.split)
-    settings = load_settings(FLAGS.run)
-    check_same_embedder(FLAGS.run, dataset)
+    run = RunFolder(FLAGS.run)
+    settings = run.read_settings()
+    check_same_embedder(run, dataset)
     dataset = stage.on_this_machine(dataset, {FLAGS.split}, FLAGS)
     import_tensorflow()
     from tintmill.model.prediction import saved_model
@@ -156,25 +158,25 @@ def open_records() -> tuple:
     model = saved_model.load_model(FLAGS.run, FLAGS.temperature)
     source = Records(model, settings["network"], dataset, FLAGS.split, FLAGS.batch)
     about = about_run(settings, model, dataset.settings["size"]) | about_dataset(settings, dataset)
-    return source, about, FLAGS.output or os.path.join(FLAGS.run, "evaluation", FLAGS.split)
+    return source, about, FLAGS.output or run.evaluation(FLAGS.split).path
 
 
 def open_run_on_pictures() -> tuple:
     """A run on a folder of colour pictures. Whether it was trained on some of them is not known."""
     from tintmill.trainer.evaluation import on_folders
-    from tintmill.trainer.run.settings import load_settings
 
-    settings, frame = load_settings(FLAGS.run), on_folders.Frame(FLAGS.resize, FLAGS.size)
+    run = RunFolder(FLAGS.run)
+    settings, frame = run.read_settings(), on_folders.Frame(FLAGS.resize, FLAGS.size)
     import_tensorflow()
-    from tintmill.model.prediction import colorizer, saved_model
+    from tintmill.model.prediction import colorizer
 
     colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
     source = on_folders.coloured_by(colorize, settings["network"], FLAGS.truth, frame)
     name = os.path.basename(files.absolute(FLAGS.truth))
-    size = saved_model.load_dataset(FLAGS.run)["settings"]["size"]
+    size = run.read_manifest()["settings"]["size"]
     about = about_run(settings, colorize.network, size)
     about |= about_folder(source, frame) | {"split": f"truth-{name}", "trained_on_split": settings["split"]}
-    return source, about, FLAGS.output or os.path.join(FLAGS.run, "evaluation", f"truth-{name}")
+    return source, about, FLAGS.output or run.evaluation(f"truth-{name}").path
 
 
 def open_others_pictures() -> tuple:
@@ -279,7 +281,7 @@ def make_anew(folder: str) -> None:
         os.makedirs(folder, exist_ok=True)
         scoring.remove_examples(folder)
         with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(folder, "metrics.json"))
+            os.remove(EvaluationFolder(folder).metrics_file)
     except OSError as error:
         raise TintmillError(f"{folder}: cannot be written: {error}") from error
 
@@ -306,7 +308,7 @@ def show_comparison(arguments: list[str]) -> None:
     print(compare.format_differences(differences))
     if FLAGS.output:
         check_output(FLAGS.output)
-        path = os.path.join(FLAGS.output, "comparison.json")
+        path = EvaluationFolder(FLAGS.output).comparison_file
         os.makedirs(FLAGS.output, exist_ok=True)
         files.write(path, json.dumps(compare.to_json(first, second, differences), indent=1) + "\n")
         print(path)

@@ -46,11 +46,12 @@ def main(arguments: list[str]) -> None:
         raise TintmillError(f"wanted flags only, got {arguments}")
     from tintmill.model.export import reader, writer
     from tintmill.trainer.reporting import model_card
+    from tintmill.trainer.run.folder import RunFolder
 
     writer.check_output(FLAGS.format, FLAGS.output)
     reader.check_runtime(FLAGS.format, f"--format={FLAGS.format}")
     model_card.check_output(FLAGS.output)
-    run = model_card.read_run(FLAGS.run)
+    run = model_card.read_run(RunFolder(FLAGS.run))
     import_tensorflow()
     network, description = writer.of_run(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
     description |= {"network": run.settings["network"]}  # which a test's or a user's own network need not be called

@@ -27,7 +27,7 @@ from tintmill.trainer.evaluation.results import Evaluation
 from tintmill.trainer.reporting import ab_map, curves, data_card, examples, score_table
 from tintmill.trainer.reporting.drawing import Drawing
 from tintmill.trainer.run import starts
-from tintmill.trainer.run.settings import load_settings
+from tintmill.trainer.run.folder import REPORT, RunFolder
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("output", None, "File to write.", flag_values=FLAGS)
@@ -43,7 +43,7 @@ class Run:
     """
 
     name: str
-    folder: str
+    folder: RunFolder
     settings: dict
     manifest: dict
     results: dict[str, Evaluation]
@@ -94,7 +94,7 @@ class Split:
 def main(arguments: list[str]) -> None:
     if not arguments:
         raise TintmillError("wanted run directories: tintmill report RUN...")
-    path = FLAGS.output or (os.path.join(arguments[0], "report.html") if len(arguments) == 1 else "report.html")
+    path = FLAGS.output or (RunFolder(arguments[0]).report_file if len(arguments) == 1 else REPORT)
     page = render(arguments)
     try:
         files.write(path, page.encode(errors="backslashreplace"))  # names of files need not be text
@@ -112,12 +112,12 @@ def render(folders: list[str]) -> str:
     import jinja2
     import markupsafe
 
-    shown = [read_run(folder, name) for folder, name in zip(folders, name_runs(folders), strict=True)]
+    shown = [read_run(RunFolder(folder), name) for folder, name in zip(folders, name_runs(folders), strict=True)]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     style, script = (files.read(os.path.join(_TEMPLATES, f"report.{kind}")).decode() for kind in ("css", "js"))
-    return environment.get_template("report.html.jinja").render(
+    return environment.get_template(f"{REPORT}.jinja").render(
         runs=shown,
         title=" | ".join(run.name for run in shown),
         notes=_shared({run.name: run.notes for run in shown}),
@@ -156,15 +156,15 @@ def name_runs(folders: list[str]) -> list[str]:
     return names if len(set(names)) == len(names) else list(folders)
 
 
-def read_run(folder: str, name: str) -> Run:
+def read_run(folder: RunFolder, name: str) -> Run:
     """Everything of a run.
 
     Raises:
       TintmillError: `folder` is no run directory, or one of its files is damaged.
     """
-    if not os.path.exists(os.path.join(folder, "settings.json")):
-        raise TintmillError(f"{folder}: no settings.json in it; wanted a run directory of `tintmill train`")
-    settings, manifest = load_settings(folder), saved_model.load_dataset(folder)
+    if not os.path.exists(folder.settings_file):
+        raise TintmillError(f"{folder}: no {saved_model.SETTINGS} in it; wanted a run directory of `tintmill train`")
+    settings, manifest = folder.read_settings(), folder.read_manifest()
     evaluated = results.load(folder, name)
     try:
         data = data_card.describe(manifest)
@@ -172,10 +172,10 @@ def read_run(folder: str, name: str) -> Run:
         int(settings["global_batch"]), int(settings["steps"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TintmillError(
-            f"{folder}: settings.json or {saved_model.DATASET} is damaged or of an older version ({error!r}); "
+            f"{folder}: {saved_model.SETTINGS} or {saved_model.DATASET} is damaged or of an older version ({error!r}); "
             "train again"
         ) from error
-    return Run(name, folder, settings, manifest, evaluated, starts.load(folder), data, notes)
+    return Run(name, folder, settings, manifest, evaluated, folder.read_starts(), data, notes)
 
 
 def make_notes(settings: dict, manifest: dict, metrics: list[dict]) -> list[str]:

@@ -21,10 +21,9 @@ from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common import command
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.trainer.evaluation import table
-from tintmill.trainer.evaluation.results import read_metrics
-from tintmill.trainer.reporting.curves import read_rows
 from tintmill.trainer.run import best
-from tintmill.trainer.run.settings import TrainSettings, load_settings
+from tintmill.trainer.run.folder import CHECKPOINTS, RunFolder
+from tintmill.trainer.run.settings import TrainSettings
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("sort", "name", "Column to sort by; with a - before it, highest first.", flag_values=FLAGS)
@@ -101,9 +100,9 @@ def _walk(root: str, unreadable: list[str]) -> Iterator[tuple[str, str]]:
         unreadable.append(f"{error.filename}: {error.strerror}")
 
     for folder, folders, names in os.walk(root, onerror=note):
-        missing = [name for name in ("settings.json", saved_model.DATASET) if name not in names]
+        missing = [name for name in (saved_model.SETTINGS, saved_model.DATASET) if name not in names]
         # Others have a settings.json too; only a run has checkpoints beside it.
-        if not missing or (len(missing) == 1 and "checkpoints" in folders):
+        if not missing or (len(missing) == 1 and CHECKPOINTS in folders):
             yield folder, "".join(missing)
 
 
@@ -112,7 +111,7 @@ def read(found: dict[str, str]) -> tuple[list[Run], list[str]]:
     runs, damaged = [], []
     for folder, name in sorted(found.items(), key=lambda item: item[1]):
         try:
-            runs.append(read_run(folder, name))
+            runs.append(read_run(RunFolder(folder), name))
         except TintmillError as error:
             damaged.append(str(error))
         except _DAMAGES as error:
@@ -120,19 +119,19 @@ def read(found: dict[str, str]) -> tuple[list[Run], list[str]]:
     return runs, damaged
 
 
-def read_run(folder: str, name: str) -> Run:
+def read_run(folder: RunFolder, name: str) -> Run:
     """One run directory, of this version or an older one.
 
     Raises:
       TintmillError, or one of `_DAMAGES`: it is damaged.
     """
-    settings, manifest = load_settings(folder), saved_model.load_dataset(folder)
+    settings, manifest = folder.read_settings(), folder.read_manifest()
     made = manifest["settings"]
     data = f"{made['name']}/{made['version']}:{manifest['fingerprint'][:8]}"
     # Of what older versions allowed, only what is asked for here need still be allowed.
     asked = ("best_by", "validation_split", "validate_every", "patience")
     known = TrainSettings(**{key: settings[key] for key in asked if key in settings})
-    validations = read_rows(os.path.join(folder, "validation.csv"))
+    validations = folder.read_validations()
     return Run(
         name,
         {"data": data} | {key: value for key, value in settings.items() if key != "steps"},
@@ -141,11 +140,11 @@ def read_run(folder: str, name: str) -> Run:
     )
 
 
-def _progress(folder: str, steps: int, ended_early: bool) -> dict:
-    logged = read_rows(os.path.join(folder, "metrics.csv"))
+def _progress(folder: RunFolder, steps: int, ended_early: bool) -> dict:
+    logged = folder.read_log()
     step = int(logged[-1]["step"]) if logged else 0
     # A finished run may be gone on with to more steps; its model.keras is then an old one.
-    finished = os.path.exists(os.path.join(folder, saved_model.MODEL)) and (step >= steps or ended_early)
+    finished = os.path.exists(folder.model_file) and (step >= steps or ended_early)
     early = " early" if step < steps else ""
     return {"step": step, "steps": steps, "state": f"finished{early}" if finished else "not finished"}
 
@@ -156,9 +155,9 @@ def _best(validations: list[dict], settings: TrainSettings) -> dict:
     return {f"best.{key}": row[key] for row in rows for key in VALIDATED}
 
 
-def _scores(folder: str) -> dict:
+def _scores(folder: RunFolder) -> dict:
     """Of the run's own row, the first; an older metrics.json may lack some."""
-    rows = {split: metrics["rows"][0] for split, metrics in read_metrics(folder).items()}
+    rows = {split: metrics["rows"][0] for split, metrics in folder.read_evaluations().items()}
     return {f"{split}.{key}": row[key] for split, row in rows.items() for key in EVALUATED if row.get(key) is not None}
 
 

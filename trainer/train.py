@@ -10,7 +10,6 @@ all of them see it, and TensorFlow's TF_CONFIG in the environment, which names t
 """
 
 import contextlib
-import os
 import re
 import sys
 import time
@@ -25,7 +24,9 @@ from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
 from tintmill.trainer.input import stage
 from tintmill.trainer.run import best, checkpoint, starts
-from tintmill.trainer.run.settings import TrainSettings, begin_run, join_run
+from tintmill.trainer.run.begin import begin_run, join_run
+from tintmill.trainer.run.folder import RunFolder
+from tintmill.trainer.run.settings import TrainSettings
 from tintmill.trainer.training import cluster
 from tintmill.trainer.training.stop import StopSignal
 from tintmill.trainer.training.train_flags import FLAGS, TOPICS, settings_from_flags
@@ -38,13 +39,13 @@ def main(arguments: list[str]) -> None:
     dataset.check_split(FLAGS.split)
     settings = settings_from_flags(dataset)
     dataset = stage.on_this_machine(dataset, settings.splits_read, FLAGS)
-    members = cluster.from_environment()
+    run, members = RunFolder(FLAGS.run), cluster.from_environment()
     if members.chief:
-        begin_run(FLAGS.run, settings, dataset, FLAGS.flags_into_string())
-    train(FLAGS.run, settings, dataset, members)
+        begin_run(run, settings, dataset, FLAGS.flags_into_string())
+    train(run, settings, dataset, members)
 
 
-def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.Cluster = cluster.ALONE) -> None:
+def train(run: RunFolder, settings: TrainSettings, dataset: Dataset, members: cluster.Cluster = cluster.ALONE) -> None:
     """Trains from the newest checkpoint, or from the start, to `settings.steps`; leaves model.keras.
 
     Of several processes all compute and the chief writes; all of them read the checkpoints in `run`.
@@ -61,7 +62,7 @@ def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.
     state = step.make_state(step.make_strategy(settings.replicas, members.workers), settings, dataset)
     if not members.chief:
         join_run(run, settings, dataset)  # by now all have met, and the chief has begun it
-    start = checkpoint.restore(os.path.join(run, "checkpoints"), state.variables)
+    start = checkpoint.restore(run.checkpoints, state.variables)
     _say_start(settings, dataset, state, start, members)
     with (
         _others_present(),
@@ -80,7 +81,9 @@ def train(run: str, settings: TrainSettings, dataset: Dataset, members: cluster.
     step.any_worker(state.strategy, [True])  # the others wait until all is written
 
 
-def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log, stop, rank) -> tuple[int, bool]:
+def _loop(
+    run: RunFolder, settings: TrainSettings, dataset: Dataset, state, start: int, log, stop, rank
+) -> tuple[int, bool]:
     """Trains, logs, validates, saves, in this order, once a row of metrics.csv.
 
     Returns:
@@ -97,7 +100,7 @@ def _loop(run: str, settings: TrainSettings, dataset: Dataset, state, start: int
     stopped, ends = _agree(state, settings, at, stop, log)
     if log and not ends:
         with _writing(run):
-            starts.record(run, starts.describe(state.strategy, start))
+            starts.record(run.starts_file, starts.describe(state.strategy, start))
     with ReadAhead(state.strategy, settings, dataset, start, rank) as ahead, contextlib.closing(profile):
         calls, rows = iter(ahead), calls_of(start, settings.steps, settings.log_every)
         while not ends:
@@ -125,7 +128,7 @@ def _agree(state, settings: TrainSettings, at: int, stop: StopSignal, log) -> tu
     return stopped, stopped or patience or at >= settings.steps
 
 
-def _make_note(run: str, settings: TrainSettings, dataset: Dataset, state, start: int, log):
+def _make_note(run: RunFolder, settings: TrainSettings, dataset: Dataset, state, start: int, log):
     """What the chief does after each row: it logs, and validates where that is due."""
     from tintmill.trainer.training.validation import Validation
 
@@ -148,11 +151,11 @@ def _passed(every: int, steps: range) -> bool:
     return steps.stop // every > steps.start // every
 
 
-def _save_result(run: str, settings: TrainSettings, model, validations: list[dict]) -> None:
+def _save_result(run: RunFolder, settings: TrainSettings, model, validations: list[dict]) -> None:
     if settings.keep == "best":
         best.take(run, validations, settings)
     else:
-        saved_model.save_model(run, model)
+        saved_model.save_model(run.path, model)
     if best.out_of_patience(validations, settings):
         print(
             f"stopped early: no better {settings.best_by} in {settings.patience} validations, best at step "
@@ -196,7 +199,7 @@ def _others_present():
 
 
 @contextlib.contextmanager
-def _writing(run: str):
+def _writing(run: RunFolder):
     try:
         yield
     except OSError as error:
@@ -205,13 +208,13 @@ def _writing(run: str):
         ) from error
 
 
-def _save(run: str, at: int, state, settings: TrainSettings, saved: int) -> int:
+def _save(run: RunFolder, at: int, state, settings: TrainSettings, saved: int) -> int:
     if at != saved:
-        checkpoint.save(os.path.join(run, "checkpoints"), at, state.variables, settings.keep_checkpoints)
+        checkpoint.save(run.checkpoints, at, state.variables, settings.keep_checkpoints)
     return at
 
 
-def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, losses: dict, records) -> None:
+def _check_finite(run: RunFolder, settings: TrainSettings, dataset: Dataset, at: int, losses: dict, records) -> None:
     finite = np.all([np.isfinite(values) for values in losses.values()], axis=0)
     if np.all(finite):
         return
@@ -220,7 +223,7 @@ def _check_finite(run: str, settings: TrainSettings, dataset: Dataset, at: int, 
     bad = int(np.argmin(finite))
     said = ", ".join(f"{name} is {values[bad]}" for name, values in losses.items() if not np.isfinite(values[bad]))
     ids = record_ids(dataset, settings.split, records[bad])
-    steps = checkpoint.list_steps(os.path.join(run, "checkpoints"))
+    steps = checkpoint.list_steps(run.checkpoints)
     raise TintmillError(
         f"the {said} at step {at + bad + 1}; the batch was {ids}; the last good checkpoint is of step "
         f"{steps[-1] if steps else 'none'}; try a smaller --learning_rate in another --run"

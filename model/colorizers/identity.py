@@ -2,14 +2,11 @@
 
 import hashlib
 import json
-import os
 from typing import NamedTuple
 
-from tintmill.model.prediction import saved_model
+from tintmill.model.prediction.saved_model import MODEL, TrainedFolder
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
-
-_SETTINGS = "settings.json"
 
 
 class Identity(NamedTuple):
@@ -19,19 +16,19 @@ class Identity(NamedTuple):
 
 def of_run(run: str) -> Identity:
     """Raises TintmillError where `run` is no run directory, or holds no model yet."""
-    saved_model.load_dataset(run)
-    path, settings = os.path.join(run, saved_model.MODEL), os.path.join(run, _SETTINGS)
+    folder = TrainedFolder(run)
+    folder.read_manifest()
     try:
-        with files.open_read(path) as f:
+        with files.open_read(folder.model_file) as f:
             sha256 = hashlib.file_digest(f, "sha256").hexdigest()
     except FileNotFoundError as error:
-        raise TintmillError(
-            f"--run={run}: no {saved_model.MODEL} in it; let its `tintmill train` come to the end"
-        ) from error
+        raise TintmillError(f"--run={run}: no {MODEL} in it; let its `tintmill train` come to the end") from error
     try:
-        return Identity(json.loads(files.read(settings))["network"], sha256)
+        return Identity(json.loads(files.read(folder.settings_file))["network"], sha256)
     except (OSError, ValueError, KeyError) as error:
-        raise TintmillError(f"{settings}: wanted the settings of `tintmill train`, found {error!r}") from error
+        raise TintmillError(
+            f"{folder.settings_file}: wanted the settings of `tintmill train`, found {error!r}"
+        ) from error
 
 
 def of_export(path: str) -> Identity:

@@ -15,6 +15,7 @@ from PIL import Image
 from tintmill.model.export import formats
 from tintmill.model.export.formats import reading
 from tintmill.model.prediction.prediction import Prediction, annealed
+from tintmill.model.prediction.saved_model import TrainedFolder
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 
@@ -112,7 +113,7 @@ def describe(path: str) -> tuple[str, dict]:
         raise TintmillError(f"--model={path}: no such file or folder; {wanted}")
     name = formats.recognise(path)
     if not name:
-        run = "; a run directory is --run" if os.path.exists(os.path.join(path, "settings.json")) else ""
+        run = "; a run directory is --run" if os.path.exists(TrainedFolder(path).settings_file) else ""
         known = ", ".join(module.TITLE for module in formats.FORMATS.values())
         raise TintmillError(f"--model={path}: by its content none of {known}; {wanted}{run}")
     title = formats.FORMATS[name].TITLE

@@ -40,7 +40,7 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
     from tintmill.model.blocks import heads
     from tintmill.model.export import one_picture
 
-    manifest = saved_model.load_dataset(run)
+    manifest = saved_model.TrainedFolder(run).read_manifest()
     network = saved_model.load_model(run, temperature)
     embedder = None
     if "embedding" in network.input:  # not every network wants what the dataset holds

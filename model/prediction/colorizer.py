@@ -139,7 +139,7 @@ def load(run: str, embedder_weights: str | None = None, temperature: float | Non
     """
     from tintmill.model.prediction.forward import Forward  # which imports Keras
 
-    manifest = saved_model.load_dataset(run)
+    manifest = saved_model.TrainedFolder(run).read_manifest()
     network = saved_model.load_model(run, temperature)
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
     embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None

@@ -3,6 +3,7 @@
 The two make a run directory usable for colouring: the manifest says which embedder, size and framing the network knows.
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -13,23 +14,52 @@ from tintmill.pipeline.common.errors import TintmillError
 
 MODEL = "model.keras"
 DATASET = "dataset.json"
+SETTINGS = "settings.json"
 
 
-def save_dataset(run: str, manifest: dict) -> None:
-    """Keeps the dataset's manifest in the run directory."""
-    files.write(os.path.join(run, DATASET), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+@dataclasses.dataclass(frozen=True)
+class TrainedFolder:
+    """The files of a run directory that colouring needs; `trainer/run/folder.py` knows the others."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def model_file(self) -> str:
+        """The trained network, once training has ended."""
+        return os.path.join(self.path, MODEL)
+
+    @property
+    def settings_file(self) -> str:
+        return os.path.join(self.path, SETTINGS)
+
+    @property
+    def dataset_file(self) -> str:
+        return os.path.join(self.path, DATASET)
+
+    def read_settings(self) -> dict:
+        """The settings of training as JSON values; a run of an older version may lack some.
+
+        Raises:
+          TintmillError: this is no run directory, or the file is damaged.
+        """
+        return _read_json(self.path, SETTINGS)
+
+    def read_manifest(self) -> dict:
+        """The manifest of the dataset that the network was trained on.
+
+        Raises:
+          TintmillError: this is no run directory, or the file is damaged.
+        """
+        return _read_json(self.path, DATASET)
+
+    def write_manifest(self, manifest: dict) -> None:
+        files.write(self.dataset_file, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def load_dataset(run: str) -> dict:
-    """The manifest of the dataset that a run was trained on.
-
-    Raises:
-      TintmillError: `run` is no run directory.
-    """
-    return read_json(run, DATASET)
-
-
-def read_json(run: str, name: str) -> dict:
+def _read_json(run: str, name: str) -> dict:
     """The content of one of a run directory's JSON files.
 
     Raises:
@@ -80,7 +110,7 @@ def _load(run: str):
 
     from tintmill.model.blocks import heads, layers  # noqa: F401  they register what the file names
 
-    path = os.path.join(run, MODEL)
+    path = TrainedFolder(run).model_file
     if not os.path.exists(path):
         raise TintmillError(f"--run={run}: no {MODEL} in it; let its `tintmill train` come to the end")
     try:

@@ -21,6 +21,7 @@ def main() -> None:
 def measure(data, run: str) -> None:
     import_tensorflow()
     from tintmill.trainer.input.read_ahead import ReadAhead
+    from tintmill.trainer.run.folder import RunFolder
     from tintmill.trainer.run.settings import TrainSettings
     from tintmill.trainer.training import step
     from tintmill.trainer.training.log import Log
@@ -31,7 +32,7 @@ def measure(data, run: str) -> None:
     with (
         ReadAhead(state.strategy, settings, data, 0) as ahead,
         ReadAhead(state.strategy, settings, data, 0) as stays,
-        Log(run, settings, data, 0) as log,
+        Log(RunFolder(run), settings, data, 0) as log,
     ):
         calls, (_, fixed) = iter(ahead), next(iter(stays))
 

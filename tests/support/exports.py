@@ -37,7 +37,7 @@ def make_run(folder: Path, name: str, weights=None, fit: str = "crop", **spec) -
         "settings": {"size": SIZE, "fit": fit, "name": "toy", "version": "1.0.0"},
         "fingerprint": "0" * 64,
     }
-    saved_model.save_dataset(str(folder), manifest)
+    saved_model.TrainedFolder(str(folder)).write_manifest(manifest)
     return str(folder)
 
 
@@ -52,7 +52,7 @@ def make_small_run(folder: Path) -> str:
     saved_model.save_model(str(folder), network)
     settings = {"size": SIZE, "fit": "crop", "name": "toy", "version": "1.0.0"}
     manifest = {"embedder": None, "embedding_from": "original", "settings": settings, "fingerprint": "0"}
-    saved_model.save_dataset(str(folder), manifest)
+    saved_model.TrainedFolder(str(folder)).write_manifest(manifest)
     return str(folder)
 
 

@@ -18,6 +18,7 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import lab
 from tintmill.trainer import evaluate
 from tintmill.trainer.reporting import model_card
+from tintmill.trainer.run.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_the_card_says_what_it_learnt_from_and_what_it_is_not(made, run):
 
 def render(run: Path, output: Path, terms=None, **changes) -> str:
     """A card of a run with a changed manifest."""
-    read = model_card.read_run(str(run))
+    read = model_card.read_run(RunFolder(str(run)))
     read.manifest.update(changes)
     return model_card.render(read, reader.describe(str(output))[1], str(output), terms)
 
@@ -154,7 +155,7 @@ def test_scores_on_the_training_pictures_are_named_as_such(made, run, tmp_path):
 
 def test_another_temperature_than_the_scored_one_is_said(made, run):
     description = reader.describe(str(made("onnx")))[1] | {"bins": True, "temperature": 0.2}
-    card = model_card.render(model_card.read_run(str(run)), description, str(made("onnx")), None)
+    card = model_card.render(model_card.read_run(RunFolder(str(run))), description, str(made("onnx")), None)
     assert "this file answers at 0.2" in card
     assert "annealed mean at a temperature of 0.2" in card
 

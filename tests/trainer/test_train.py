@@ -16,7 +16,8 @@ from tintmill.model.prediction import saved_model
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.trainer.input import batches as trainer_input
 from tintmill.trainer.input import shards
-from tintmill.trainer.run import settings, starts
+from tintmill.trainer.run.folder import RunFolder
+from tintmill.trainer.run.settings import TrainSettings
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +49,10 @@ def test_a_run_holds_what_it_promises(toy_run, plain_dataset):
     files = ["dataset.json", "flags.txt", "ids.jsonl", "metrics.csv", "model.keras", "settings.json", "starts.jsonl"]
     assert names == sorted([*files, "checkpoints", "tensorboard"])
     assert training.checkpoint_steps(toy_run) == [10, 20]
-    assert saved_model.load_dataset(str(toy_run)) == helpers.manifest(plain_dataset)
-    assert settings.load_settings(str(toy_run))["network"] == "toy_dropout"
+    assert RunFolder(str(toy_run)).read_manifest() == helpers.manifest(plain_dataset)
+    assert RunFolder(str(toy_run)).read_settings()["network"] == "toy_dropout"
     assert list((toy_run / "tensorboard").glob("events.out.tfevents.*"))
-    (start,) = starts.load(str(toy_run))
+    (start,) = RunFolder(str(toy_run)).read_starts()
     assert (start.step, start.devices, start.workers) == (0, ["CPU:0"], 1)
     assert set(start.versions) == {"tintmill", "tensorflow", "keras", "numpy", "python"}
 
@@ -70,7 +71,7 @@ def test_the_logged_ids_are_the_batches_of_the_seed(toy_run, plain_dataset):
     opened = open_dataset(str(plain_dataset))
     names = shards.record_ids(opened, "train", np.arange(27))
     wanted = [
-        (step + 1, [names[i] for i in trainer_input.step_records(27, settings.TrainSettings().seed, step, 6)])
+        (step + 1, [names[i] for i in trainer_input.step_records(27, TrainSettings().seed, step, 6)])
         for step in range(20)
     ]
     assert training.logged_ids(toy_run) == wanted

@@ -13,6 +13,7 @@ import numpy as np
 from tintmill.model.metrics import bootstrap
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.run.folder import EvaluationFolder, RunFolder
 
 # Of each picture: its name in the table, and whether more is better; None where neither is.
 METRICS = {
@@ -69,7 +70,7 @@ def find_evaluation(path: str, split: str) -> tuple[str, dict]:
     Raises:
       TintmillError: there is none, or it is damaged.
     """
-    places = (path, os.path.join(path, "metrics.json"), os.path.join(path, "evaluation", split, "metrics.json"))
+    places = (path, EvaluationFolder(path).metrics_file, RunFolder(path).evaluation(split).metrics_file)
     for place in places:
         if os.path.isfile(place):
             try:

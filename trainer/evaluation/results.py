@@ -3,14 +3,13 @@
 import base64
 import dataclasses
 import io
-import json
 import os
 
 import numpy as np
 
-from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.trainer.reporting.ab_map import AbHistogram
+from tintmill.trainer.evaluation.ab_histogram import AbHistogram
+from tintmill.trainer.run.folder import EvaluationFolder, RunFolder
 
 WHYS = ("best", "median", "worst", "first")
 KINDS = ("grey", "coloured", "truth")
@@ -51,25 +50,7 @@ class Evaluation:
     examples: list[Example]
 
 
-def read_metrics(run: str) -> dict[str, dict]:
-    """The metrics.json of every evaluated split, by split.
-
-    Raises:
-      TintmillError: one is damaged.
-    """
-    root, found = os.path.join(run, "evaluation"), {}
-    for split in sorted(os.listdir(root)) if os.path.isdir(root) else []:
-        path = os.path.join(root, split, "metrics.json")
-        if not os.path.exists(path):  # written last: this evaluation was interrupted
-            continue
-        try:
-            found[split] = json.loads(files.read(path))
-        except ValueError as error:
-            raise TintmillError(f"{path} is damaged ({error}); evaluate again on --split={split}") from error
-    return found
-
-
-def load(run: str, name: str) -> dict[str, Evaluation]:
+def load(run: RunFolder, name: str) -> dict[str, Evaluation]:
     """Every evaluated split, its pictures too, by split.
 
     Args:
@@ -78,19 +59,19 @@ def load(run: str, name: str) -> dict[str, Evaluation]:
       TintmillError: one is damaged or of an older version, or a picture is missing.
     """
     found = {}
-    for split, metrics in read_metrics(run).items():
-        folder = os.path.join(run, "evaluation", split)
+    for split, metrics in run.read_evaluations().items():
+        folder = run.evaluation(split)
         try:
             found[split] = _parse(folder, split, metrics, name)
         except _DAMAGES as error:
             raise TintmillError(
-                f"{os.path.join(folder, 'metrics.json')} is damaged or of an older version ({type(error).__name__}: "
+                f"{folder.metrics_file} is damaged or of an older version ({type(error).__name__}: "
                 f"{error}); evaluate again on --split={split}"
             ) from error
     return found
 
 
-def _parse(folder: str, split: str, metrics: dict, name: str) -> Evaluation:
+def _parse(folder: EvaluationFolder, split: str, metrics: dict, name: str) -> Evaluation:
     metrics["same_pictures_as_training"], metrics["rows"][0]  # asked for later
     for row in metrics["rows"]:
         _check_row(row)
@@ -102,7 +83,7 @@ def _parse(folder: str, split: str, metrics: dict, name: str) -> Evaluation:
     if truth.counts.ndim != 2 or truth.counts.shape != run.counts.shape or truth.step <= 0:
         raise ValueError(f"ab_histograms of {truth.counts.shape} and {run.counts.shape} bins of {truth.step}")
     names = {entry["files"][kind] for entry in metrics["examples"] for kind in KINDS}  # some are kept for two reasons
-    urls = {name: _picture_url(os.path.join(folder, os.path.basename(name))) for name in names}
+    urls = {name: _picture_url(folder.picture(os.path.basename(name))) for name in names}
     examples = [_make_example(entry, urls) for entry in metrics["examples"]]
     return Evaluation(split, metrics, dict(metrics["protocol_card"]), truth, run, examples)
 

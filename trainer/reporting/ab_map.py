@@ -6,32 +6,13 @@ them knows colours to about half a bin.
 The maps count shares of pixels on a logarithmic scale: half of all pixels are nearly grey, and what is lost is rare.
 """
 
-import dataclasses
-
 import numpy as np
 
+from tintmill.trainer.evaluation.ab_histogram import AbHistogram
 from tintmill.trainer.reporting.drawing import Drawing, add_legend, finish, new_plot
 
 _CIRCLES = (20, 40, 80)  # of equal chroma, in the maps
 _PARTS = 8  # into how many a bin's sides are divided, its pixels spread evenly, to tell their chroma
-
-
-@dataclasses.dataclass(frozen=True)
-class AbHistogram:
-    """`counts`: pixels, [N, N], rows a*, columns b*; bin i is from `low` + i * `step` on."""
-
-    name: str
-    counts: np.ndarray
-    low: float
-    step: float
-
-    @property
-    def shares(self) -> np.ndarray:
-        return self.counts / max(1, self.counts.sum())
-
-    @property
-    def high(self) -> float:
-        return self.low + len(self.counts) * self.step
 
 
 def draw_maps(histograms: list[AbHistogram]) -> list[Drawing]:

@@ -1,12 +1,10 @@
 """The curves of runs: metrics.csv and validation.csv, read and drawn."""
 
-import csv
 import dataclasses
-import os
 import statistics
 
-from tintmill.pipeline.common.errors import TintmillError
 from tintmill.trainer.reporting.drawing import Drawing, add_legend, finish, new_plot
+from tintmill.trainer.run.folder import RunFolder
 
 # column of either file: (what it is called, its scale)
 _COLUMNS = {
@@ -26,32 +24,14 @@ class Curve:
     style: str
 
 
-def read_rows(path: str) -> list[dict]:
-    """The rows of a CSV file as numbers; none where there is no such file.
-
-    A last row without an end does not count: it is being written, or was when its run was killed.
-
-    Raises:
-      TintmillError: a row is not of numbers, one a column.
-    """
-    if not os.path.exists(path):
-        return []
-    try:
-        with open(path) as f:
-            rows = csv.DictReader([line for line in f if line.endswith("\n")])
-        return [{key: float(value) for key, value in row.items()} for row in rows]
-    except (TypeError, ValueError) as error:
-        raise TintmillError(f"{path} is damaged ({error}); delete the row that is not of numbers") from error
-
-
-def speed(run: str, global_batch: int) -> dict[str, float] | None:
+def speed(run: RunFolder, global_batch: int) -> dict[str, float] | None:
     """How fast a run trained; None where nothing was logged.
 
     Returns:
       pictures_per_second: median of the rows. waiting: share of all their time that was spent waiting for input. The
       first row is left out where there are more: its time went into compiling.
     """
-    rows = read_rows(os.path.join(run, "metrics.csv"))
+    rows = run.read_log()
     if not rows or "waiting" not in rows[0]:
         return None
     steps = [row["step"] - before for row, before in zip(rows, [0, *(row["step"] for row in rows)], strict=False)]
@@ -62,14 +42,14 @@ def speed(run: str, global_batch: int) -> dict[str, float] | None:
     return {"pictures_per_second": statistics.median(rates), "waiting": waited / sum(seconds)}
 
 
-def draw(runs: dict[str, str]) -> list[Drawing]:
+def draw(runs: dict[str, RunFolder]) -> list[Drawing]:
     """Losses over steps, and what validation found; all runs in one plot of each.
 
     Args:
       runs: run directories by the names that are written beside their curves.
     """
-    training = {name: read_rows(os.path.join(run, "metrics.csv")) for name, run in runs.items()}
-    validation = {name: read_rows(os.path.join(run, "validation.csv")) for name, run in runs.items()}
+    training = {name: run.read_log() for name, run in runs.items()}
+    validation = {name: run.read_validations() for name, run in runs.items()}
     curves = []
     for name in runs:
         of_run = "" if len(runs) == 1 else f"{name}, "

@@ -8,13 +8,12 @@ import os
 from numbers import Real
 
 from tintmill.model.export import reader
-from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.settings import weights_label
 from tintmill.trainer import report
-from tintmill.trainer.evaluation import results as evaluations
-from tintmill.trainer.run.settings import TrainSettings, load_settings
+from tintmill.trainer.run.folder import RunFolder
+from tintmill.trainer.run.settings import TrainSettings
 
 COLUMNS = {
     "psnr": "PSNR, dB",
@@ -47,13 +46,13 @@ class Run:
     notes: list[str]
 
 
-def read_run(run: str) -> Run:
+def read_run(run: RunFolder) -> Run:
     """What a card tells of a run directory.
 
     Raises:
       TintmillError: it is none, or a file of it is damaged.
     """
-    settings, manifest, metrics = load_settings(run), saved_model.load_dataset(run), evaluations.read_metrics(run)
+    settings, manifest, metrics = run.read_settings(), run.read_manifest(), run.read_evaluations()
     notes = report.make_notes(settings, manifest, [*metrics.values()])
     return Run(settings, manifest, metrics, notes)
 

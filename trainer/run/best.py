@@ -10,9 +10,8 @@ import re
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
-
-FOLDER = "best"
 
 
 def best_step(rows: list[dict], settings: TrainSettings) -> int | None:
@@ -30,21 +29,21 @@ def out_of_patience(rows: list[dict], settings: TrainSettings) -> bool:
     return sum(row["step"] > best for row in rows) >= settings.patience
 
 
-def keep(run: str, model, rows: list[dict], settings: TrainSettings) -> None:
+def keep(run: RunFolder, model, rows: list[dict], settings: TrainSettings) -> None:
     """Saves the network where the last row is the best, and deletes the one before it."""
     step = int(rows[-1]["step"])
     if step == best_step(rows, settings):
-        os.makedirs(os.path.join(run, FOLDER), exist_ok=True)
-        saved_model.save_model(os.path.join(run, FOLDER), model, _name(step))
+        os.makedirs(run.best, exist_ok=True)
+        saved_model.save_model(run.best, model, _name(step))
         _remove(run, lambda other: other != step)
 
 
-def remove_later(run: str, start: int) -> None:
+def remove_later(run: RunFolder, start: int) -> None:
     """Deletes what a killed run kept after step `start`, where it is resumed; it will come again."""
     _remove(run, lambda step: step > start)
 
 
-def take(run: str, rows: list[dict], settings: TrainSettings) -> None:
+def take(run: RunFolder, rows: list[dict], settings: TrainSettings) -> None:
     """Makes the best network the run's model.keras.
 
     Raises:
@@ -52,17 +51,16 @@ def take(run: str, rows: list[dict], settings: TrainSettings) -> None:
     """
     step = best_step(rows, settings)
     if step is None:
-        raise TintmillError(f"--keep=best: no finite {settings.best_by} in {run}/validation.csv; give --keep=last")
-    files.write(os.path.join(run, saved_model.MODEL), files.read(os.path.join(run, FOLDER, _name(step))))
+        raise TintmillError(f"--keep=best: no finite {settings.best_by} in {run.validation_file}; give --keep=last")
+    files.write(run.model_file, files.read(os.path.join(run.best, _name(step))))
 
 
 def _name(step: int) -> str:
     return f"step-{step:010d}.keras"
 
 
-def _remove(run: str, unwanted) -> None:
-    folder = os.path.join(run, FOLDER)
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+def _remove(run: RunFolder, unwanted) -> None:
+    for name in os.listdir(run.best) if os.path.isdir(run.best) else ():
         found = re.fullmatch(r"step-(\d{10})\.keras", name)
         if not found or unwanted(int(found[1])):  # or what a kill left half written
-            os.remove(os.path.join(folder, name))
+            os.remove(os.path.join(run.best, name))

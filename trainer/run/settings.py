@@ -1,21 +1,10 @@
-"""The settings of a run, and the run directory they begin.
-
-RUN/ holds: settings.json, flags.txt (repeats the run by --flagfile), dataset.json (the manifest), starts.jsonl (on what
-it was trained), checkpoints/, metrics.csv, validation.csv, best/, tensorboard/, and once trained model.keras,
-evaluation/SPLIT/, report.html.
-"""
+"""The settings of a run."""
 
 import dataclasses
-import json
 import math
-import os
 
 from tintmill.model.losses.settings import LossSettings
-from tintmill.model.prediction import saved_model
-from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset.manifest import Dataset
-from tintmill.trainer.run.checkpoint import list_steps
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw")
@@ -26,18 +15,6 @@ _COUNTS = (
     "global_batch", "accumulate", "steps", "log_every", "checkpoint_every", "keep_checkpoints", "validation_records",
     "profile_rows",
 )  # fmt: skip
-# What may differ when a run is resumed: how far, how often, and on what it goes on; not what it computes.
-RESUMABLE = (
-    "steps",
-    "replicas",
-    "readers",
-    "log_every",
-    "checkpoint_every",
-    "keep_checkpoints",
-    "log_ids",
-    "profile_step",
-    "profile_rows",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,95 +114,6 @@ def check_batch(global_batch: int, replicas: int, accumulate: int = 1) -> None:
             f"--global_batch={global_batch} does not divide by {replicas} replicas{times}; give {offers} or another "
             "--replicas"
         )
-
-
-def begin_run(run: str, settings: TrainSettings, dataset: Dataset, flag_lines: str) -> None:
-    """Makes the run directory, or checks that it is one of these settings and this dataset.
-
-    Raises:
-      TintmillError: naming the settings that differ, the other dataset, or the foreign files.
-    """
-    path = os.path.join(run, "settings.json")
-    if _has_results(run):
-        free = [key for key in RESUMABLE if key != "steps" or settings.schedule == "constant"]  # a cosine has an end
-        _check_same_settings(run, load_settings(run), settings, free)
-        _check_same_dataset(run, dataset)
-    else:
-        _make_run(run)
-        saved_model.save_dataset(run, dataset.manifest)
-    for folder in (run, os.path.join(run, "checkpoints")):
-        files.remove_leftovers(folder)  # of a kill in the middle of a write; a checkpoint's can be large
-    files.write(os.path.join(run, "flags.txt"), flag_lines)
-    files.write(path, json.dumps(dataclasses.asdict(settings), indent=1) + "\n")
-
-
-def join_run(run: str, settings: TrainSettings, dataset: Dataset) -> None:
-    """Checks that a run which another process of this job began is of these settings and this dataset.
-
-    Raises:
-      TintmillError: naming the settings that differ, or the other dataset.
-    """
-    remedy = "start all workers with the same flags"
-    _check_same_settings(run, load_settings(run), settings, ["readers"], remedy)
-    _check_same_dataset(run, dataset, remedy)
-
-
-def load_settings(run: str) -> dict:
-    """The run's settings as JSON values.
-
-    Raises:
-      TintmillError: `run` is no run directory.
-    """
-    return saved_model.read_json(run, "settings.json")
-
-
-def check_same_embedder(run: str, dataset: Dataset) -> None:
-    """Raises TintmillError where a dataset's embeddings are not of the network that the run was trained with."""
-    from tintmill.pipeline.dataset import embed
-
-    wanted, found = saved_model.load_dataset(run)["embedder"], dataset.embedder
-    if (wanted is None) != (found is None):
-        names = [identity and identity["name"] for identity in (found, wanted)]
-        raise TintmillError(f"--data={dataset.folder} has embedder {names[0]}, --run={run} was trained with {names[1]}")
-    if wanted:
-        embed.check_same(found, wanted, f"--data={dataset.folder} beside --run={run}")
-
-
-def _has_results(run: str) -> bool:
-    # Before its first checkpoint a run holds nothing to mix up: a mistyped flag may be put right in the same place.
-    if not os.path.exists(os.path.join(run, "settings.json")):
-        return False
-    return os.path.exists(os.path.join(run, saved_model.MODEL)) or bool(list_steps(os.path.join(run, "checkpoints")))
-
-
-def _make_run(run: str) -> None:
-    try:
-        os.makedirs(os.path.join(run, "checkpoints"), exist_ok=True)
-        names = {name for name in os.listdir(run) if not name.startswith(".tmp-")}  # a killed begin_run leaves one
-        foreign = sorted(names - {"checkpoints", saved_model.DATASET, "flags.txt"})
-    except OSError as error:
-        raise TintmillError(f"--run={run}: cannot be written: {error}") from error
-    if foreign and "settings.json" not in names:
-        raise TintmillError(f"--run={run} holds {foreign[0]}, which no `tintmill train` began; give another --run")
-
-
-def _check_same_settings(
-    run: str, old: dict, settings: TrainSettings, free: list[str], remedy: str = "give another --run"
-) -> None:
-    new = dataclasses.asdict(settings)
-    keys = [key for key in new if key not in free and old.get(key) != new[key]]
-    if keys:
-        found = ", ".join(f"{key} {old.get(key)!r} -> {new[key]!r}" for key in keys)
-        raise TintmillError(f"--run={run} was begun with other settings: {found}; {remedy}")
-
-
-def _check_same_dataset(run: str, dataset: Dataset, remedy: str = "give another --run") -> None:
-    old = saved_model.load_dataset(run)
-    if old["fingerprint"] == dataset.manifest["fingerprint"]:
-        return
-    check_same_embedder(run, dataset)
-    names = [f"{m['settings']['name']} {m['fingerprint'][:12]}" for m in (old, dataset.manifest)]
-    raise TintmillError(f"--run={run} was begun on dataset {names[0]}, --data is {names[1]}; {remedy}")
 
 
 def _check(condition, name: str, found, wanted: str) -> None:

@@ -12,7 +12,6 @@ import platform
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 
-STARTS = "starts.jsonl"
 _LIBRARIES = ("tintmill", "tensorflow", "keras", "numpy")
 
 
@@ -30,27 +29,27 @@ class Start:
     system: str
 
 
-def record(run: str, start: Start) -> None:
-    """Notes a start, unless it goes on where the last one was; earlier ones from its step or later are forgotten, for
-    what they trained was lost.
+def record(path: str, start: Start) -> None:
+    """Adds a start to the file at `path`, unless it is on the same machine and libraries as the last one.
+
+    Earlier starts from its step or later are deleted: what they trained was lost.
 
     Raises:
       TintmillError: the file is damaged.
     """
-    kept = [earlier for earlier in load(run) if earlier.step < start.step]
+    kept = [earlier for earlier in load(path) if earlier.step < start.step]
     if not kept or dataclasses.replace(start, step=kept[-1].step) != kept[-1]:
         kept.append(start)
     lines = [json.dumps(dataclasses.asdict(each)) + "\n" for each in kept]
-    files.write(os.path.join(run, STARTS), "".join(lines))
+    files.write(path, "".join(lines))
 
 
-def load(run: str) -> list[Start]:
-    """The starts, oldest first; none where a run of an older version kept none.
+def load(path: str) -> list[Start]:
+    """The starts in the file, oldest first; none where there is no file: older versions of Tintmill kept none.
 
     Raises:
       TintmillError: the file is damaged.
     """
-    path = os.path.join(run, STARTS)
     if not os.path.exists(path):
         return []
     try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.dataset.manifest import Dataset
-from tintmill.trainer.reporting.curves import read_rows
+from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 from tintmill.trainer.training.step import part_names, tf
 
@@ -20,13 +20,13 @@ class Log:
     What a killed run logged ahead of its checkpoint goes. `validations`: the rows of validation.csv so far.
     """
 
-    def __init__(self, run: str, settings: TrainSettings, dataset: Dataset, start: int):
+    def __init__(self, run: RunFolder, settings: TrainSettings, dataset: Dataset, start: int):
         from tqdm import tqdm
 
         self._parts = part_names(settings)
         self._settings = settings
         self._records = dataset.splits[settings.split]
-        self._csv = _continue_log(os.path.join(run, "metrics.csv"), start, _csv_step)
+        self._csv = _continue_log(run.log_file, start, _csv_step)
         if self._csv.tell() == 0:
             self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second", "waiting")) + "\n")
         self._ids, self._id_file = None, None
@@ -34,15 +34,13 @@ class Log:
             from tintmill.trainer.input.shards import record_ids
 
             self._ids = record_ids(dataset, settings.split, np.arange(self._records))
-            path = os.path.join(run, "ids.jsonl")
-            self._id_file = _continue_log(path, start, lambda line: json.loads(line)["step"])
+            self._id_file = _continue_log(run.ids_file, start, lambda line: json.loads(line)["step"])
         self._validation_csv = None
         self.validations: list[dict] = []
         if settings.validated:
-            path = os.path.join(run, "validation.csv")
-            self._validation_csv = _continue_log(path, start, _csv_step)
-            self.validations = read_rows(path)
-        self._board = tf.summary.create_file_writer(os.path.join(run, "tensorboard"))
+            self._validation_csv = _continue_log(run.validation_file, start, _csv_step)
+            self.validations = run.read_validations()
+        self._board = tf.summary.create_file_writer(run.tensorboard)
         pace = 0.1 if sys.stderr.isatty() else 30.0  # seconds between lines: a log file wants few
         self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1, mininterval=pace)
 

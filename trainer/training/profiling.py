@@ -1,8 +1,7 @@
 """A profile of a few rows of steps, for TensorBoard's profiler: RUN/tensorboard/plugins/profile/."""
 
-import os
-
 from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 
 tf = import_tensorflow()
@@ -11,8 +10,8 @@ tf = import_tensorflow()
 class Profile:
     """Profiles `settings.profile_rows` rows of metrics.csv, from the one that holds step `settings.profile_step` on."""
 
-    def __init__(self, run: str, settings: TrainSettings):
-        self._folder = os.path.join(run, "tensorboard")
+    def __init__(self, run: RunFolder, settings: TrainSettings):
+        self._folder = run.tensorboard
         self._first, self._rows = settings.profile_step, settings.profile_rows if settings.profile_step else 0
         self._running = False
 

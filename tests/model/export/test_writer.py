@@ -86,7 +86,9 @@ def test_the_embedder_sees_the_record_where_it_did_in_training(tmp_path, embedde
     grey = exports.grey_picture(0, 300, 200)
     record = Image.fromarray(photo.fit(grey, exports.SIZE, "crop"))
     for source, seen, other in (("record", record, grey), ("original", grey, record)):
-        saved_model.save_dataset(run, saved_model.load_dataset(run) | {"embedding_from": source})
+        saved_model.TrainedFolder(run).write_manifest(
+            saved_model.TrainedFolder(run).read_manifest() | {"embedding_from": source}
+        )
         network, _ = writer.of_run(run)
         view = keras.Model(network.input, network.get_layer("view").output)
         found = np.asarray(view(np.asarray(grey, np.float32)[None, ..., None]))[0, ..., 0]

@@ -253,7 +253,9 @@ def test_a_network_without_embedding_needs_no_embedder(tmp_path):
     saved_model.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
     embedder = {"name": "mobilenet_v2", "layer": "logits", "weights": "lost.h5", "weights_path": "/nowhere/lost.h5"}
     size = {"settings": {"size": SIZE, "fit": "crop"}}
-    saved_model.save_dataset(str(tmp_path), {"embedder": embedder, "embedding_from": "original", **size})
+    saved_model.TrainedFolder(str(tmp_path)).write_manifest(
+        {"embedder": embedder, "embedding_from": "original", **size}
+    )
     coloured = colorizer.load(str(tmp_path))(Image.fromarray(helpers.photo_pixels(0, 40, 60)))
     assert coloured.shape == (40, 60, 3)
 
@@ -265,7 +267,7 @@ def test_a_network_of_one_size_sees_the_picture_squashed(tmp_path, width, height
     ab = keras.layers.Concatenate(name="ab")([lightness, keras.layers.Rescaling(0.0)(lightness)])
     saved_model.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
     size = {"settings": {"size": 16, "fit": "crop"}}
-    saved_model.save_dataset(str(tmp_path), {"embedder": None, "embedding_from": "original", **size})
+    saved_model.TrainedFolder(str(tmp_path)).write_manifest({"embedder": None, "embedding_from": "original", **size})
     colorize = colorizer.load(str(tmp_path))
     image = Image.fromarray(helpers.photo_pixels(3, height, width))
     assert colorize(image).shape == (height, width, 3)

@@ -20,7 +20,7 @@ def saved(tmp_path_factory):
     run = tmp_path_factory.mktemp("artefact")
     network = networks.build("koalarization", NetworkSpec(10))
     saved_model.save_model(str(run), network)
-    saved_model.save_dataset(str(run), {"embedder": None, "settings": {"size": 16}})
+    saved_model.TrainedFolder(str(run)).write_manifest({"embedder": None, "settings": {"size": 16}})
     return run, network
 
 
@@ -40,7 +40,7 @@ def test_a_saved_network_answers_as_before(saved):
     inputs = {"l": np.full((1, 9, 20, 1), 0.3, np.float32), "embedding": np.ones((1, 10), np.float32)}
     loaded = saved_model.load_model(str(run))
     np.testing.assert_array_equal(np.asarray(loaded(inputs)["ab"]), np.asarray(network(inputs)["ab"]))
-    assert saved_model.load_dataset(str(run)) == {"embedder": None, "settings": {"size": 16}}
+    assert saved_model.TrainedFolder(str(run)).read_manifest() == {"embedder": None, "settings": {"size": 16}}
     assert sorted(path.name for path in run.iterdir()) == [saved_model.DATASET, saved_model.MODEL]
 
 
@@ -79,30 +79,30 @@ def test_a_run_without_a_network_yet_says_so(saved, tmp_path):
 
 def test_a_folder_that_is_no_run_says_so(tmp_path):
     with pytest.raises(TintmillError, match=rf"^{tmp_path}: no dataset\.json in it; wanted a run directory"):
-        saved_model.load_dataset(str(tmp_path))
+        saved_model.TrainedFolder(str(tmp_path)).read_manifest()
 
 
 def test_a_file_in_place_of_a_run_says_so(saved):
     path = saved[0] / saved_model.MODEL
     with pytest.raises(TintmillError, match=rf"^{path} is a file; wanted a run directory .* is --model"):
-        saved_model.load_dataset(str(path))
+        saved_model.TrainedFolder(str(path)).read_manifest()
 
 
 def test_a_run_in_a_bucket_is_refused_with_the_remedy():
     with pytest.raises(TintmillError, match=r"^gs://bucket/run: wanted a run directory on this machine; copy it"):
-        saved_model.load_dataset("gs://bucket/run")
+        saved_model.TrainedFolder("gs://bucket/run").read_manifest()
 
 
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / saved_model.DATASET).mkdir()
     with pytest.raises(TintmillError, match=r"dataset\.json: cannot be read: .* not a regular file"):
-        saved_model.load_dataset(str(tmp_path))
+        saved_model.TrainedFolder(str(tmp_path)).read_manifest()
 
 
 def test_a_damaged_manifest_is_named(tmp_path):
     (tmp_path / saved_model.DATASET).write_text('{"embedder": ')
     with pytest.raises(TintmillError, match=r"dataset\.json is damaged"):
-        saved_model.load_dataset(str(tmp_path))
+        saved_model.TrainedFolder(str(tmp_path)).read_manifest()
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tintmill.trainer.evaluation.ab_histogram import AbHistogram
 from tintmill.trainer.reporting import ab_map
-from tintmill.trainer.reporting.ab_map import AbHistogram
 
 
 def histogram(*pixels: tuple[float, float, int], name: str = "truth") -> AbHistogram:

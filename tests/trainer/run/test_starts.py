@@ -18,8 +18,8 @@ def start(step: int, processor: str) -> Start:
 
 def recorded(run, *of: Start) -> list[tuple[int, str]]:
     for each in of:
-        starts.record(str(run), each)
-    return [(each.step, each.processor) for each in starts.load(str(run))]
+        starts.record(str(run / "starts.jsonl"), each)
+    return [(each.step, each.processor) for each in starts.load(str(run / "starts.jsonl"))]
 
 
 def test_a_run_that_moves_names_both_machines(tmp_path):
@@ -38,14 +38,14 @@ def test_what_was_trained_and_lost_does_not_count(tmp_path):
 
 
 def test_a_run_of_an_older_version_has_none(tmp_path):
-    assert starts.load(str(tmp_path)) == []
+    assert starts.load(str(tmp_path / "starts.jsonl")) == []
 
 
 @pytest.mark.parametrize("text", ["{", '{"step": 0}', "[]", '{"step": 0, "unheard_of": 1}'])
 def test_a_damaged_file_is_one_line(tmp_path, text):
     (tmp_path / "starts.jsonl").write_text(text + "\n")
     with pytest.raises(TintmillError, match=r"starts.jsonl is damaged .*; delete it"):
-        starts.load(str(tmp_path))
+        starts.load(str(tmp_path / "starts.jsonl"))
 
 
 def test_it_describes_this_machine(tmp_path):
@@ -59,8 +59,8 @@ def test_it_describes_this_machine(tmp_path):
     assert found.processor
     assert found.versions["python"] == sys.version.split()[0]
     assert found.versions["keras"].count(".") == 2
-    starts.record(str(tmp_path), found)
-    assert starts.load(str(tmp_path)) == [dataclasses.replace(found)]
+    starts.record(str(tmp_path / "starts.jsonl"), found)
+    assert starts.load(str(tmp_path / "starts.jsonl")) == [dataclasses.replace(found)]
 
 
 def test_a_gpu_is_named_as_its_maker_does(monkeypatch):

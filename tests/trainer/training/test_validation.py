@@ -11,15 +11,15 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.pipeline.imaging import lab
 from tintmill.trainer.evaluation import on_records
-from tintmill.trainer.reporting import curves
 from tintmill.trainer.run import best
+from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 
 VALIDATED = "toy_dropout", "--steps=20", "--validate_every=5", "--validation_split=val"
 
 
 def validations(run: Path) -> list[dict]:
-    return curves.read_rows(str(run / "validation.csv"))
+    return RunFolder(str(run)).read_validations()
 
 
 @pytest.fixture(scope="module")
@@ -150,18 +150,18 @@ def test_only_the_best_network_is_kept(tmp_path):
     settings = TrainSettings(validation_split="val")
     kept = []
     for count in (1, 2, 3, 4):
-        best.keep(str(tmp_path), Network(), rows(3, 1, 2, 0.5)[:count], settings)
+        best.keep(RunFolder(str(tmp_path)), Network(), rows(3, 1, 2, 0.5)[:count], settings)
         kept.append([path.name for path in (tmp_path / "best").iterdir()])
     assert kept == [[f"step-{step:010d}.keras"] for step in (10, 20, 20, 40)]
-    best.remove_later(str(tmp_path), 40)
+    best.remove_later(RunFolder(str(tmp_path)), 40)
     assert len(list((tmp_path / "best").iterdir())) == 1
-    best.remove_later(str(tmp_path), 30)
+    best.remove_later(RunFolder(str(tmp_path)), 30)
     assert not list((tmp_path / "best").iterdir())
 
 
 def test_a_best_without_any_finite_number_is_an_error(tmp_path):
     with pytest.raises(TintmillError, match=r"--keep=best: no finite loss in .*validation.csv"):
-        best.take(str(tmp_path), rows(np.nan), TrainSettings(validation_split="val"))
+        best.take(RunFolder(str(tmp_path)), rows(np.nan), TrainSettings(validation_split="val"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import helpers, training
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.trainer.run import starts
+from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.training import cluster
 
 WORKERS = {"worker": ["a:1", "b:1", "c:1"]}
@@ -93,7 +93,7 @@ def test_a_run_goes_on_with_other_numbers_of_devices(plain_dataset, alone, runs)
     training.trained_by_workers(2, *steps(plain_dataset, run, 8))
     training.trained(*steps(plain_dataset, run, 10), "--replicas=2")
     assert_same_training(run, alone)
-    found = [(start.step, start.workers, start.devices) for start in starts.load(str(run))]
+    found = [(start.step, start.workers, start.devices) for start in RunFolder(str(run)).read_starts()]
     assert found == [(0, 1, ["CPU:0"]), (5, 2, ["CPU:0"]), (8, 1, ["CPU:0", "CPU:1"])]
 
 

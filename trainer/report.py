@@ -46,7 +46,7 @@ class Run:
     folder: RunFolder
     settings: dict
     manifest: dict
-    results: dict[str, Evaluation]
+    evaluations: dict[str, Evaluation]
     starts: list[starts.Start]
     data: list[tuple[str, str]]
     notes: list[str]
@@ -61,7 +61,7 @@ class Split:
     """What is shown of an evaluated split; `evaluations` by the name of the run."""
 
     name: str
-    results: dict[str, Evaluation]
+    evaluations: dict[str, Evaluation]
 
     @property
     def table(self) -> score_table.Table:

@@ -6,44 +6,58 @@
 It needs Java 17 and Maven, and fetches the rest once (600 MB). Ctrl-C ends it. The processes' logs lie in --folder.
 """
 
+import dataclasses
 import sys
 import time
 from pathlib import Path
 
-from absl import flags
-
-from tintmill.launch.local_cluster import engines
-from tintmill.launch.local_cluster.flink import FlinkCluster
-from tintmill.launch.local_cluster.processes import processes
-from tintmill.launch.local_cluster.spark import SparkCluster
-from tintmill.pipeline.common import command
+from tintmill.launch.local_cluster.clusters import CLUSTERS, running_cluster
+from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
-
-CLUSTERS = {"flink": FlinkCluster, "spark": SparkCluster}
-
-FLAGS = flags.FlagValues()
-flags.DEFINE_enum("engine", None, list(CLUSTERS), "What to start.", flag_values=FLAGS, required=True)
-flags.DEFINE_integer("workers", 2, "TaskManagers or Spark workers.", lower_bound=1, flag_values=FLAGS)
-flags.DEFINE_string("folder", "cluster", "For logs, and the flags of `tintmill prepare`.", flag_values=FLAGS)
+from tintmill.pipeline.common.options import option
 
 
-def main(arguments: list[str]) -> None:
-    if arguments:
-        raise TintmillError(f"{' '.join(arguments)}: wanted flags only, as --engine=flink")
-    kind = CLUSTERS[FLAGS.engine]
-    engines.fetch(kind.engine)
-    with processes(Path(FLAGS.folder).absolute()) as group:
-        cluster = kind(group, FLAGS.workers)
-        flagfile = group.folder / "prepare.flags"
+@dataclasses.dataclass(frozen=True)
+class ClusterArguments:
+    """What `tintmill cluster` is asked for."""
+
+    engine: str = option(None, "What to start.", "The cluster", choices=tuple(CLUSTERS), required=True)
+    workers: int = option(2, "TaskManagers or Spark workers.", "The cluster", least=1)
+    folder: str = option("cluster", "For logs, and the flags of `tintmill prepare`.", "Output")
+
+    def __post_init__(self):
+        options.check(self)
+
+
+FLAGS = options.define(ClusterArguments)
+TOPICS = options.list_topics(ClusterArguments)
+
+
+def main(words: list[str]) -> None:
+    if words:
+        raise TintmillError(f"{' '.join(words)}: wanted flags only, as --engine=flink")
+    run_cluster(options.read(ClusterArguments, FLAGS))
+
+
+def run_cluster(arguments: ClusterArguments) -> None:
+    """Starts a cluster, writes the flags of `tintmill prepare` beside its logs, and stays until a signal comes.
+
+    Raises:
+      TintmillError: the cluster did not start, or one of its processes ended by itself.
+    """
+    with running_cluster(arguments.engine, Path(arguments.folder), arguments.workers) as cluster:
+        flagfile = cluster.group.folder / "prepare.flags"
         flagfile.write_text("\n".join(cluster.flags) + "\n")
-        print(f"{FLAGS.engine} is up; in another terminal:\n  tintmill prepare --flagfile={flagfile} ...", flush=True)
-        while not group.died():
+        said = f"{arguments.engine} is up; in another terminal:\n  tintmill prepare --flagfile={flagfile} ..."
+        print(said, flush=True)
+        while not cluster.group.list_ended():
             time.sleep(1)
-        raise TintmillError(f"{group.died()[0]} ended by itself; its log is {group.log(group.died()[0])}")
+        ended = cluster.group.list_ended()[0]
+        raise TintmillError(f"{ended} ended by itself; its log is {cluster.group.log(ended)}")
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("cluster", FLAGS, main, argv, __doc__)
+    return command.run("cluster", FLAGS, main, argv, __doc__, topics=TOPICS)
 
 
 if __name__ == "__main__":

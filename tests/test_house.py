@@ -32,7 +32,6 @@ KNOWN_CIRCLES: set[tuple[str, str, str]] = set()
 
 # Test files whose name is no module's, and why.
 NAMED_FOR_NO_MODULE = {
-    "tests/launch/local_cluster/test_clusters.py": "its tests go to the modules that they are about",
     "tests/launch/pages/colouring/test_web_browser.py": "the page as a whole, in a browser",
     "tests/launch/pages/studies/test_study_browser.py": "the page as a whole, in a browser",
     "tests/model/test_colour_files.py": "what colorize does to files of every kind",

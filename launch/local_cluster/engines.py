@@ -1,30 +1,27 @@
 """Flink and Spark with Beam's job servers: fetched once by pip and Maven, pinned by version and sha256.
 
-The engines themselves are their releases on PyPI. Beam's job servers are put together from Beam's own libraries on
-Maven: the job server in one file is not to be had everywhere, and it holds the same classes. Beam's Java side is of
-another release than Beam's Python side: they talk by a protocol, and the cluster tests hold the two to it.
+The engines are their releases on PyPI. A job server is put together from Beam's own libraries on Maven, because the job
+server in one file, which holds the same classes, is not to be had everywhere. These libraries are of another release
+than Beam's Python side. The two sides talk by Beam's protocol, and `make test-cluster` runs them together.
 """
 
 import dataclasses
 import fcntl
-import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import zipfile
 from pathlib import Path
 
+from tintmill.launch.local_cluster import jars
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 
 JAVA_BEAM = "2.62.0"  # the newest whose runners for Flink and Spark, and job service, were all found on Maven
-_HERE = Path(__file__).parent
 
-# What Java 17 keeps shut, and Flink and Spark open for themselves.
+# Packages of java.base that Java 17 keeps shut; Flink's and Spark's own start scripts open them.
 OPENED_PACKAGES = (
     "java.io",
     "java.lang",
@@ -47,8 +44,15 @@ OPENED_PACKAGES = (
 
 @dataclasses.dataclass(frozen=True)
 class Engine:
-    """`package` is a source distribution on PyPI; `jars` are patterns of what a node needs of it; `driver` is the job
-    server's main class. `NAME.pom.xml` lists what Maven fetches for the job server, and `NAME.sha256` what it came to.
+    """An engine, and the job server that Beam submits to it with.
+
+    Beside this module, NAME.pom.xml lists what Maven fetches for the job server, and NAME.sha256 pins what that was.
+
+    Attributes:
+      package: name of the source distribution on PyPI.
+      sha256: of that distribution.
+      jars: patterns of the files in it that are a node's class path.
+      driver: main class of the job server.
     """
 
     name: str
@@ -78,17 +82,17 @@ SPARK = Engine(
 
 
 def add_opens() -> list[str]:
-    """Java's flags that open what both engines need."""
+    """Java's flags that open `OPENED_PACKAGES`."""
     return [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES]
 
 
 def job_server_jar(engine: Engine) -> Path:
-    """The job server in the form that Beam's runners start: `java -jar`."""
+    """The file that Beam's runners start by `java -jar`."""
     return home(engine) / "job-server.jar"
 
 
 def class_path(engine: Engine) -> str:
-    """Of a node of the engine, for `java -cp`."""
+    """The class path of the engine's nodes, for `java -cp`."""
     return ":".join(map(str, _engine_jars(engine, home(engine))))
 
 
@@ -97,15 +101,15 @@ def _engine_jars(engine: Engine, folder: Path) -> list[Path]:
 
 
 def home(engine: Engine) -> Path:
-    """Where an engine lies once it is fetched."""
+    """The folder that a fetched engine lies in."""
     return Path(files.cache_folder(), f"{engine.name}-{engine.version}-beam-{JAVA_BEAM}")
 
 
 def fetch(engine: Engine) -> None:
-    """Fetches an engine, unless it was fetched before; a fetch that was stopped leaves nothing that looks whole.
+    """Fetches an engine unless it was fetched before. The folder appears whole, so that a stopped fetch leaves none.
 
     Raises:
-      TintmillError: Java, Maven or pip is missing or fails, or something is not what it was when it was pinned.
+      TintmillError: Java or Maven is missing, Maven or pip fails, or a file is not the pinned one.
     """
     for program in ("java", "mvn"):
         if not shutil.which(program):
@@ -123,7 +127,6 @@ def _fetch(engine: Engine) -> None:
         folder.mkdir()
         _fetch_distribution(engine, folder)
         _fetch_job_server(engine, folder)
-        _write_launcher(engine, folder)
         os.rename(folder, home(engine))
 
 
@@ -140,71 +143,19 @@ def _fetch_distribution(engine: Engine, folder: Path) -> None:
 
 
 def _fetch_job_server(engine: Engine, folder: Path) -> None:
-    """Beam's jars without those that the engine brings: of two versions of a class the engine's own must win."""
-    jars = folder / "job-server"
-    _copy_dependencies(engine, folder, jars)
-    check_pinned(jars, (_HERE / f"{engine.name}.sha256").read_text())
-    theirs = {_artifact(path): path for path in _engine_jars(engine, folder)}
-    for path in jars.glob("*.jar"):
-        if _artifact(path) == "guava" and "guava" in theirs:
-            # Beam's options need a newer one than Spark's of 2013, in executors too; Spark itself has a copy under
-            # another name.
-            theirs["guava"].unlink()
-            os.rename(path, theirs["guava"].parent / path.name)
-        elif _artifact(path) in theirs:
-            path.unlink()
+    job_server = folder / "job-server"
+    _copy_dependencies(engine, folder, job_server)
+    jars.check_pinned(job_server, jars.pins_path(engine.name).read_text())
+    jars.drop_doubles(job_server, _engine_jars(engine, folder))
+    both = [*sorted(job_server.glob("*.jar")), *_engine_jars(engine, folder)]
+    jars.write_launcher(folder / "job-server.jar", engine.driver, both, OPENED_PACKAGES)
 
 
-def _copy_dependencies(engine: Engine, folder: Path, jars: Path) -> None:
-    pom = _HERE / f"{engine.name}.pom.xml"
-    flags = ("-q", "-B", "-DincludeScope=runtime", f"-DoutputDirectory={jars}", f"-Dbeam.version={JAVA_BEAM}")
-    _run("mvn", *flags, f"--file={pom}", f"-DbuildDirectory={folder}", "dependency:copy-dependencies")
-
-
-def check_pinned(folder: Path, lock: str) -> None:
-    """Compares a folder of jars with the lines (sha256, name) of a lock file.
-
-    Raises:
-      TintmillError: naming the first that differs.
-    """
-    wanted = dict(reversed(line.split()) for line in lock.splitlines())
-    found = dict(reversed(line.split()) for line in lock_lines(folder))
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise TintmillError(
-                f"{name}: its sha256 is {found.get(name)}, pinned was {wanted.get(name)}; if that is meant, "
-                "write the pins anew (`make lock-engines`)"
-            )
-
-
-def lock_lines(folder: Path) -> list[str]:
-    """The lines of a lock file for a folder of jars."""
-    paths = sorted(folder.glob("*.jar"))
-    return [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in paths]
-
-
-def _artifact(path: Path) -> str:
-    """A jar's name without its version."""
-    return re.sub(r"-\d[^/]*\.jar$", "", path.name)
-
-
-def _write_launcher(engine: Engine, folder: Path) -> None:
-    """A jar of one manifest, which names the others: Beam's runners start their job server by `java -jar FILE`."""
-    paths = [*sorted(folder.glob("job-server/*.jar")), *_engine_jars(engine, folder)]
-    manifest = {
-        "Manifest-Version": "1.0",
-        "Main-Class": engine.driver,
-        "Class-Path": " ".join(path.relative_to(folder).as_posix() for path in paths),
-        "Add-Opens": " ".join(f"java.base/{package}" for package in OPENED_PACKAGES),
-    }
-    lines = [_wrapped(f"{name}: {value}") for name, value in manifest.items()]
-    with zipfile.ZipFile(folder / "job-server.jar", "w") as jar:
-        jar.writestr("META-INF/MANIFEST.MF", "".join(lines) + "\r\n")
-
-
-def _wrapped(line: str) -> str:
-    """A manifest's line: at most 72 bytes, continued behind a space."""
-    return line[:72] + "".join(f"\r\n {line[i : i + 71]}" for i in range(72, len(line), 71)) + "\r\n"
+def _copy_dependencies(engine: Engine, build: Path, target: Path) -> None:
+    """Has Maven copy Beam's libraries for an engine into `target`."""
+    pom = Path(__file__).parent / f"{engine.name}.pom.xml"
+    flags = ("-q", "-B", "-DincludeScope=runtime", f"-DoutputDirectory={target}", f"-Dbeam.version={JAVA_BEAM}")
+    _run("mvn", *flags, f"--file={pom}", f"-DbuildDirectory={build}", "dependency:copy-dependencies")
 
 
 def _run(*command: str) -> None:
@@ -215,8 +166,14 @@ def _run(*command: str) -> None:
         raise TintmillError(f"`{' '.join(command[:4])} ...` failed: {errors[0]}")
 
 
-if __name__ == "__main__":  # `make lock-engines`: pins anew what Maven fetches, without comparing it
+def write_pins(engine: Engine) -> None:
+    """Pins what Maven fetches for an engine now, without comparing it with what was pinned before."""
+    with tempfile.TemporaryDirectory() as place:
+        target = Path(place, "jars")
+        _copy_dependencies(engine, Path(place), target)
+        jars.pins_path(engine.name).write_text("".join(f"{line}\n" for line in jars.list_pins(target)))
+
+
+if __name__ == "__main__":  # `make lock-engines`
     for one in (FLINK, SPARK):
-        with tempfile.TemporaryDirectory() as place:
-            _copy_dependencies(one, Path(place), Path(place, "jars"))
-            (_HERE / f"{one.name}.sha256").write_text("".join(f"{line}\n" for line in lock_lines(Path(place, "jars"))))
+        write_pins(one)

@@ -8,7 +8,8 @@ _MAIN = "org.apache.flink.runtime"
 _JOB_MANAGER = f"{_MAIN}.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASK_MANAGER = f"{_MAIN}.taskexecutor.TaskManagerRunner"
 
-# A TaskManager passes references on; the pictures are in the Python workers. Flink's own scripts compute these sizes.
+# A TaskManager passes references on; the pictures are in the Python workers. Flink's start scripts would compute these
+# sizes; a TaskManager that is started without them wants them given.
 _MEMORY = {
     "taskmanager.cpu.cores": "1",
     "taskmanager.memory.framework.heap.size": "128m",
@@ -32,15 +33,15 @@ appender.console.layout.pattern = %d %p %c{1} %m%n
 
 
 class FlinkCluster:
-    """A cluster within `group`; `flags` are what `tintmill prepare` runs there with."""
+    """A cluster whose processes are in `group`. `flags` are those with which `tintmill prepare` runs there."""
 
     engine = engines.FLINK
 
     def __init__(self, group: processes.Processes, workers: int, env: Mapping[str, str] | None = None):
-        """Starts it, with `workers` TaskManagers, and waits until all have joined.
+        """Starts the cluster, with `workers` TaskManagers, and waits until all of them have joined.
 
         Args:
-          env: of the Python workers, beside this process's.
+          env: environment of the Python workers, beside that of this process.
         Raises:
           TintmillError: a process did not start.
         """
@@ -93,7 +94,7 @@ class FlinkCluster:
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": 3,
             "restart-strategy.fixed-delay.delay": "2 s",
-            # A lost one is noticed after 50 s otherwise, and its work taken up after that.
+            # By default a lost TaskManager is noticed after 50 s, and its work is taken up only then.
             "heartbeat.interval": 2000,
             "heartbeat.timeout": 10000,
         }
@@ -102,5 +103,5 @@ class FlinkCluster:
         (self.group.folder / "log4j.properties").write_text(_LOGGING)
 
     def _overview(self) -> dict:
-        """What Flink says of itself; nothing while it does not answer."""
+        """Flink's own overview; empty while it does not answer."""
         return processes.read_json(f"http://localhost:{self.rest}/overview")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tintmill.pipeline.common.errors import TintmillError
@@ -19,14 +19,14 @@ _END_SECONDS = 20
 
 
 class Processes:
-    """Named processes, each at the head of a group of its own: whoever ends one ends its children too."""
+    """Named processes, each at the head of a process group of its own, so that its children end with it."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self._running: dict[str, subprocess.Popen] = {}
 
     def start(self, name: str, command: list[str], env: Mapping[str, str] | None = None) -> subprocess.Popen:
-        """Starts a process; what it says goes to `folder`/NAME.log."""
+        """Starts a process; its output goes to `folder`/NAME.log."""
         with open(self.log(name), "ab") as log:
             self._running[name] = subprocess.Popen(
                 command,
@@ -42,11 +42,11 @@ class Processes:
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-    def wait_until(self, name: str, ready) -> None:
-        """Waits until `ready()` is true of a process.
+    def wait_until(self, name: str, ready: Callable[[], object]) -> None:
+        """Waits until `ready()` is true.
 
         Raises:
-          TintmillError: it ended first, or that took two minutes; with its last line.
+          TintmillError: the process ended first, or two minutes went by. The message has the last line of its log.
         """
         end = time.monotonic() + _START_SECONDS
         while not ready():
@@ -56,17 +56,17 @@ class Processes:
             time.sleep(0.2)
 
     def kill(self, name: str) -> None:
-        """kill -9 of a process and its children, as when its container or machine is lost."""
+        """Kills a process and its children at once (SIGKILL), as when its container or machine is lost."""
         process = self._running.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def died(self) -> list[str]:
+    def list_ended(self) -> list[str]:
         """The names of the processes that ended by themselves."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
     def stop(self) -> None:
-        """Ends all, children included: those asked in vain are killed."""
+        """Ends all processes and their children: SIGTERM first, SIGKILL for those that stay."""
         for sent in (signal.SIGTERM, signal.SIGKILL):
             for process in self._running.values():
                 with contextlib.suppress(ProcessLookupError):
@@ -78,7 +78,7 @@ class Processes:
 
 
 def _group_lives(process: subprocess.Popen) -> bool:
-    process.poll()  # or the dead head would stay, as a zombie, in its group
+    process.poll()  # a dead head that nobody waits for stays in its group as a zombie
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, 0)
         return True
@@ -86,8 +86,8 @@ def _group_lives(process: subprocess.Popen) -> bool:
 
 
 @contextlib.contextmanager
-def processes(folder: Path) -> Iterator[Processes]:
-    """Processes that end when the block ends."""
+def running_processes(folder: Path) -> Iterator[Processes]:
+    """Processes that end with the block."""
     folder.mkdir(parents=True, exist_ok=True)
     started = Processes(folder)
     try:
@@ -113,17 +113,18 @@ def answers(port: int) -> bool:
 
 
 def read_json(url: str) -> dict:
-    """What a process says of itself at an address; nothing while it does not answer."""
+    """The JSON object at an address; an empty one while nothing answers there."""
     with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=5) as answer:
         return json.load(answer)
     return {}
 
 
 def start_worker_pool(group: Processes, port: int, env: Mapping[str, str] | None = None) -> None:
-    """Starts Beam's pool of Python workers, which starts a worker whenever a node of the engine asks it to.
+    """Starts Beam's pool of Python workers. The pool starts a worker whenever a node of the engine asks for one.
 
     Args:
-      env: beside this process's environment. Beam starts the `python` that is first on PATH: by default this one.
+      env: environment of the workers, beside that of this process. Beam starts the `python` that is first on PATH; by
+        default it is the one that runs this process.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     command = [sys.executable, "-m", "tintmill.launch.local_cluster.worker_pool", f"--service_port={port}"]

@@ -8,15 +8,15 @@ _MAIN = "org.apache.spark.deploy"
 
 
 class SparkCluster:
-    """A cluster within `group`; `flags` are what `tintmill prepare` runs there with."""
+    """A cluster whose processes are in `group`. `flags` are those with which `tintmill prepare` runs there."""
 
     engine = engines.SPARK
 
     def __init__(self, group: processes.Processes, workers: int, env: Mapping[str, str] | None = None):
-        """Starts it, with `workers` workers, and waits until all have joined.
+        """Starts the cluster, with `workers` workers, and waits until all of them have joined.
 
         Args:
-          env: of the Python workers, beside this process's.
+          env: environment of the Python workers, beside that of this process.
         Raises:
           TintmillError: a process did not start.
         """
@@ -43,19 +43,19 @@ class SparkCluster:
         ]
 
     def start_worker(self, number: int) -> None:
-        """Starts worker `number`; it starts an executor for each job."""
+        """Starts worker `number`, which starts an executor for each job."""
         name = f"worker-{number}"
         limits = ["--host", "localhost", "--cores", "1", "--memory", "1g", "--webui-port", "0"]
         folder = ["--work-dir", str(self.group.folder / name)]
         self._start(name, "worker.Worker", f"spark://localhost:{self._master}", *limits, *folder)
 
     def _start(self, name: str, main: str, *arguments: str) -> None:
-        # Of a release unpacked by hand Spark looks for a file to tell its Scala version by; on PyPI there is none.
+        # Spark tells its Scala version by a file that the release on PyPI does not have, unless it is given here.
         home = engines.home(self.engine) / "engine" / "deps"
         env = {"SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.12", "SPARK_LOCAL_IP": "127.0.0.1"}
         java = ["java", "-Xmx512m", *engines.add_opens(), "-cp", engines.class_path(self.engine)]
         self.group.start(name, [*java, f"{_MAIN}.{main}", *arguments], env)
 
     def _overview(self) -> dict:
-        """What the master says of itself; nothing while it does not answer."""
+        """The master's own overview; empty while it does not answer."""
         return processes.read_json(f"http://localhost:{self._page}/json/")

@@ -1,8 +1,8 @@
 """The pool of Python workers that the nodes of a cluster on one machine share; `python -m` this, with --service_port.
 
-Each node numbers its own workers, so that two nodes have workers of one name. Beam's pool knows workers by name: a
-node that is done would end another one's in mid-work. Here none is ended by name: a worker ends by itself where the
-node that it serves closes their connection, as when a node dies.
+Each node numbers its own workers, so that workers of two nodes may have one name. Beam's pool knows workers by name: a
+node that is done would end the worker of another node in mid-work. This pool ends no worker by name. A worker ends by
+itself when its node closes their connection, or dies.
 """
 
 import sys
@@ -13,7 +13,7 @@ from apache_beam.runners.worker import worker_pool_main
 
 
 class SharedPool(worker_pool_main.BeamFnExternalWorkerPoolServicer):
-    """Beam's pool; its processes under names of their own, so that all of them end with it."""
+    """Beam's pool, which keeps each process under a name of its own, so that all of them end with the pool."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)

@@ -21,9 +21,7 @@ import numpy as np
 from apache_beam.coders import registry
 
 from tests.bench.workers import link_pictures
-from tintmill.launch.cluster import CLUSTERS
-from tintmill.launch.local_cluster import engines
-from tintmill.launch.local_cluster.processes import processes
+from tintmill.launch.local_cluster.clusters import running_cluster
 from tintmill.pipeline.listing.reference import Reference
 
 PICTURES, REPEATS = 1060, 3
@@ -74,9 +72,8 @@ def _flags(folder: Path, engine: str, workers: int):
     if not engine:
         yield [f"--workers={workers}"]
         return
-    engines.fetch(CLUSTERS[engine].engine)
-    with processes(folder) as group:
-        yield CLUSTERS[engine](group, workers).flags
+    with running_cluster(engine, folder, workers) as cluster:
+        yield cluster.flags
 
 
 def _job(pictures: Path, output: Path, flags: list[str]) -> Job:

@@ -1,14 +1,13 @@
 """What the tests on real engines share: pictures, their dataset as made on this machine, a cluster for each engine."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.support import helpers
-from tintmill.launch.cluster import CLUSTERS
-from tintmill.launch.local_cluster import engines
-from tintmill.launch.local_cluster.processes import processes
+from tintmill.launch.local_cluster.clusters import running_cluster
 
 
 @pytest.fixture(scope="session")
@@ -47,15 +46,10 @@ def local(flags, tmp_path_factory) -> dict[str, str]:
 @pytest.fixture
 def start_cluster(request, tmp_path):
     """Starts a cluster of an engine, with two nodes; it ends with the test."""
-    opened = []
+    with contextlib.ExitStack() as started:
 
-    def start(engine: str, env: dict[str, str] | None = None):
-        engines.fetch(CLUSTERS[engine].engine)
-        context = processes(tmp_path / "cluster")
-        opened.append(context)
-        return CLUSTERS[engine](context.__enter__(), 2, env)
+        def start(engine: str, env: dict[str, str] | None = None):
+            return started.enter_context(running_cluster(engine, tmp_path / "cluster", 2, env))
 
-    yield start
-    for context in opened:
-        context.__exit__(None, None, None)
+        yield start
     shutil.rmtree(tmp_path, ignore_errors=True)

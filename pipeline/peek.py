@@ -30,28 +30,28 @@ def main(arguments: list[str]) -> None:
 
 def decode_lab(dataset: Dataset, stored: bytes) -> np.ndarray:
     """A record's `lab` bytes as float32 [S, S, 3]: L* 0..100, a*, b*."""
-    encoding = dataset.settings["encoding"]
-    return lab.unpack(record.stored_pixels(stored, encoding, dataset.settings["size"]), encoding)
+    encoding = dataset.settings.encoding
+    return lab.unpack(record.stored_pixels(stored, encoding, dataset.settings.size), encoding)
 
 
 def _records(dataset: Dataset, split: str):
     for entry in dataset.shards(split):
-        with files.open_read(dataset.path(entry["file"])) as f:
+        with files.open_read(dataset.path(entry.file)) as f:
             yield from map(parse, record.read_frames(f))
 
 
 def _print_summary(dataset: Dataset) -> None:
-    settings, pictures = dataset.settings, dataset.manifest["pictures"]
-    print(f"{settings['name']} {settings['version']}: {pictures['kept']} of {pictures['read']} pictures kept")
-    print(f"  left out: {pictures['rejected'] or 'none'}")
-    print(f"  lab {settings['size']}x{settings['size']}, fit {settings['fit']}, encoding {settings['encoding']}")
+    settings, pictures = dataset.settings, dataset.manifest.pictures
+    print(f"{settings.name} {settings.version}: {pictures.kept} of {pictures.read} pictures kept")
+    print(f"  left out: {pictures.rejected or 'none'}")
+    print(f"  lab {settings.size}x{settings.size}, fit {settings.fit}, encoding {settings.encoding}")
     embedder = dataset.embedder
     text = "none"
     if embedder:
-        text = f"{embedder['name']} {embedder['layer']} [{embedder['dimension']}], weights {embedder['weights']}"
+        text = f"{embedder.name} {embedder.layer} [{embedder.dimension}], weights {embedder.weights}"
     print(f"  embedding: {text}")
     print(f"  mean a*, b*: {dataset.mean_ab[0]:.2f}, {dataset.mean_ab[1]:.2f}")
-    classes = dataset.manifest["class_names"]
+    classes = dataset.class_names
     print(
         f"  classes: {', '.join(classes[:12])}{' ...' if len(classes) > 12 else ''}" if classes else "  classes: none"
     )
@@ -63,9 +63,9 @@ def _describe(dataset: Dataset, values: dict) -> str:
     if dataset.embedder:
         embedding = np.frombuffer(values["embedding"], np.float16).astype(np.float32)
         text += f", embedding norm {np.linalg.norm(embedding):.3g}"
-    if dataset.manifest["class_names"]:
+    if dataset.class_names:
         label = values["label"]
-        text += f", {dataset.manifest['class_names'][label] if label >= 0 else 'no class'}"
+        text += f", {dataset.class_names[label] if label >= 0 else 'no class'}"
     return text
 
 

@@ -169,10 +169,10 @@ def take_over_flags(folder: str) -> None:
     Raises:
       TintmillError: no dataset there.
     """
-    kept = reuse_lab.read_manifest(folder)["settings"]
+    kept = reuse_lab.read_manifest(folder).settings
     for name in reuse_lab.SAME:
         if not FLAGS[name].present:
-            setattr(FLAGS, name, kept[name])
+            setattr(FLAGS, name, getattr(kept, name))
 
 
 def settings_from_flags() -> Settings:
@@ -321,16 +321,16 @@ def _show_progress(reports: Reports, finished: threading.Event) -> None:
 
 
 def _summarise(made: manifest.Dataset) -> None:
-    pictures = made.manifest["pictures"]
-    size = sum(entry["bytes"] for entry in made.shards())
+    pictures = made.manifest.pictures
+    size = sum(entry.bytes for entry in made.shards())
     splits = ", ".join(f"{name} {n}" for name, n in made.splits.items())
-    each = size / max(1, pictures["kept"])
-    _say(f"{pictures['kept']} of {pictures['read']} pictures kept ({splits}), {each:,.0f} bytes each")
-    for code, number in pictures["rejected"].items():
+    each = size / max(1, pictures.kept)
+    _say(f"{pictures.kept} of {pictures.read} pictures kept ({splits}), {each:,.0f} bytes each")
+    for code, number in pictures.rejected.items():
         _say(f"  left out: {number} {code}")
-    if made.embedder and made.embedder["weights"] == "random":
-        _say(f"  NOTE: {made.embedder['name']} has RANDOM weights here; its embedding knows nothing about pictures")
-    if made.embedder and made.embedder["weights"] == "zeros":
+    if made.embedder and made.embedder.weights == "random":
+        _say(f"  NOTE: {made.embedder.name} has RANDOM weights here; its embedding knows nothing about pictures")
+    if made.embedder and made.embedder.weights == "zeros":
         _say("  NOTE: every embedding is zero, as --embedder_weights=zeros asks")
     print(made.folder)
 

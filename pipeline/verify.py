@@ -18,7 +18,7 @@ from absl import flags
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import names, record
-from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
+from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry, open_dataset
 
 FLAGS = flags.FlagValues()
 
@@ -47,21 +47,21 @@ def find_defects(dataset: Dataset) -> Iterator[str]:
     seen: dict[bytes, str] = {}  # 8 bytes an id and one string a shard: a million records take about 100 MB
     for entry in dataset.shards():
         try:
-            data = files.read(dataset.path(entry["file"]))
+            data = files.read(dataset.path(entry.file))
         except OSError:
-            yield f"{entry['file']}: missing or unreadable"
+            yield f"{entry.file}: missing or unreadable"
             continue
         hash_defects = list(shard_file_defects(entry, data))
         yield from hash_defects
         yield from _record_defects(dataset, entry, data, seen)
 
 
-def shard_file_defects(entry: dict, data: bytes) -> Iterator[str]:
+def shard_file_defects(entry: ShardEntry, data: bytes) -> Iterator[str]:
     """What is wrong with a shard's bytes as a whole; the trainer asks the same before it starts."""
-    if len(data) != entry["bytes"]:
-        yield f"{entry['file']}: {len(data)} bytes, the manifest says {entry['bytes']}"
-    elif hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        yield f"{entry['file']}: its sha256 is not the manifest's"
+    if len(data) != entry.bytes:
+        yield f"{entry.file}: {len(data)} bytes, the manifest says {entry.bytes}"
+    elif hashlib.sha256(data).hexdigest() != entry.sha256:
+        yield f"{entry.file}: its sha256 is not the manifest's"
 
 
 def parse(data: bytes) -> dict:
@@ -78,19 +78,19 @@ def parse(data: bytes) -> dict:
     return values
 
 
-def _record_defects(dataset: Dataset, entry: dict, data: bytes, seen: dict[bytes, str]) -> Iterator[str]:
+def _record_defects(dataset: Dataset, entry: ShardEntry, data: bytes, seen: dict[bytes, str]) -> Iterator[str]:
     count = 0
     try:
         for framed in record.read_frames(io.BytesIO(data)):
-            defect = _record_defect(dataset, parse(framed), entry["file"], seen)
+            defect = _record_defect(dataset, parse(framed), entry.file, seen)
             if defect:
-                yield f"{entry['file']}: record {count}: {defect}"
+                yield f"{entry.file}: record {count}: {defect}"
             count += 1
     except Exception as error:  # protobuf's DecodeError has a different home in each implementation
-        yield f"{entry['file']}: {error}"
+        yield f"{entry.file}: {error}"
         return
-    if count != entry["records"]:
-        yield f"{entry['file']}: {count} records, the manifest says {entry['records']}"
+    if count != entry.records:
+        yield f"{entry.file}: {count} records, the manifest says {entry.records}"
 
 
 def _record_defect(dataset: Dataset, values: dict, file: str, seen: dict[bytes, str]) -> str | None:
@@ -101,12 +101,12 @@ def _record_defect(dataset: Dataset, values: dict, file: str, seen: dict[bytes, 
     if key in seen:
         return f"id {values['id'].decode()!r} is also in {seen[key]}"
     seen[key] = file
-    side = dataset.settings["size"]
-    wanted = side * side * 3 * (2 if dataset.settings["encoding"] == "lab16" else 1)
-    if dataset.settings["encoding"] != "lab8_png" and len(values["lab"]) != wanted:
+    side = dataset.settings.size
+    wanted = side * side * 3 * (2 if dataset.settings.encoding == "lab16" else 1)
+    if dataset.settings.encoding != "lab8_png" and len(values["lab"]) != wanted:
         return f"lab has {len(values['lab'])} bytes, wanted {wanted}"
-    if dataset.embedder and len(values["embedding"]) != 2 * dataset.embedder["dimension"]:
-        return f"embedding has {len(values['embedding'])} bytes, wanted {2 * dataset.embedder['dimension']}"
+    if dataset.embedder and len(values["embedding"]) != 2 * dataset.embedder.dimension:
+        return f"embedding has {len(values['embedding'])} bytes, wanted {2 * dataset.embedder.dimension}"
     return None
 
 
@@ -114,9 +114,9 @@ def expected_features(dataset: Dataset) -> set[str]:
     """Names of the features that every record has."""
     expected = {"id", "lab", "height", "width"}
     expected |= {"embedding"} if dataset.embedder else set()
-    expected |= {"embedding_mirror"} if dataset.settings["embed_mirror"] else set()
-    expected |= {"attributes"} if dataset.manifest.get("attribute_names") else set()
-    return expected | ({"label"} if dataset.manifest["class_names"] else set())
+    expected |= {"embedding_mirror"} if dataset.settings.embed_mirror else set()
+    expected |= {"attributes"} if dataset.manifest.attribute_names else set()
+    return expected | ({"label"} if dataset.class_names else set())
 
 
 def _metadata_defects(dataset: Dataset) -> Iterator[str]:
@@ -132,13 +132,13 @@ def _metadata_defects(dataset: Dataset) -> Iterator[str]:
 
 def _split_defects(dataset: Dataset, info: dict) -> Iterator[str]:
     told = {split["name"]: [int(n) for n in split["shardLengths"]] for split in info.get("splits", [])}
-    wanted = {name: [entry["records"] for entry in dataset.shards(name)] for name in dataset.splits}
+    wanted = {name: [entry.records for entry in dataset.shards(name)] for name in dataset.splits}
     if told != wanted:
         yield f"{names.DATASET_INFO}: shard lengths {told}, the manifest says {wanted}"
 
 
 def _foreign_shards(dataset: Dataset) -> Iterator[str]:
-    known = {entry["file"] for entry in dataset.shards()}
+    known = {entry.file for entry in dataset.shards()}
     for entry in files.list_files(dataset.folder):
         if names.is_shard_name(entry.name) and entry.name not in known:
             yield f"{entry.name}: a shard that is not in the manifest"

@@ -157,7 +157,7 @@ def open_records() -> tuple:
 
     model = saved_model.load_model(FLAGS.run, FLAGS.temperature)
     source = Records(model, settings["network"], dataset, FLAGS.split, FLAGS.batch)
-    about = about_run(settings, model, dataset.settings["size"]) | about_dataset(settings, dataset)
+    about = about_run(settings, model, dataset.settings.size) | about_dataset(settings, dataset)
     return source, about, FLAGS.output or run.evaluation(FLAGS.split).path
 
 
@@ -173,7 +173,7 @@ def open_run_on_pictures() -> tuple:
     colorize = colorizer.load(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
     source = on_folders.coloured_by(colorize, settings["network"], FLAGS.truth, frame)
     name = os.path.basename(files.absolute(FLAGS.truth))
-    size = run.read_manifest()["settings"]["size"]
+    size = run.read_manifest().settings.size
     about = about_run(settings, colorize.network, size)
     about |= about_folder(source, frame) | {"split": f"truth-{name}", "trained_on_split": settings["split"]}
     return source, about, FLAGS.output or run.evaluation(f"truth-{name}").path
@@ -211,15 +211,15 @@ def about_dataset(settings: dict, dataset: Dataset) -> dict:
         "split": FLAGS.split,
         "trained_on_split": settings["split"],
         "same_pictures_as_training": FLAGS.split == settings["split"],
-        "dataset": {key: data[key] for key in ("name", "version", "size", "fit", "encoding")},
-        "dataset_fingerprint": dataset.manifest["fingerprint"],
-        "embedder": dataset.embedder and {key: dataset.embedder[key] for key in ("name", "layer", "weights")},
-        "encoding_fidelity": dataset.manifest["encoding_fidelity"][FLAGS.split],
+        "dataset": {key: getattr(data, key) for key in ("name", "version", "size", "fit", "encoding")},
+        "dataset_fingerprint": dataset.manifest.fingerprint,
+        "embedder": dataset.embedder and {key: getattr(dataset.embedder, key) for key in ("name", "layer", "weights")},
+        "encoding_fidelity": dataclasses.asdict(dataset.manifest.encoding_fidelity[FLAGS.split]),
         "protocol": (
-            f"truth: the record's Lab ({data['encoding']}) as 8-bit sRGB; answers: the record's L* with "
+            f"truth: the record's Lab ({data.encoding}) as 8-bit sRGB; answers: the record's L* with "
             "the row's ab, chroma reduced into sRGB, rounded to 8 bits; means over pictures, infinite PSNRs left out; "
             f"AuC: {scoring.AUC}; "
-            f"pictures {data['size']}x{data['size']} by {data['fit']}"
+            f"pictures {data.size}x{data.size} by {data.fit}"
         ),
     }
 

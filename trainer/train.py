@@ -93,7 +93,7 @@ def _loop(
     from tintmill.trainer.training import step
     from tintmill.trainer.training.profiling import Profile
 
-    train_steps = step.make_steps(state, settings, dataset.settings["encoding"])
+    train_steps = step.make_steps(state, settings, dataset.settings.encoding)
     note = _make_note(run, settings, dataset, state, start, log) if log else None
     profile = Profile(run, settings)
     at, saved = start, start

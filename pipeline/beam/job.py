@@ -81,8 +81,8 @@ def _build(plan: Plan, key: tuple[str, int], references: Iterable[tuple]) -> str
         with contextlib.suppress(OSError, TintmillError):  # of an output that cannot be written either
             files.write(plan.path(LAST_ERROR), str(error))
         raise
-    beam.metrics.Metrics.counter("tintmill", "pictures_kept").inc(report["kept"])
-    return report["file"]
+    beam.metrics.Metrics.counter("tintmill", "pictures_kept").inc(report.records)
+    return report.file
 
 
 def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:

@@ -10,17 +10,14 @@ from PIL import Image
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
 from tintmill.pipeline.imaging import lab
 
 _PICTURES, _CELL = 64, 96
 
 
-def draw(dataset) -> bytes:
-    """A PNG file of up to 64 pictures, taken from all shards in turn.
-
-    Args:
-      dataset: `dataset.Dataset` whose shards are committed.
-    """
+def draw(dataset: Dataset) -> bytes:
+    """A PNG file of up to 64 pictures, taken from all shards in turn; the shards must be committed."""
     pictures = list(itertools.islice(_in_turn([_records(dataset, entry) for entry in dataset.shards()]), _PICTURES))
     columns = math.ceil(math.sqrt(len(pictures)))
     rows = math.ceil(len(pictures) / columns)
@@ -33,15 +30,15 @@ def draw(dataset) -> bytes:
     return png.getvalue()
 
 
-def _records(dataset, entry: dict) -> Iterator[np.ndarray]:
+def _records(dataset: Dataset, entry: ShardEntry) -> Iterator[np.ndarray]:
     from tensorflow.core.example import example_pb2  # publishing has TensorFlow loaded, so `tfrecord` cannot be
 
     settings = dataset.settings
-    with files.open_read(dataset.path(entry["file"])) as f:
+    with files.open_read(dataset.path(entry.file)) as f:
         for data in record.read_frames(f):
             stored = example_pb2.Example.FromString(data).features.feature["lab"].bytes_list.value[0]
-            packed = record.stored_pixels(stored, settings["encoding"], settings["size"])
-            yield lab.lab_to_rgb8(lab.unpack(packed, settings["encoding"]))
+            packed = record.stored_pixels(stored, settings.encoding, settings.size)
+            yield lab.lab_to_rgb8(lab.unpack(packed, settings.encoding))
 
 
 def _in_turn(streams: list[Iterator]) -> Iterator:

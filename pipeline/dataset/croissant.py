@@ -4,6 +4,8 @@ It describes the resources, each shard with its sha256. Croissant cannot address
 no RecordSet; `features.json` says what a record holds.
 """
 
+from tintmill.pipeline.dataset.manifest import Manifest, ShardEntry
+
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -42,44 +44,44 @@ _CONTEXT = {
 }
 
 
-def card(manifest: dict) -> dict:
+def make_card(manifest: Manifest) -> dict:
     """The content of croissant.json, from the manifest alone."""
-    settings = manifest["settings"]
+    settings = manifest.settings
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": settings["name"],
-        "version": settings["version"],
-        "description": _description(manifest),
+        "name": settings.name,
+        "version": settings.version,
+        "description": _describe(manifest),
         "license": "the terms of the pictures it was made from",
         "url": "https://example.org/the-place-where-this-dataset-is-published",
-        "distribution": [_file(entry) for entry in manifest["shards"]],
+        "distribution": [_describe_file(entry) for entry in manifest.shards],
     }
 
 
-def _description(manifest: dict) -> str:
-    settings, embedder = manifest["settings"], manifest["embedder"]
-    splits = ", ".join(f"{name} {records}" for name, records in manifest["splits"].items())
+def _describe(manifest: Manifest) -> str:
+    settings, embedder = manifest.settings, manifest.embedder
+    splits = ", ".join(f"{name} {records}" for name, records in manifest.splits.items())
     text = (
-        f"CIELAB (D65) records of {settings['size']}x{settings['size']} photographs ({settings['fit']}), encoding "
-        f"{settings['encoding']}, from source {manifest['source']['kind']}. Records: {splits}."
+        f"CIELAB (D65) records of {settings.size}x{settings.size} photographs ({settings.fit}), encoding "
+        f"{settings.encoding}, from source {manifest.source.kind}. Records: {splits}."
     )
     if embedder:
         text += (
-            f" Embeddings of the grey picture: {embedder['name']} {embedder['layer']}, weights {embedder['weights']}."
+            f" Embeddings of the grey picture: {embedder.name} {embedder.layer}, weights {embedder.weights}."
         )
     return text
 
 
-def _file(entry: dict) -> dict:
+def _describe_file(entry: ShardEntry) -> dict:
     return {
         "@type": "cr:FileObject",
-        "@id": entry["file"],
-        "name": entry["file"],
-        "description": f"{entry['records']} records of split {entry['split']}, TFRecord of tf.train.Example",
-        "contentUrl": entry["file"],
-        "contentSize": f"{entry['bytes']} B",
+        "@id": entry.file,
+        "name": entry.file,
+        "description": f"{entry.records} records of split {entry.split}, TFRecord of tf.train.Example",
+        "contentUrl": entry.file,
+        "contentSize": f"{entry.bytes} B",
         "encodingFormat": "application/x-tfrecord",
-        "sha256": entry["sha256"],
+        "sha256": entry.sha256,
     }

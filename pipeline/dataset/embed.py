@@ -7,7 +7,6 @@ Bits: an embedding changes in its last bits with batch size and thread count, no
 padding. So batches are always `BATCH` pictures, the tail padded, and TensorFlow computes on one thread.
 """
 
-import base64
 import dataclasses
 import functools
 import hashlib
@@ -17,6 +16,7 @@ import numpy as np
 
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset.identity import EmbedderIdentity
 from tintmill.pipeline.dataset.settings import NAMED_WEIGHTS, EmbedderSettings, weights_label
 from tintmill.pipeline.imaging import photo
 
@@ -111,30 +111,18 @@ class Embedder:
         return np.asarray(self._forward(padded))[: len(views)].astype(np.float16)
 
     @functools.cached_property
-    def identity(self) -> dict:
-        """Name, layer, weights, their sha256, preprocessing, and the embedding of `golden_view` as the proof."""
-        return {
-            "name": self.settings.name,
-            "layer": self.settings.layer,
-            "weights": weights_label(self.settings.weights),
-            "weights_sha256": _weights_sha256(self.network),
-            "preprocessing": PREPROCESSING,
-            "side": self.side,
-            "dimension": dimension(self.settings),
-            "golden_vector": [float(v) for v in self(golden_view(self.side)[None])[0]],
-        }
-
-
-def packed(identity: dict) -> dict:
-    """An identity for a report, of which there may be millions: the golden vector's bits, not its decimals."""
-    bits = np.array(identity["golden_vector"], "<f2").tobytes()
-    return identity | {"golden_vector": base64.b64encode(bits).decode()}
-
-
-def unpacked(identity: dict) -> dict:
-    """The identity that was `packed`."""
-    vector = np.frombuffer(base64.b64decode(identity["golden_vector"]), "<f2")
-    return identity | {"golden_vector": vector.astype(float).tolist()}
+    def identity(self) -> EmbedderIdentity:
+        """Which network it is, with the embedding of `golden_view` as the proof."""
+        return EmbedderIdentity(
+            name=self.settings.name,
+            layer=self.settings.layer,
+            weights=weights_label(self.settings.weights),
+            weights_sha256=_weights_sha256(self.network),
+            preprocessing=PREPROCESSING,
+            side=self.side,
+            dimension=dimension(self.settings),
+            golden_vector=tuple(float(v) for v in self(golden_view(self.side)[None])[0]),
+        )
 
 
 @functools.lru_cache(maxsize=2)
@@ -148,23 +136,6 @@ def golden_view(side: int) -> np.ndarray:
     y, x = np.mgrid[0:side, 0:side].astype(np.float64)
     waves = np.sin(x / 7.0) + np.sin(y / 11.0) + np.sin((x * y) / 997.0)
     return np.rint((waves + 3.0) / 6.0 * 255.0).astype(np.uint8)
-
-
-def check_same(found: dict, wanted: dict, where: str) -> None:
-    """Raises TintmillError where two embedder identities are not the same network.
-
-    The golden vectors may differ in the last bits (another CPU or TensorFlow): 1 % of the vector's norm is allowed.
-    """
-    for key in ("name", "layer", "preprocessing", "dimension", "weights_sha256"):
-        if found[key] != wanted[key]:
-            raise TintmillError(
-                f"{where}: the embedder's {key} is {found[key]!r}, wanted {wanted[key]!r} ({wanted['weights']}); "
-                "use the embedder that the dataset was made with (--embedder_weights)"
-            )
-    a, b = np.array(found["golden_vector"]), np.array(wanted["golden_vector"])
-    distance = float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-12))
-    if not distance <= 0.01:
-        raise TintmillError(f"{where}: the embedder's golden vector is off by {distance:.1%}, wanted at most 1 %")
 
 
 def limit_threads() -> None:

@@ -41,6 +41,10 @@ class SourceOptions:
     celeba_attributes: bool = True
     tfds_name: str = ""
 
+    @classmethod
+    def from_json(cls, values: dict) -> "SourceOptions":
+        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values})
+
     def to_json(self) -> dict:
         values = dataclasses.asdict(self)
         return values | {key: "given" if values[key] else "" for key in ("labels", "label_names", "synsets")}
@@ -117,6 +121,24 @@ class Settings:
             values["embedder"]["weights"] = weights_label(self.embedder.weights)
         return values
 
+    @classmethod
+    def from_json(cls, values: dict) -> "Settings":
+        """The inverse of `to_json`: of paths there are labels only. A setting that an early version did not have gets
+        its default; one that this version does not know is left out.
+
+        Raises:
+          TintmillError: a value that is not allowed.
+        """
+        known = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
+        makers = {
+            "embedder": lambda found: found and EmbedderSettings(**found),
+            "splits": lambda found: tuple((name, share) for name, share in found) or None,
+            "limit_per_split": lambda found: tuple((name, number) for name, number in found),
+            "classes": tuple,
+            "options": SourceOptions.from_json,
+        }
+        return cls(**known | {name: make(known[name]) for name, make in makers.items() if name in known})
+
     @property
     def largest(self) -> int:
         """Bytes that no picture of at most `max_pixels` exceeds: four 16-bit channels, uncompressed, and metadata."""
@@ -146,8 +168,9 @@ def parse_limits(text: str) -> tuple[tuple[str, int], ...]:
 
 
 def weights_label(weights: str) -> str:
-    """One of `NAMED_WEIGHTS`, or `file:NAME`: a path would differ from machine to machine."""
-    return weights if weights in NAMED_WEIGHTS else f"file:{os.path.basename(weights)}"
+    """One of `NAMED_WEIGHTS`, or `file:NAME`: a path would differ from machine to machine. A label is its own label."""
+    is_label = weights in NAMED_WEIGHTS or weights.startswith("file:")
+    return weights if is_label else f"file:{os.path.basename(weights)}"
 
 
 def fingerprint(values: dict) -> str:

@@ -4,6 +4,7 @@ A shard is written under a temporary name, renamed, and committed by its report;
 again. Memory is bounded by one embedding batch of pictures, not by the shard.
 """
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -18,6 +19,7 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset import embed, names, record
+from tintmill.pipeline.dataset.shard_report import ShardReport, write_report
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.listing.reference import Reference
@@ -27,7 +29,7 @@ from tintmill.pipeline.shards.tally import Tally
 from tintmill.pipeline.sources import READERS
 
 
-def build_shard(plan: Plan, split: str, index: int, references: list[Reference]) -> dict:
+def build_shard(plan: Plan, split: str, index: int, references: list[Reference]) -> ShardReport:
     """Builds and commits a shard, unless it is committed already; returns its report.
 
     Raises:
@@ -39,7 +41,7 @@ def build_shard(plan: Plan, split: str, index: int, references: list[Reference])
         raise TintmillError(f"{plan.folder} cannot be written: {error}") from error
 
 
-def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]) -> dict:
+def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]) -> ShardReport:
     committed = read_committed(plan, split, index)
     if committed:
         return committed
@@ -50,20 +52,23 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
     rejects: list[dict] = []
     tally = Tally(plan.settings.encoding)
     pictures = _checked_pictures(plan, ordered, excluded, tally, rejects)
-    report = _write_records(plan, split, index, pictures, tally)
-    report |= {
-        "plan": plan.fingerprint,
-        "embedder": embed.packed(_embedder(plan).identity) if plan.settings.embedder else None,
-        "read": len(ordered),
-        "kept": report["records"],
-        "rejected": _count_codes(rejects),
-        "excluded": excluded,
-        "listing": f"{listing_digest(ordered):064x}",
-        "inputs": [[r.id, r.size, r.version] for r in ordered],
-    }
+    file = _write_records(plan, plan.shard_name(split, index), pictures, tally)
+    report = ShardReport(
+        split=split,
+        shard=index,
+        plan=plan.fingerprint,
+        embedder=_embedder(plan).identity if plan.settings.embedder else None,
+        read=len(ordered),
+        rejected=_count_codes(rejects),
+        excluded=excluded,
+        listing=f"{listing_digest(ordered):064x}",
+        inputs=[[r.id, r.size, r.version] for r in ordered],
+        **dataclasses.asdict(file),
+        **tally.to_json(),
+    )
     lines = "".join(json.dumps(line, sort_keys=True) + "\n" for line in rejects)
     files.write(plan.path(names.REJECTS, names.name_rejects(split, index)), lines)
-    files.write(plan.report_path(split, index), json.dumps(report, sort_keys=True))
+    write_report(plan.report_path(split, index), report)
     return report
 
 
@@ -101,9 +106,18 @@ def _checked_pictures(
             rejects.append({"id": reference.id, "code": rejected.code})
 
 
-def _write_records(plan: Plan, split: str, index: int, pictures: Iterator[Picture], tally: Tally) -> dict:
+@dataclasses.dataclass(frozen=True)
+class _ShardFile:
+    """A written shard: name, size in bytes, hashes in hex."""
+
+    file: str
+    bytes: int
+    sha256: str
+    crc32c: str
+
+
+def _write_records(plan: Plan, name: str, pictures: Iterator[Picture], tally: Tally) -> _ShardFile:
     sha256, crc32c, size = hashlib.sha256(), google_crc32c.Checksum(), 0
-    name = plan.shard_name(split, index)
     with files.atomic_writer(plan.path(name)) as f:
         for picture, data in _encode(plan, pictures):
             framed = record.frame(data)
@@ -112,8 +126,7 @@ def _write_records(plan: Plan, split: str, index: int, pictures: Iterator[Pictur
             crc32c.update(framed)
             size += len(framed)
             tally.add(picture)
-    hashes = {"sha256": sha256.hexdigest(), "crc32c": crc32c.hexdigest().decode()}
-    return {"file": name, "split": split, "shard": index, "bytes": size, **hashes, **tally.to_json()}
+    return _ShardFile(name, size, sha256.hexdigest(), crc32c.hexdigest().decode())
 
 
 def _encode(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, bytes]]:

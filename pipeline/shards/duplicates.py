@@ -5,12 +5,13 @@ the shards that hold the others are built again without them. Copies within one 
 pass over the pictures. At a billion records switch it off (`--nodrop_duplicates`) for its memory.
 """
 
+from tintmill.pipeline.dataset.shard_report import ShardReport
 from tintmill.pipeline.shards.plan import Plan
 
 _KEEP = ("test", "val")  # the test copy stays, then the validation copy, then the others in the order of the splits
 
 
-def find(plan: Plan, reports: list[dict]) -> dict[tuple[str, int], list[str]]:
+def find(plan: Plan, reports: list[ShardReport]) -> dict[tuple[str, int], list[str]]:
     """Ids to leave out of each shard, sorted, shards without any left out of the answer.
 
     Memory: about 300 bytes a record, the reports included.
@@ -19,12 +20,12 @@ def find(plan: Plan, reports: list[dict]) -> dict[tuple[str, int], list[str]]:
     owner: dict[str, str] = {}
     for split in order:
         for report in reports:
-            if report["split"] == split:
-                for _, pixels in report["pixels"]:
+            if report.split == split:
+                for _, pixels in report.pixels:
                     owner.setdefault(pixels, split)
     found: dict[tuple[str, int], list[str]] = {}
     for report in reports:
-        ids = sorted(name for name, pixels in report["pixels"] if owner[pixels] != report["split"])
+        ids = sorted(name for name, pixels in report.pixels if owner[pixels] != report.split)
         if ids:
-            found[report["split"], report["shard"]] = ids
+            found[report.key] = ids
     return found

@@ -26,6 +26,7 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import names
 from tintmill.pipeline.dataset.settings import NAMED_WEIGHTS, Settings, fingerprint
+from tintmill.pipeline.dataset.shard_report import ShardReport, read_report
 from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.sources import SOURCES
 
@@ -207,7 +208,7 @@ def hash64(purpose: str, text: str) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-def read_committed(plan: Plan, split: str, index: int) -> dict | None:
+def read_committed(plan: Plan, split: str, index: int) -> ShardReport | None:
     """The report that committed a shard of this plan, or None where the shard has yet to be built."""
     path = plan.report_path(split, index)
     report = _read_report(path) if files.exists(path) else None
@@ -217,20 +218,20 @@ def read_committed(plan: Plan, split: str, index: int) -> dict | None:
         intact = is_shard(files.stat(plan.path(plan.shard_name(split, index))), report)
     except FileNotFoundError:
         intact = False
-    if plan.excluded is not None and report["excluded"] != plan.excluded_ids(split, index):
+    if plan.excluded is not None and report.excluded != plan.excluded_ids(split, index):
         return None
-    return report if intact and report["plan"] == plan.fingerprint else None
+    return report if intact and report.plan == plan.fingerprint else None
 
 
-def is_shard(entry: files.FileStat, report: dict) -> bool:
+def is_shard(entry: files.FileStat, report: ShardReport) -> bool:
     """Whether a file is the shard of a report: by its size and, in a bucket, its checksum."""
-    return entry.size == report["bytes"] and entry.crc32c in (None, report.get("crc32c"))
+    return entry.size == report.bytes and entry.crc32c in (None, report.crc32c)
 
 
-def _read_report(path: str) -> dict | None:
+def _read_report(path: str) -> ShardReport | None:
     """A report, or None where it is damaged: it commits nothing then, and its shard is built again."""
     try:
-        return json.loads(files.read(path))
+        return read_report(path)
     except ValueError:
         return None
 
@@ -322,8 +323,8 @@ def _committed_reports(plan: Plan) -> list[str]:
 def _changed(plan: Plan) -> str:
     old = {}
     for path in _committed_reports(plan):
-        report = _read_report(path) or {"inputs": []}
-        old.update((entry[0], tuple(entry[1:])) for entry in report["inputs"])
+        report = _read_report(path)
+        old.update((name, (size, version)) for name, size, version in (report.inputs if report else ()))
     new = {r.id: (r.size, r.version) for r in list_references(plan)}
     for name in sorted(old):
         if name not in new:

@@ -12,6 +12,7 @@ once the bucket's checksums of all shards are those of the reports. Two runs wit
 bytes, so both succeed.
 """
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -21,15 +22,16 @@ import numpy as np
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
-from tintmill.pipeline.dataset import contact_sheet, croissant, embed, record
-from tintmill.pipeline.dataset.manifest import FORMAT_VERSION, Dataset
+from tintmill.pipeline.dataset import contact_sheet, croissant, record
+from tintmill.pipeline.dataset.manifest import Dataset, EncodingFidelity, InputSource, Manifest, PictureCounts, ShardEntry
 from tintmill.pipeline.dataset.names import CONTACT_SHEET, CROISSANT, DATASET_INFO, MANIFEST, PLAN, REJECTS, REPORTS
+from tintmill.pipeline.dataset.shard_report import ShardReport
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.shards.plan import Claim, Plan
 from tintmill.pipeline.sources.reuse_lab import read_manifest
 
 
-def publish(plan: Plan, claim: Claim, reports: list[dict], max_reject_fraction: float) -> Dataset:
+def publish(plan: Plan, claim: Claim, reports: list[ShardReport], max_reject_fraction: float) -> Dataset:
     """Writes manifest and TFDS metadata from the reports of all shards.
 
     Raises:
@@ -39,10 +41,10 @@ def publish(plan: Plan, claim: Claim, reports: list[dict], max_reject_fraction: 
     manifest = make_manifest(plan, reports)
     _check_rejects(plan, manifest, max_reject_fraction)
     _check_splits(plan, manifest)
-    write_manifest(plan, claim, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_manifest(plan, claim, manifest.to_text())
     made = Dataset(plan.folder, manifest)
     import_tensorflow()
-    files.write(plan.path(CROISSANT), json.dumps(croissant.card(manifest), indent=1, ensure_ascii=False) + "\n")
+    files.write(plan.path(CROISSANT), json.dumps(croissant.make_card(manifest), indent=1, ensure_ascii=False) + "\n")
     files.write(plan.path(CONTACT_SHEET), contact_sheet.draw(made))
     _write_tfds_metadata(plan, manifest)
     for folder in (plan.folder, plan.path(REPORTS), plan.path(REJECTS)):
@@ -69,44 +71,45 @@ def write_manifest(plan: Plan, claim: Claim, text: str) -> None:
         ) from error
 
 
-def make_manifest(plan: Plan, reports: list[dict]) -> dict:
-    """The manifest's content; a pure function of plan and reports."""
-    embedders = [report["embedder"] for report in reports]
+def make_manifest(plan: Plan, reports: list[ShardReport]) -> Manifest:
+    """The manifest; a pure function of plan and reports.
+
+    Raises:
+      TintmillError: reports of different embedders.
+    """
+    embedders = [report.embedder for report in reports]
     if any(embedder != embedders[0] for embedder in embedders):
         raise TintmillError(f"{plan.folder}: shards were embedded by different networks; delete it and prepare again")
-    records = sum(report["records"] for report in reports)
+    records = sum(report.records for report in reports)
     pixels = max(1, records * plan.settings.size**2)
-    shards = [
-        {key: r[key] for key in ("file", "split", "shard", "records", "bytes", "sha256", "crc32c")} for r in reports
-    ]
-    return {
-        "format_version": FORMAT_VERSION,
-        "settings": plan.settings.to_json(),
-        "fingerprint": plan.fingerprint,
-        "source": {"kind": plan.settings.source, "input": plan.input, "listing_sha256": plan.inputs},
-        "split_rule": plan.split_rule,
-        "versions": dict(plan.versions),
-        "class_names": list(plan.class_names),
-        "attribute_names": list(plan.attribute_names),
-        "splits": {split: _total(reports, split, "records") for split, _ in plan.counts},
-        "shards": shards,
-        "pictures": {
-            "read": sum(report["read"] for report in reports),
-            "kept": records,
-            "rejected": _sum_codes(reports),
-        },
-        "ab_histogram": {split: _sum_histograms(reports, split) for split, _ in plan.counts},
-        "mean_ab": [_mean(reports, "a", pixels), _mean(reports, "b", pixels)],
-        "mean_chroma": _mean(reports, "chroma", pixels),
-        "embedding_from": "record" if plan.settings.source == "reuse_lab" else "original",
-        "encoding_fidelity": _encoding_fidelity(plan, reports),
-        "embedder": embedders[0] and embed.unpacked(embedders[0]) | {"weights_path": plan.settings.embedder.weights},
-    }
+    embedder = embedders[0] and dataclasses.replace(embedders[0], weights_path=plan.settings.embedder.weights)
+    return Manifest(
+        settings=plan.settings,
+        fingerprint=plan.fingerprint,
+        source=InputSource(plan.settings.source, plan.input, plan.inputs),
+        split_rule=plan.split_rule,
+        versions=dict(plan.versions),
+        class_names=plan.class_names,
+        attribute_names=plan.attribute_names,
+        splits={split: _count_records(reports, split) for split, _ in plan.counts},
+        shards=tuple(_make_entry(report) for report in reports),
+        pictures=PictureCounts(sum(report.read for report in reports), records, _sum_codes(reports)),
+        ab_histogram={split: _sum_histograms(reports, split) for split, _ in plan.counts},
+        mean_ab=(_mean(reports, "a", pixels), _mean(reports, "b", pixels)),
+        mean_chroma=_mean(reports, "chroma", pixels),
+        embedding_from="record" if plan.settings.source == "reuse_lab" else "original",
+        encoding_fidelity=_encoding_fidelity(plan, reports),
+        embedder=embedder,
+    )
 
 
-def _check_rejects(plan: Plan, manifest: dict, allowed: float) -> None:
-    rejected = {code: n for code, n in manifest["pictures"]["rejected"].items() if code not in photo.FILTERS}
-    read = manifest["pictures"]["read"]
+def _make_entry(report: ShardReport) -> ShardEntry:
+    return ShardEntry(**{field.name: getattr(report, field.name) for field in dataclasses.fields(ShardEntry)})
+
+
+def _check_rejects(plan: Plan, manifest: Manifest, allowed: float) -> None:
+    rejected = {code: n for code, n in manifest.pictures.rejected.items() if code not in photo.FILTERS}
+    read = manifest.pictures.read
     share = sum(rejected.values()) / max(1, read)
     if share > allowed:
         leading = sorted(rejected.items(), key=lambda item: -item[1])
@@ -117,21 +120,21 @@ def _check_rejects(plan: Plan, manifest: dict, allowed: float) -> None:
         )
 
 
-def _check_splits(plan: Plan, manifest: dict) -> None:
-    for split, records in manifest["splits"].items():
+def _check_splits(plan: Plan, manifest: Manifest) -> None:
+    for split, records in manifest.splits.items():
         if not records:
-            rejected = manifest["pictures"]["rejected"]
+            rejected = manifest.pictures.rejected
             raise TintmillError(
-                f"split {split!r} is empty: {dict(plan.counts)[split]} of {manifest['pictures']['read']} files fell to "
+                f"split {split!r} is empty: {dict(plan.counts)[split]} of {manifest.pictures.read} files fell to "
                 f"it, none was kept (rejected in all: {rejected}); give more pictures or other --splits"
             )
 
 
-def _write_tfds_metadata(plan: Plan, manifest: dict) -> None:
+def _write_tfds_metadata(plan: Plan, manifest: Manifest) -> None:
     import tensorflow_datasets as tfds
 
     settings = plan.settings
-    dimension = manifest["embedder"]["dimension"] if manifest["embedder"] else None
+    dimension = manifest.embedder.dimension if manifest.embedder else None
     with tempfile.TemporaryDirectory() as folder:
         identity = tfds.core.DatasetIdentity(
             name=settings.name, version=settings.version, data_dir=folder, module_name=""
@@ -142,54 +145,54 @@ def _write_tfds_metadata(plan: Plan, manifest: dict) -> None:
             features=record.features(settings, plan.class_names, dimension, plan.attribute_names),
         )
         info.set_file_format("tfrecord")
-        info.set_splits(tfds.core.SplitDict([_split_info(tfds, plan, manifest, folder, s) for s in manifest["splits"]]))
+        info.set_splits(tfds.core.SplitDict([_split_info(tfds, plan, manifest, folder, s) for s in manifest.splits]))
         info.write_to_directory(folder)
         names = sorted(os.listdir(folder), key=lambda name: (name == DATASET_INFO, name))
         for name in names:
             files.write(plan.path(name), files.read(os.path.join(folder, name)))
 
 
-def _split_info(tfds, plan: Plan, manifest: dict, folder: str, split: str):
-    entries = [entry for entry in manifest["shards"] if entry["split"] == split]
+def _split_info(tfds, plan: Plan, manifest: Manifest, folder: str, split: str):
+    entries = [entry for entry in manifest.shards if entry.split == split]
     template = tfds.core.ShardedFileTemplate(
         data_dir=folder, dataset_name=plan.settings.name, split=split, filetype_suffix="tfrecord"
     )
     return tfds.core.SplitInfo(
         name=split,
-        shard_lengths=[entry["records"] for entry in entries],
-        num_bytes=sum(entry["bytes"] for entry in entries),
+        shard_lengths=[entry.records for entry in entries],
+        num_bytes=sum(entry.bytes for entry in entries),
         filename_template=template,
     )
 
 
-def _mean(reports: list[dict], key: str, pixels: int) -> float:
-    return round(sum(report["ab_sums"][key] for report in reports) / pixels, 6)
+def _mean(reports: list[ShardReport], key: str, pixels: int) -> float:
+    return round(sum(report.ab_sums[key] for report in reports) / pixels, 6)
 
 
-def _total(reports: list[dict], split: str, key: str) -> int:
-    return sum(report[key] for report in reports if report["split"] == split)
+def _count_records(reports: list[ShardReport], split: str) -> int:
+    return sum(report.records for report in reports if report.split == split)
 
 
-def _sum_histograms(reports: list[dict], split: str) -> list[int]:
-    return np.sum([report["ab_histogram"] for report in reports if report["split"] == split], axis=0).tolist()
+def _sum_histograms(reports: list[ShardReport], split: str) -> list[int]:
+    return np.sum([report.ab_histogram for report in reports if report.split == split], axis=0).tolist()
 
 
-def _sum_codes(reports: list[dict]) -> dict[str, int]:
-    codes = sorted({code for report in reports for code in report["rejected"]})
-    return {code: sum(report["rejected"].get(code, 0) for report in reports) for code in codes}
+def _sum_codes(reports: list[ShardReport]) -> dict[str, int]:
+    codes = sorted({code for report in reports for code in report.rejected})
+    return {code: sum(report.rejected.get(code, 0) for report in reports) for code in codes}
 
 
-def _encoding_fidelity(plan: Plan, reports: list[dict]) -> dict:
+def _encoding_fidelity(plan: Plan, reports: list[ShardReport]) -> dict[str, EncodingFidelity]:
     if plan.settings.source == "reuse_lab":  # the pixels before encoding are no longer there to compare with
-        return read_manifest(plan.input)["encoding_fidelity"]
+        return read_manifest(plan.input).encoding_fidelity
     return {split: _mean_fidelity(reports, split) for split, _ in plan.counts}
 
 
-def _mean_fidelity(reports: list[dict], split: str) -> dict:
-    """Mean over the measured pictures; infinite PSNRs (identical pictures) are counted and left out."""
-    measured = [entry for report in reports if report["split"] == split for entry in report["encoding_fidelity"]]
-    means = {"pictures": len(measured), "infinite_psnr": sum(entry["psnr"] is None for entry in measured)}
+def _mean_fidelity(reports: list[ShardReport], split: str) -> EncodingFidelity:
+    measured = [entry for report in reports if report.split == split for entry in report.encoding_fidelity]
+    means = {}
     for key in ("psnr", "ssim", "ciede2000"):
         values = [entry[key] for entry in measured if entry[key] is not None]
         means[key] = float(np.mean(values)) if values else None
-    return means
+    infinite = sum(entry["psnr"] is None for entry in measured)
+    return EncodingFidelity(pictures=len(measured), infinite_psnr=infinite, **means)

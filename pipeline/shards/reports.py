@@ -6,7 +6,9 @@ import dataclasses
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.identity import EmbedderIdentity
 from tintmill.pipeline.dataset.names import REPORTS, name_report
+from tintmill.pipeline.dataset.shard_report import ShardReport
 from tintmill.pipeline.shards.plan import Plan, is_shard, read_committed, shard_digests
 
 
@@ -18,10 +20,10 @@ class Reports:
 
     def __init__(self, plan: Plan):
         self.plan = plan
-        self._found: dict[tuple[str, int], dict] = {}
+        self._found: dict[tuple[str, int], ShardReport] = {}
         self._waiting = {name_report(*key): key for key in plan.shard_keys()}
         self._seen: dict[str, files.FileStat] = {}  # reports that commit nothing: damaged, or to be replaced
-        self._embedder: dict | None = None
+        self._embedder: EmbedderIdentity | None = None
 
     @property
     def built(self) -> int:
@@ -36,7 +38,7 @@ class Reports:
     @property
     def read(self) -> int:
         """Pictures that the committed shards have dealt with."""
-        return sum(report["read"] for report in self._found.values())
+        return sum(report.read for report in self._found.values())
 
     def look(self) -> None:
         """Reads the reports that came since the last look."""
@@ -50,33 +52,30 @@ class Reports:
         if report is None:
             self._seen[entry.name] = entry
         else:
-            self._found[key] = self._lean(report)
+            self._found[key] = self._shorten(report)
             del self._waiting[entry.name]
 
-    def _lean(self, report: dict) -> dict:
+    def _shorten(self, report: ShardReport) -> ShardReport:
         """Without what only a resume or the search for duplicates needs, and with one embedder for all."""
-        del report["inputs"]
-        if not self.plan.settings.drop_duplicates:
-            del report["pixels"]
-        if report["embedder"] == self._embedder:
-            report["embedder"] = self._embedder
-        self._embedder = report["embedder"]
-        return report
+        if report.embedder != self._embedder:
+            self._embedder = report.embedder
+        pixels = report.pixels if self.plan.settings.drop_duplicates else []
+        return dataclasses.replace(report, inputs=[], pixels=pixels, embedder=self._embedder)
 
     def take_back_changed(self) -> None:
         """Lets shards be built again whose pictures were not the plan's while they were built: one was written, gone or
         new just then. To be called once the listing is known to be the plan's again.
         """
-        changed = {key for key, report in self._found.items() if "changed" in report["rejected"]}
+        changed = {key for key, report in self._found.items() if "changed" in report.rejected}
         if not self._waiting and self._digest() != int(self.plan.inputs, 16):
             wanted = shard_digests(self.plan)
-            changed |= {key for key, report in self._found.items() if int(report["listing"], 16) != wanted[key]}
+            changed |= {key for key, report in self._found.items() if int(report.listing, 16) != wanted[key]}
         for key in changed:
             files.remove(self.plan.report_path(*key))
             self._wait(key)
 
     def _digest(self) -> int:
-        return sum(int(report["listing"], 16) for report in self._found.values()) % 2**256
+        return sum(int(report.listing, 16) for report in self._found.values()) % 2**256
 
     def _wait(self, key: tuple[str, int]) -> None:
         del self._found[key]
@@ -86,12 +85,12 @@ class Reports:
         """From now on the plan leaves out the pictures `found`, by shard; shards that hold some wait to be built."""
         excluded = tuple(sorted((*key, tuple(ids)) for key, ids in found.items()))
         self.plan = dataclasses.replace(self.plan, excluded=excluded)
-        for key in [key for key, report in self._found.items() if report["excluded"] != found.get(key, [])]:
+        for key in [key for key, report in self._found.items() if report.excluded != found.get(key, [])]:
             self._wait(key)
         self._seen.clear()
         self.look()
 
-    def all(self) -> list[dict]:
+    def all(self) -> list[ShardReport]:
         """The reports of all shards, in shard order.
 
         Raises:
@@ -115,6 +114,6 @@ class Reports:
     def _missing(self) -> list[tuple[str, int]]:
         """Shards without a report, or lost since it was read."""
         there = {entry.name: entry for entry in files.list_files(self.plan.folder)}
-        files_of = {key: there.get(report["file"]) for key, report in self._found.items()}
+        files_of = {key: there.get(report.file) for key, report in self._found.items()}
         here = {key for key, entry in files_of.items() if entry and is_shard(entry, self._found[key])}
         return [key for key in self.plan.shard_keys() if key not in here]

@@ -32,7 +32,7 @@ class Tally:
         self._pairs += ab_bins.pair_counts(self._lab8(picture))
 
     def to_json(self) -> dict:
-        """`pixels`: [id, hash of the pixels] of every picture seen, by which duplicates are found."""
+        """The fields of `ShardReport` that are sums over pictures."""
         return {
             "records": self._records,
             "ab_histogram": ab_bins.histogram(self._pairs).tolist(),

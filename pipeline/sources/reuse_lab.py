@@ -8,14 +8,16 @@ the colorizer does the same in use. Ids come from the old dataset's reports, pla
 import dataclasses
 import functools
 import io
-import json
 from collections.abc import Iterator
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
+from tintmill.pipeline.dataset import manifest as manifests
 from tintmill.pipeline.dataset import names, record
+from tintmill.pipeline.dataset.manifest import Manifest, ShardEntry
 from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.dataset.shard_report import read_report
 from tintmill.pipeline.imaging.photo import Rejected
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.listing.reference import Description, Reference
@@ -36,36 +38,35 @@ class StoredRecord:
 def describe(root: str, settings: Settings) -> Description:
     manifest = read_manifest(root)
     for key in SAME:
-        if getattr(settings, key) != manifest["settings"][key]:
-            found = manifest["settings"][key]
+        found = getattr(manifest.settings, key)
+        if getattr(settings, key) != found:
             raise TintmillError(f"--{key}={getattr(settings, key)}: the records of --reuse_lab={root} have {found!r}")
-    unknown = sorted(set(manifest["splits"]) - set(_OFFICIAL))
+    unknown = sorted(set(manifest.splits) - set(_OFFICIAL))
     if unknown:
         raise TintmillError(f"--reuse_lab={root}: found split {unknown[0]!r}, wanted train, val and test only")
-    classes = tuple(manifest["class_names"]) or None
-    return Description((("train", 1.0),), classes, tuple(manifest.get("attribute_names", ())))
+    return Description((("train", 1.0),), manifest.class_names or None, manifest.attribute_names)
 
 
 def references(root: str, settings: Settings) -> Iterator[Reference]:
-    for entry in read_manifest(root)["shards"]:
-        path = files.join(root, entry["file"])
+    for entry in read_manifest(root).shards:
+        path = files.join(root, entry.file)
         version = files.stat(path).version
         ids = _record_ids(root, entry)
-        places = _places(path, entry["bytes"])
+        places = _places(path, entry.bytes)
         for name, (offset, length) in zip(ids, places, strict=True):
             place = {"kind": "record", "offset": offset, "stored": length}
-            yield Reference(name, path, length, version, split=_OFFICIAL[entry["split"]], **place)
+            yield Reference(name, path, length, version, split=_OFFICIAL[entry.split], **place)
 
 
-def read_manifest(root: str) -> dict:
+def read_manifest(root: str) -> Manifest:
     """The old dataset's manifest.
 
     Raises:
       TintmillError: `root` is no finished dataset directory.
     """
     try:
-        return json.loads(files.read(files.join(root, names.MANIFEST)))
-    except (OSError, ValueError) as error:
+        return manifests.read_manifest(files.join(root, names.MANIFEST))
+    except OSError as error:
         raise TintmillError(
             f"--reuse_lab={root}: no whole {names.MANIFEST} in it; wanted a dataset directory"
         ) from error
@@ -89,7 +90,7 @@ def take_over(reference: Reference) -> tuple[Reference, StoredRecord]:
     label = features["label"].int64_list.value[0] if "label" in features else record.UNLABELLED
     complete = dataclasses.replace(
         reference,
-        label=manifest["class_names"][label] if label >= 0 else None,
+        label=manifest.class_names[label] if label >= 0 else None,
         attributes=features["attributes"].bytes_list.value[0] if "attributes" in features else b"",
     )
     height, width = (features[name].int64_list.value[0] for name in ("height", "width"))
@@ -97,13 +98,17 @@ def take_over(reference: Reference) -> tuple[Reference, StoredRecord]:
 
 
 @functools.lru_cache(maxsize=4)
-def _cached_manifest(root: str) -> dict:
+def _cached_manifest(root: str) -> Manifest:
     return read_manifest(root)
 
 
-def _record_ids(root: str, entry: dict) -> list[str]:
-    report = json.loads(files.read(files.join(root, names.REPORTS, names.name_report(entry["split"], entry["shard"]))))
-    return [name for name, _ in report["pixels"] if name not in report["excluded"]]
+def _record_ids(root: str, entry: ShardEntry) -> list[str]:
+    path = files.join(root, names.REPORTS, names.name_report(entry.split, entry.shard))
+    try:
+        report = read_report(path)
+    except ValueError as error:
+        raise TintmillError(f"{path} is damaged ({error}); the records' ids stand there alone") from error
+    return [name for name, _ in report.pixels if name not in report.excluded]
 
 
 def _places(path: str, size: int) -> Iterator[tuple[int, int]]:

@@ -34,17 +34,17 @@ class Records:
             yield Example(found.id, found.lab, lab.lab_to_rgb8(found.lab), lab.lab_to_rgb8(coloured))
 
     def card(self) -> dict[str, str]:
-        settings, counted = self._dataset.settings, self._dataset.manifest["pictures"]
-        rejected = counted["rejected"]
+        settings, counted = self._dataset.settings, self._dataset.manifest.pictures
+        rejected = counted.rejected
         named = f" ({', '.join(f'{n} {code}' for code, n in rejected.items())})" if rejected else ""
         return {
-            "resize": f"{settings['fit']} to {settings['size']}x{settings['size']}, antialiased bicubic, by prepare",
-            "rounding": f"the record's Lab as {settings['encoding']}; truth and answers rounded to 8 bits",
-            "truth": f"the record's Lab ({settings['encoding']}) as 8-bit sRGB",
+            "resize": f"{settings.fit} to {settings.size}x{settings.size}, antialiased bicubic, by prepare",
+            "rounding": f"the record's Lab as {settings.encoding}; truth and answers rounded to 8 bits",
+            "truth": f"the record's Lab ({settings.encoding}) as 8-bit sRGB",
             "pictures": "the record's L* with the network's ab, chroma reduced into sRGB",
             "left_out": (
                 f"of the split {self._split}: none; {self._dataset.splits[self._split]} scored; of all splits, by "
-                f"prepare: {sum(rejected.values())} of {counted['read']}{named}"
+                f"prepare: {sum(rejected.values())} of {counted.read}{named}"
             ),
         }
 
@@ -61,7 +61,7 @@ def predictions(model, dataset: Dataset, split: str, batch: int, numbers: list[i
     batches = shards.read_batches(dataset, index, wanted_records, batch)
     count = -(-len(wanted_records) // batch)
     for data, parsed in tqdm(batches, total=count, unit=" batches", disable=numbers is not None):
-        inputs, targets = records_input.to_network(parsed, dataset.settings["encoding"])
+        inputs, targets = records_input.to_network(parsed, dataset.settings.encoding)
         wanted = {name: inputs[name] for name in model.input}  # not every network wants the embedding
         predicted = np.asarray(model(wanted, training=False)["ab"], np.float32) * 128.0
         lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0

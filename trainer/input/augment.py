@@ -48,7 +48,7 @@ def draw(settings: TrainSettings, size: int, step: int) -> Draws:
 
 def check(settings: TrainSettings, dataset: Dataset, takes_embedding: bool, fixed_size: bool) -> None:
     """Raises TintmillError where the data or the network does not allow what is asked for."""
-    size = dataset.settings["size"]
+    size = dataset.settings.size
     if settings.crop > size:
         raise TintmillError(f"--crop={settings.crop}: the pictures of {dataset.folder} are {size}x{size}; give less")
     if settings.crop and fixed_size:
@@ -56,7 +56,7 @@ def check(settings: TrainSettings, dataset: Dataset, takes_embedding: bool, fixe
             f"--crop={settings.crop}: --network={settings.network} takes pictures of one size alone, and colours at "
             f"the dataset's; prepare with --size={settings.crop} instead"
         )
-    if settings.mirror and takes_embedding and not dataset.settings["embed_mirror"]:
+    if settings.mirror and takes_embedding and not dataset.settings.embed_mirror:
         raise TintmillError(
             f"--mirror: {dataset.folder} has no embeddings of mirrored pictures; prepare it with --embed_mirror (with "
             "--reuse_lab no picture is decoded again)"

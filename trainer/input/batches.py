@@ -74,7 +74,7 @@ class Source:
 
     def allocate(self, *shape: int) -> dict[str, np.ndarray]:
         """Arrays for a batch of shape[-1] pictures, as `batches` yields it, or for several of them."""
-        side, classes = self._settings.crop or self._dataset.settings["size"], self._settings.class_weight > 0
+        side, classes = self._settings.crop or self._dataset.settings.size, self._settings.class_weight > 0
         fields = {"record": ((), np.int64)}
         fields |= shards.fields_of(self._dataset, side, classes, self._settings.augmented)
         return {name: shards.aligned_empty((*shape, *rest), dtype) for name, (rest, dtype) in fields.items()}
@@ -88,7 +88,7 @@ class Source:
         settings, records = self._settings, arrays["record"]
         which = rows_of(part, settings.global_batch // len(records), settings)
         records[:] = step_records(self._records, settings.seed, step, settings.global_batch)[which]
-        draws = augment.draw(settings, self._dataset.settings["size"], step).part(which) if settings.augmented else None
+        draws = augment.draw(settings, self._dataset.settings.size, step).part(which) if settings.augmented else None
         shards.parse_into(arrays, self._dataset, map(self._reader, records.tolist()), draws)
 
     def close(self) -> None:

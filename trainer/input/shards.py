@@ -10,7 +10,7 @@ import numpy as np
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
 from tintmill.pipeline.dataset.record import FOOTER, frame_places, masked_crc, stored_pixels
 from tintmill.pipeline.verify import shard_file_defects
 from tintmill.trainer.input.augment import Draws
@@ -38,11 +38,11 @@ def check_dataset(dataset: Dataset) -> None:
       TintmillError: naming the first shard that differs.
     """
     for entry in dataset.shards():
-        path = dataset.path(entry["file"])
+        path = dataset.path(entry.file)
         try:
             defects = list(shard_file_defects(entry, files.read(path)))
         except OSError:
-            defects = [f"{entry['file']}: missing or unreadable"]
+            defects = [f"{entry.file}: missing or unreadable"]
         if defects:
             raise TintmillError(f"{dataset.folder} is damaged: {defects[0]}; `tintmill verify` lists all of it")
 
@@ -52,7 +52,7 @@ def index_records(dataset: Dataset, split: str) -> RecordIndex:
     dataset.check_split(split)
     paths, shard, offset, length = [], [], [], []
     for entry in dataset.shards(split):
-        paths.append(dataset.path(entry["file"]))
+        paths.append(dataset.path(entry.file))
         with open(paths[-1], "rb") as f:
             for start, size in _places(f, entry):
                 shard.append(len(paths) - 1)
@@ -61,11 +61,11 @@ def index_records(dataset: Dataset, split: str) -> RecordIndex:
     return RecordIndex(tuple(paths), np.array(shard, np.int32), np.array(offset, np.int64), np.array(length, np.int64))
 
 
-def _places(file: BinaryIO, entry: dict) -> Iterator[tuple[int, int]]:
+def _places(file: BinaryIO, entry: ShardEntry) -> Iterator[tuple[int, int]]:
     try:
-        yield from frame_places(file, entry["bytes"])
+        yield from frame_places(file, entry.bytes)
     except ValueError as error:
-        raise TintmillError(f"{entry['file']}: {error}; `tintmill verify` lists all of it") from error
+        raise TintmillError(f"{entry.file}: {error}; `tintmill verify` lists all of it") from error
 
 
 class RecordReader:
@@ -105,7 +105,7 @@ def read_batches(
 
 def parse_batch(dataset: Dataset, data: list[bytes], labels: bool = False, draws: Draws | None = None) -> dict:
     """Serialised records as new arrays; see `parse_into`."""
-    side = draws.side if draws else dataset.settings["size"]
+    side = draws.side if draws else dataset.settings.size
     fields = fields_of(dataset, side, labels, draws is not None)
     parsed = {name: aligned_empty((len(data), *shape), dtype) for name, (shape, dtype) in fields.items()}
     parse_into(parsed, dataset, data, draws)
@@ -118,9 +118,9 @@ def fields_of(dataset: Dataset, side: int, labels: bool, augmented: bool) -> dic
     lab uint8 or int16 [side, side, 3]; embedding float16 [E] where the dataset has it; label int64 where asked for;
     with augmentation mirrored bool and light float32 [2], which `augment.change` applies.
     """
-    fields = {"lab": ((side, side, 3), np.int16 if dataset.settings["encoding"] == "lab16" else np.uint8)}
+    fields = {"lab": ((side, side, 3), np.int16 if dataset.settings.encoding == "lab16" else np.uint8)}
     if dataset.embedder:
-        fields["embedding"] = ((dataset.embedder["dimension"],), np.float16)
+        fields["embedding"] = ((dataset.embedder.dimension,), np.float16)
     if labels:
         fields["label"] = ((), np.int64)
     if augmented:
@@ -139,7 +139,7 @@ def parse_into(
     """
     from tensorflow.train import Example
 
-    encoding, whole = dataset.settings["encoding"], dataset.settings["size"]
+    encoding, whole = dataset.settings.encoding, dataset.settings.size
     size, side = into["lab"].shape[:2]
     corners, mirrored = (draws.corner, draws.mirrored) if draws else (np.zeros((size, 2), int), np.zeros(size, bool))
     if draws:
@@ -150,7 +150,7 @@ def parse_into(
         pixels = stored_pixels(features["lab"].bytes_list.value[0], encoding, whole)
         into["lab"][i] = pixels[row : row + side, column : column + side]
         if "embedding" in into:
-            name = "embedding_mirror" if mirrored[i] and dataset.settings["embed_mirror"] else "embedding"
+            name = "embedding_mirror" if mirrored[i] and dataset.settings.embed_mirror else "embedding"
             into["embedding"][i] = np.frombuffer(features[name].bytes_list.value[0], np.float16)
         if "label" in into:
             into["label"][i] = features["label"].int64_list.value[0]

@@ -20,7 +20,7 @@ from absl import flags
 
 from tintmill.pipeline.common import files, gcs
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
 from tintmill.pipeline.dataset.names import MANIFEST
 
 _THREADS = 8
@@ -49,7 +49,7 @@ def on_this_machine(dataset: Dataset, splits: set[str], values: flags.FlagValues
     if values.cache and files.is_remote(values.cache):
         raise TintmillError(f"--cache={values.cache}: wanted a folder on this machine")
     root = files.absolute(values.cache or files.cache_folder())
-    entries = [entry for entry in dataset.shards() if entry["split"] in splits]
+    entries = [entry for entry in dataset.shards() if entry.split in splits]
     try:
         folder = _claim(root, dataset, entries, values.cache_gb * _GB)
         with _locked(os.path.join(folder, ".copying"), "another process is copying this dataset; waiting for it"):
@@ -60,16 +60,16 @@ def on_this_machine(dataset: Dataset, splits: set[str], values: flags.FlagValues
     return Dataset(folder, dataset.manifest)
 
 
-def _claim(root: str, dataset: Dataset, entries: list[dict], bound: float) -> str:
+def _claim(root: str, dataset: Dataset, entries: list[ShardEntry], bound: float) -> str:
     """The dataset's folder in the cache, with room for the entries, in use by this process until its end.
 
     Raises:
       TintmillError: there is no room, whatever is deleted.
     """
-    text = json.dumps(dataset.manifest, indent=1, sort_keys=True) + "\n"
-    name = "-".join(dataset.settings[key] for key in ("name", "version"))
+    text = dataset.manifest.to_text()
+    name = f"{dataset.settings.name}-{dataset.settings.version}"
     folder = os.path.join(root, f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}")
-    wanted = {entry["file"]: entry["bytes"] for entry in entries}
+    wanted = {entry.file: entry.bytes for entry in entries}
     os.makedirs(root, exist_ok=True)
     with _locked(os.path.join(root, ".lock")):
         reserved = _reserved(folder) | wanted
@@ -146,16 +146,16 @@ def _locked(path: str, waiting: str = "") -> Iterator[None]:
         yield
 
 
-def _copy(dataset: Dataset, folder: str, entries: list[dict]) -> None:
+def _copy(dataset: Dataset, folder: str, entries: list[ShardEntry]) -> None:
     """Several shards at once; the first that fails ends it."""
     from tqdm import tqdm
 
-    total = sum(entry["bytes"] for entry in entries)
+    total = sum(entry.bytes for entry in entries)
     with (
         ThreadPoolExecutor(_THREADS, "copy") as pool,
         tqdm(total=total, unit="B", unit_scale=True, desc=f"{dataset.folder} to this machine") as bar,
     ):
-        sizes = {pool.submit(_bring, dataset, folder, entry): entry["bytes"] for entry in entries}
+        sizes = {pool.submit(_bring, dataset, folder, entry): entry.bytes for entry in entries}
         try:
             for future in as_completed(sizes):
                 future.result()
@@ -164,19 +164,19 @@ def _copy(dataset: Dataset, folder: str, entries: list[dict]) -> None:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _bring(dataset: Dataset, folder: str, entry: dict) -> None:
+def _bring(dataset: Dataset, folder: str, entry: ShardEntry) -> None:
     """A shard that is in the cache is read and checked as a new one is: disks forget too."""
-    path, url = os.path.join(folder, entry["file"]), dataset.path(entry["file"])
+    path, url = os.path.join(folder, entry.file), dataset.path(entry.file)
     if os.path.exists(path):
         with open(path, "rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]:
+            if hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256:
                 return
     with files.atomic_writer(path) as file:
         _download(url, file)
         file.seek(0)
-        if hashlib.file_digest(file, "sha256").hexdigest() != entry["sha256"]:
+        if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
             raise TintmillError(
-                f"{dataset.folder} is damaged: {entry['file']}: its sha256 is not the manifest's; `tintmill verify` "
+                f"{dataset.folder} is damaged: {entry.file}: its sha256 is not the manifest's; `tintmill verify` "
                 "lists all of it"
             )
 

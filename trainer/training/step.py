@@ -128,9 +128,9 @@ def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
     Raises:
       TintmillError: the loss wants classes, the dataset has none.
     """
-    side = dataset.settings["size"] if networks.find(settings.network).FIXED_SIZE else None
+    side = dataset.settings.size if networks.find(settings.network).FIXED_SIZE else None
     return NetworkSpec(
-        embedding=dataset.embedder and dataset.embedder["dimension"],
+        embedding=dataset.embedder and dataset.embedder.dimension,
         height=side,
         width=side,
         head="bins" if settings.loss == "bins" else "ab",
@@ -141,7 +141,7 @@ def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
 
 
 def _count_classes(settings: TrainSettings, dataset: Dataset) -> int:
-    count = len(dataset.manifest["class_names"])
+    count = len(dataset.class_names)
     if not count:
         raise TintmillError(
             f"--class_weight={settings.class_weight}: {dataset.folder} has no classes; give 0, or prepare it from "

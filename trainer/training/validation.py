@@ -28,7 +28,7 @@ class Validation:
         order = batches_input.epoch_order(len(index), _SAMPLE_SEED, 0)
         sample = np.sort(order[: settings.validation_records])
         self._batches = [batch for _, batch in shards.read_batches(dataset, index, sample, BATCH, labels)]
-        self._answer = _make_answer(state, dataset.settings["encoding"])
+        self._answer = _make_answer(state, dataset.settings.encoding)
 
     def __call__(self) -> tuple[dict[str, float], np.ndarray]:
         """Means over the sample, and pictures to look at.

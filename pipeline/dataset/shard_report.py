@@ -1,0 +1,87 @@
+"""The report of one shard: reports/SPLIT-00000.json, the last file that a worker writes of a shard, and its commit."""
+
+import dataclasses
+import json
+
+from tintmill.pipeline.common import files
+from tintmill.pipeline.dataset.identity import EmbedderIdentity
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardReport:
+    """What a worker did with one shard's pictures.
+
+    Attributes:
+      file: the shard's file name.
+      split, shard: which shard of the plan it is.
+      bytes, sha256, crc32c: of the shard's file; the hashes in hex.
+      records: pictures that became records.
+      read: pictures that the listing had for this shard.
+      rejected: pictures left out, by reason code.
+      excluded: ids left out as duplicates, as the plan asked.
+      plan: the fingerprint of the plan.
+      listing: this shard's part of the listing's digest, in hex.
+      inputs: [id, size in bytes, version] of each listed picture.
+      pixels: [id, hash of the pixels] of each picture that passed the filters.
+      ab_histogram: pixels in each of the 313 ab bins.
+      ab_sums: sums of `a`, `b` and `chroma` over all pixels.
+      encoding_fidelity: `psnr` (None where it is infinite), `ssim` and `ciede2000` of each measured picture.
+      embedder: which one made the embeddings; None without embeddings.
+    """
+
+    file: str
+    split: str
+    shard: int
+    bytes: int
+    sha256: str
+    crc32c: str
+    records: int
+    read: int
+    rejected: dict[str, int]
+    excluded: list[str]
+    plan: str
+    listing: str
+    inputs: list[list]
+    pixels: list[list[str]]
+    ab_histogram: list[int]
+    ab_sums: dict[str, int | float]
+    encoding_fidelity: list[dict[str, float | None]]
+    embedder: EmbedderIdentity | None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """(split, shard index)."""
+        return self.split, self.shard
+
+    @classmethod
+    def from_json(cls, values: dict) -> "ShardReport":
+        """The inverse of `to_json`; keys that this version does not know are left out.
+
+        Raises:
+          ValueError: the values are no report.
+        """
+        try:
+            known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+            packed = values["embedder"]
+            return cls(**known | {"embedder": packed and EmbedderIdentity.from_packed_json(packed)})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no report of a shard: {error!r}") from error
+
+    def to_json(self) -> dict:
+        """The report's values; what they hold is shared with the report, not copied."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return values | {"kept": self.records, "embedder": self.embedder and self.embedder.to_packed_json()}
+
+
+def write_report(path: str, report: ShardReport) -> None:
+    files.write(path, json.dumps(report.to_json(), sort_keys=True))
+
+
+def read_report(path: str) -> ShardReport:
+    """The report in a file.
+
+    Raises:
+      ValueError: the file is damaged.
+      OSError: the file cannot be read.
+    """
+    return ShardReport.from_json(json.loads(files.read(path)))

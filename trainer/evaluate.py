@@ -16,6 +16,7 @@ dataset `truth through the encoding`, what the record's rounding costs, measured
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import sys

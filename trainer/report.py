@@ -21,6 +21,7 @@ from tintmill.model.losses.settings import LossSettings
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Manifest
 from tintmill.trainer import runs
 from tintmill.trainer.evaluation import results
 from tintmill.trainer.evaluation.results import Evaluation
@@ -178,19 +179,19 @@ def read_run(folder: RunFolder, name: str) -> Run:
     return Run(name, folder, settings, manifest, evaluated, folder.read_starts(), data, notes)
 
 
-def make_notes(settings: dict, manifest: dict, metrics: list[dict]) -> list[str]:
+def make_notes(settings: dict, manifest: Manifest, metrics: list[dict]) -> list[str]:
     """What a reader must know before believing a number; `metrics` of every evaluated split."""
     notes = []
-    records = manifest["splits"][settings["split"]]
+    records = manifest.splits[settings["split"]]
     if any(each["same_pictures_as_training"] for each in metrics):
         notes.append(
             f"Scored on the pictures it was trained on ({records}): an overfitting check that shows that the whole way "
             "works. It says nothing about other pictures."
         )
-    embedder = manifest["embedder"]
-    if embedder and embedder["weights"] == "random":
+    embedder = manifest.embedder
+    if embedder and embedder.weights == "random":
         notes.append(
-            f"The embedder {embedder['name']} has random weights here: its embedding is a fixed random projection of "
+            f"The embedder {embedder.name} has random weights here: its embedding is a fixed random projection of "
             "the picture and knows nothing about its content."
         )
     if settings.get("perceptual_weight") and settings["perceptual_weights"] == "random":

@@ -21,6 +21,7 @@ from tintmill.model.prediction import colorizer, saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
 
+_EMBEDDER_KEYS = ("name", "layer", "side", "weights_sha256")  # of its identity, in tintmill.json
 AGREEMENT = 0.1  # of a* and b* on `check_picture`, from Keras: more is no rounding, and the export is refused
 
 _WORKPLACE = ".export-"  # how the folders begin in which exports are made
@@ -44,12 +45,12 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
     network = saved_model.load_model(run, temperature)
     embedder = None
     if "embedding" in network.input:  # not every network wants what the dataset holds
-        embedder = colorizer.load_embedder(manifest["embedder"], embedder_weights)
-    settings = manifest["settings"]
+        embedder = colorizer.load_embedder(manifest.embedder, embedder_weights)
+    settings = manifest.settings
     framing = one_picture.Framing(
-        settings["size"],
-        settings["fit"],
-        manifest["embedding_from"] == "record",
+        settings.size,
+        settings.fit,
+        manifest.embedding_from == "record",
         colorizer.fixed_size(network),
     )
     description = {
@@ -57,10 +58,11 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
         "network": network.name,
         "run": os.path.basename(os.path.abspath(run)),
         "framing": vars(framing),
-        "embedder": embedder and {key: embedder.identity[key] for key in ("name", "layer", "side", "weights_sha256")},
+        "embedder": embedder
+        and {key: getattr(embedder.identity, key) for key in ("name", "layer", "side", "weights_sha256")},
         "bins": "bins" in network.output,
         "temperature": heads.temperature_of(network),
-        "dataset": {key: settings[key] for key in ("name", "version")} | {"fingerprint": manifest["fingerprint"]},
+        "dataset": {"name": settings.name, "version": settings.version} | {"fingerprint": manifest.fingerprint},
         "versions": {library: _version(library) for library in ("tintmill", "keras", "tensorflow")},
     }
     return one_picture.build(network, embedder and embedder.network, framing), description

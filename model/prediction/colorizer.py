@@ -19,6 +19,7 @@ from tintmill.model.prediction import saved_model
 from tintmill.model.prediction.prediction import Prediction, annealed
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.dataset.identity import EmbedderIdentity, check_same
 from tintmill.pipeline.dataset.settings import EmbedderSettings
 from tintmill.pipeline.imaging import lab, photo
 
@@ -142,10 +143,10 @@ def load(run: str, embedder_weights: str | None = None, temperature: float | Non
     manifest = saved_model.TrainedFolder(run).read_manifest()
     network = saved_model.load_model(run, temperature)
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
-    embedder = load_embedder(manifest["embedder"], embedder_weights) if embeds else None
-    settings, embed_record = manifest["settings"], manifest["embedding_from"] == "record"
+    embedder = load_embedder(manifest.embedder, embedder_weights) if embeds else None
+    settings, embed_record = manifest.settings, manifest.embedding_from == "record"
     size = fixed_size(network)
-    return Colorizer(network, embedder, settings["size"], settings["fit"], embed_record, size, Forward(network))
+    return Colorizer(network, embedder, settings.size, settings.fit, embed_record, size, Forward(network))
 
 
 def fixed_size(network) -> tuple[int, int] | None:
@@ -154,16 +155,16 @@ def fixed_size(network) -> tuple[int, int] | None:
     return (width, height) if width and height else None
 
 
-def load_embedder(identity: dict, weights: str | None = None) -> embed.Embedder:
+def load_embedder(identity: EmbedderIdentity, weights: str | None = None) -> embed.Embedder:
     """The embedder with this identity, for one picture at a time.
 
     Raises:
       TintmillError: its weights are not to be found, or are others.
     """
-    settings = EmbedderSettings(identity["name"], identity["layer"], weights or identity["weights_path"])
+    settings = EmbedderSettings(identity.name, identity.layer, weights or identity.weights_path)
     try:
         embedder = embed.Embedder(settings, batch=1)
     except TintmillError as error:
-        raise TintmillError(f"the dataset's embedder ({identity['weights']}) cannot be loaded: {error}") from error
-    embed.check_same(embedder.identity, identity, settings.weights)
+        raise TintmillError(f"the dataset's embedder ({identity.weights}) cannot be loaded: {error}") from error
+    check_same(embedder.identity, identity, settings.weights)
     return embedder

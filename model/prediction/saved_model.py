@@ -11,10 +11,12 @@ import zipfile
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Manifest
 
 MODEL = "model.keras"
 DATASET = "dataset.json"
 SETTINGS = "settings.json"
+_TRAIN_AGAIN = "train again into another folder"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,16 +49,16 @@ class TrainedFolder:
         """
         return _read_json(self.path, SETTINGS)
 
-    def read_manifest(self) -> dict:
+    def read_manifest(self) -> Manifest:
         """The manifest of the dataset that the network was trained on.
 
         Raises:
           TintmillError: this is no run directory, or the file is damaged.
         """
-        return _read_json(self.path, DATASET)
+        return Manifest.from_json(_read_json(self.path, DATASET), self.dataset_file, _TRAIN_AGAIN)
 
-    def write_manifest(self, manifest: dict) -> None:
-        files.write(self.dataset_file, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    def write_manifest(self, manifest: Manifest) -> None:
+        files.write(self.dataset_file, manifest.to_text())
 
 
 def _read_json(run: str, name: str) -> dict:
@@ -81,7 +83,7 @@ def _read_json(run: str, name: str) -> dict:
     except OSError as error:
         raise TintmillError(f"{path}: cannot be read: {error}") from error
     except ValueError as error:
-        raise TintmillError(f"{path} is damaged ({error}); train again into another folder") from error
+        raise TintmillError(f"{path} is damaged ({error}); {_TRAIN_AGAIN}") from error
 
 
 def save_model(folder: str, model, name: str = MODEL) -> None:

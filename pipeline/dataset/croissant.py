@@ -68,9 +68,7 @@ def _describe(manifest: Manifest) -> str:
         f"{settings.encoding}, from source {manifest.source.kind}. Records: {splits}."
     )
     if embedder:
-        text += (
-            f" Embeddings of the grey picture: {embedder.name} {embedder.layer}, weights {embedder.weights}."
-        )
+        text += f" Embeddings of the grey picture: {embedder.name} {embedder.layer}, weights {embedder.weights}."
     return text
 
 

@@ -54,8 +54,8 @@ class PictureCounts:
 class EncodingFidelity:
     """What the encoding costs: means over some of a split's pictures, before encoding and decoded back.
 
-    `pictures` were measured; `infinite_psnr` of them came back equal, and are left out of `psnr`, which is in dB. A mean
-    of no picture is None. The fields stand in the order of the keys in the manifest.
+    `pictures` were measured. `infinite_psnr` of them came back equal, and are left out of `psnr`, which is in dB. A
+    mean of no picture is None. The fields stand in the order of the keys in the manifest.
     """
 
     ciede2000: float | None
@@ -80,7 +80,7 @@ class Manifest:
       splits: records of each split.
       shards: in split and shard order.
       pictures: read, kept and left out.
-      ab_histogram: pixels in each of the 313 ab bins, by split; None in an early manifest, which did not count by split.
+      ab_histogram: pixels in each of the 313 ab bins, by split; None in an early manifest, which counted all together.
       mean_ab: mean a* and b* over all pixels of all splits.
       mean_chroma: mean chroma over them; None in an early manifest.
       embedding_from: `original` picture, or the `record`'s own L*.
@@ -182,7 +182,9 @@ def _check_values(values, path: str, remedy: str) -> None:
     if not isinstance(values, dict) or "format_version" not in values:
         raise TintmillError(f"{path} is damaged (no format_version); {remedy}")
     if values["format_version"] != FORMAT_VERSION:
-        raise TintmillError(f"{path} has format version {values['format_version']}, this program reads {FORMAT_VERSION}")
+        raise TintmillError(
+            f"{path} has format version {values['format_version']}, this program reads {FORMAT_VERSION}"
+        )
     missing = set(_REQUIRED) - set(values)
     if missing:
         raise TintmillError(f"{path} is damaged (no {', '.join(sorted(missing))}); {remedy}")

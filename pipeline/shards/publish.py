@@ -23,7 +23,14 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset import contact_sheet, croissant, record
-from tintmill.pipeline.dataset.manifest import Dataset, EncodingFidelity, InputSource, Manifest, PictureCounts, ShardEntry
+from tintmill.pipeline.dataset.manifest import (
+    Dataset,
+    EncodingFidelity,
+    InputSource,
+    Manifest,
+    PictureCounts,
+    ShardEntry,
+)
 from tintmill.pipeline.dataset.names import CONTACT_SHEET, CROISSANT, DATASET_INFO, MANIFEST, PLAN, REJECTS, REPORTS
 from tintmill.pipeline.dataset.shard_report import ShardReport
 from tintmill.pipeline.imaging import photo

@@ -29,7 +29,7 @@ def write(data) -> None:
 
     with tf.io.TFRecordWriter(str(path(data))) as writer:
         for one in found:
-            values = lab.unpack(one["lab"], data.settings["encoding"], np)
+            values = lab.unpack(one["lab"], data.settings.encoding, np)
             parts = {"l": values[..., :1] / 50 - 1, "ab": values[..., 1:] / 128, "embedding": one["embedding"]}
             features = tf.train.Features(feature={name: feature(part) for name, part in parts.items()})
             writer.write(tf.train.Example(features=features).SerializeToString())
@@ -39,7 +39,7 @@ def read(data, batch: int, steps: int) -> int:
     """A shuffle buffer of 100, records parsed one by one, then batched."""
     import tensorflow as tf
 
-    size, dimension = data.settings["size"], data.embedder["dimension"]
+    size, dimension = data.settings.size, data.embedder.dimension
     shapes = {"l": (size, size, 1), "ab": (size, size, 2), "embedding": (dimension,)}
     layout = {name: tf.io.FixedLenFeature(shape, tf.float32) for name, shape in shapes.items()}
     stream = tf.data.TFRecordDataset(str(path(data))).repeat().shuffle(100)

@@ -33,7 +33,7 @@ def main() -> None:
         flags = ("--embedder=mobilenet_v2", "--embedder_weights=random", "--workers=1", "--max_reject_fraction=0.2")
         data = open_dataset(str(prepare(Path(folder), *flags, copies=COPIES)))
         entry = data.shards()[0]
-        print(f"{'bytes a record, 1000-vector':<44}{entry['bytes'] / entry['records']:12,.0f}")
+        print(f"{'bytes a record, 1000-vector':<44}{entry.bytes / entry.records:12,.0f}")
         float_records.write(data)
         lines = {name: [sys.executable, "-m", "tests.bench.read", name, data.folder] for name in WORKS}
         lines |= peers.commands(data, Path(folder, "peers"))
@@ -75,8 +75,8 @@ def read_plainly(data) -> int:
     entries, records = data.shards("train"), 0
     while records < STEPS * BATCH:
         for entry in entries:
-            files.read(data.path(entry["file"]))
-            records += entry["records"]
+            files.read(data.path(entry.file))
+            records += entry.records
     return records
 
 

@@ -28,7 +28,7 @@ def measure(data, run: str) -> None:
 
     settings = TrainSettings(global_batch=BATCH, steps=10_000, log_every=STEPS, checkpoint_every=STEPS)
     state = step.make_state(step.make_strategy(1), settings, data)
-    train_steps, count = step.make_steps(state, settings, data.settings["encoding"]), step.tf.constant(STEPS)
+    train_steps, count = step.make_steps(state, settings, data.settings.encoding), step.tf.constant(STEPS)
     with (
         ReadAhead(state.strategy, settings, data, 0) as ahead,
         ReadAhead(state.strategy, settings, data, 0) as stays,

@@ -1,5 +1,6 @@
 """Shared by the tests of exports: run directories with untrained networks, grey pictures."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tests.support import helpers
+from tests.support.manifests import make_manifest
 from tintmill.model import networks
 from tintmill.model.blocks import heads
 from tintmill.model.blocks.spec import NetworkSpec
@@ -31,12 +33,8 @@ def make_run(folder: Path, name: str, weights=None, fit: str = "crop", **spec) -
     network = networks.build(name, NetworkSpec(weights and 1000, encoder_weights="random", **spec))
     _strengthen(network, embedder)
     saved_model.save_model(str(folder), network)
-    manifest = {
-        "embedder": embedder and embedder.identity | {"weights_path": str(weights)},
-        "embedding_from": "original",
-        "settings": {"size": SIZE, "fit": fit, "name": "toy", "version": "1.0.0"},
-        "fingerprint": "0" * 64,
-    }
+    identity = embedder and dataclasses.replace(embedder.identity, weights_path=str(weights))
+    manifest = make_manifest(size=SIZE, fit=fit, embedder=identity)
     saved_model.TrainedFolder(str(folder)).write_manifest(manifest)
     return str(folder)
 
@@ -50,9 +48,7 @@ def make_small_run(folder: Path) -> str:
     network = keras.Model({"l": lightness}, outputs, name="two_convolutions")
     network.get_layer("bins").kernel.assign(np.random.default_rng(0).normal(0, 2, (1, 1, 8, 313)))
     saved_model.save_model(str(folder), network)
-    settings = {"size": SIZE, "fit": "crop", "name": "toy", "version": "1.0.0"}
-    manifest = {"embedder": None, "embedding_from": "original", "settings": settings, "fingerprint": "0"}
-    saved_model.TrainedFolder(str(folder)).write_manifest(manifest)
+    saved_model.TrainedFolder(str(folder)).write_manifest(make_manifest(size=SIZE))
     return str(folder)
 
 

@@ -46,7 +46,7 @@ def try_case(dataset: Dataset, strategy, settings: TrainSettings) -> dict:
     before = [np.array(weights) for weights in state.model.trainable_weights]
     with ReadAhead(strategy, settings, dataset, 0) as ahead:
         _, batches = next(iter(ahead))
-        parts, _ = step.make_steps(state, settings, dataset.settings["encoding"])(batches, step.tf.constant(1))
+        parts, _ = step.make_steps(state, settings, dataset.settings.encoding)(batches, step.tf.constant(1))
     pairs = zip(before, state.model.trainable_weights, strict=True)
     moved = sum(bool((old != np.array(new)).any()) for old, new in pairs)
     return {name: float(values[0]) for name, values in parts.items()} | {
@@ -57,6 +57,6 @@ def try_case(dataset: Dataset, strategy, settings: TrainSettings) -> dict:
 
 def loss_alone(state, settings: TrainSettings, dataset: Dataset) -> float:
     batch = next(iter(batches_input.batches(dataset, settings, 0, 1)))
-    inputs, targets = batches_input.to_network(batch, dataset.settings["encoding"])
+    inputs, targets = batches_input.to_network(batch, dataset.settings.encoding)
     outputs = state.model({name: inputs[name] for name in state.model.input}, training=False)
     return float(np.mean(state.loss(targets, outputs)["loss"]))

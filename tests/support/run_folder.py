@@ -8,22 +8,11 @@ import numpy as np
 from PIL import Image
 
 from tests.support import helpers
+from tests.support.manifests import make_manifest
 from tintmill.pipeline.imaging import lab
 from tintmill.trainer.run.settings import TrainSettings
 
-MANIFEST = {
-    "settings": {"name": "toy", "version": "1.0.0", "size": 48, "fit": "crop", "encoding": "lab8"},
-    "fingerprint": "0123456789abcdef" * 4,
-    "source": {"kind": "folder", "input": "/photos"},
-    "split_rule": "all by hash",
-    "splits": {"train": 27, "val": 12},
-    "pictures": {"read": 41, "kept": 39, "rejected": {"grey": 1, "not_a_picture": 1}},
-    "mean_ab": [5.5, 3.7],
-    "mean_chroma": 48.8,
-    "encoding_fidelity": {"train": {"ciede2000": 0.24, "ssim": 0.999, "psnr": 48.5, "pictures": 4, "infinite_psnr": 0}},
-    "embedder": None,
-    "versions": {"tintmill": "0.2.0", "pillow": "12.3.0"},
-}
+MANIFEST = make_manifest()
 START = {
     "step": 0,
     "versions": {"tintmill": "0.2.0", "tensorflow": "2.21.0", "keras": "3.15.1", "python": "3.11.2"},
@@ -42,7 +31,7 @@ def make(folder: Path, **settings) -> Path:
     folder.mkdir(parents=True)
     values = dataclasses.asdict(TrainSettings(steps=30, validation_split="val", validate_every=10)) | settings
     write_json(folder / "settings.json", values)
-    write_json(folder / "dataset.json", MANIFEST)
+    (folder / "dataset.json").write_text(MANIFEST.to_text())
     (folder / "starts.jsonl").write_text(json.dumps(START) + "\n")
     header = "step,epoch,loss,pictures_per_second,waiting\n"
     (folder / "metrics.csv").write_text(header + "10,1,0.5,10,0\n20,2,0.25,40,0.5\n30,3,0.125,40,0\n")

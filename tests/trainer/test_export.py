@@ -1,5 +1,6 @@
 """`tintmill export` and its model card: every format, snippets that run, what a reader must be told."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -14,7 +15,9 @@ from PIL import Image
 
 from tests.support import exports, helpers, training
 from tintmill.model.export import formats, reader
+from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import InputSource
 from tintmill.pipeline.imaging import lab
 from tintmill.trainer import evaluate
 from tintmill.trainer.reporting import model_card
@@ -130,8 +133,8 @@ def test_a_card_without_terms_asks_for_them(made, run):
 
 
 def test_a_card_names_the_terms_of_imagenet_and_of_pretrained_weights(made, run):
-    embedder = json.loads((run / "dataset.json").read_text())["embedder"] | {"weights": "imagenet"}
-    card = render(run, made("onnx"), "Mine.", source={"kind": "imagenet", "input": "/nowhere"}, embedder=embedder)
+    embedder = dataclasses.replace(saved_model.load_dataset(str(run)).embedder, weights="imagenet")
+    card = render(run, made("onnx"), "Mine.", source=InputSource("imagenet", "/nowhere", ""), embedder=embedder)
     assert "ImageNet's pictures are given for non-commercial research and education only" in card
     assert "The embedder mobilenet_v2 holds Keras' weights, which were learnt from ImageNet" in card
     assert "ImageNet" not in card_of(made("onnx"))

@@ -323,7 +323,7 @@ def test_hardware_versions_and_data_are_told(run):
     assert "1 not_a_picture: no supported picture format recognises the content" in terms["left out"]
     assert terms["source"] == "folder: /photos"
     assert terms["mean chroma"] == "48.80"
-    assert terms["fingerprint"] == run_folder.MANIFEST["fingerprint"]
+    assert terms["fingerprint"] == run_folder.MANIFEST.fingerprint
     (run / "starts.jsonl").unlink()
     assert "Not recorded: trained by an older version." in render(run)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import helpers
+from tests.support.manifests import make_manifest
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.trainer import runs
 from tintmill.trainer.run.settings import TrainSettings
@@ -20,8 +21,7 @@ def make_run(folder: Path, step: int = 30, finished: bool = True, validation: st
     values = dataclasses.asdict(TrainSettings(steps=30, validation_split="val", validate_every=10)) | settings
     values = {key: value for key, value in values.items() if value is not None}
     (folder / "settings.json").write_text(json.dumps(values))
-    made = {"name": "toy", "version": "1.0.0"}
-    (folder / "dataset.json").write_text(json.dumps({"settings": made, "fingerprint": "0123456789abcdef"}))
+    (folder / "dataset.json").write_text(make_manifest().to_text())
     (folder / "metrics.csv").write_text(f"step,epoch,loss,pictures_per_second\n10,0.1,0.5,9.0\n{step},0.2,0.4,9.0\n")
     (folder / "validation.csv").write_text(validation)
     if finished:
@@ -62,7 +62,7 @@ def test_only_differing_settings_are_columns_and_the_others_are_said_once(tmp_pa
 def test_runs_of_several_datasets_say_which(tmp_path):
     make_run(tmp_path / "a")
     other = make_run(tmp_path / "b") / "dataset.json"
-    other.write_text(other.read_text().replace("0123", "9876"))
+    other.write_text(other.read_text().replace("01234567", "98764567"))
     assert [row["data"] for row in listed(tmp_path)] == ["toy/1.0.0:01234567", "toy/1.0.0:98764567"]
 
 

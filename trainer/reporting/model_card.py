@@ -10,6 +10,7 @@ from numbers import Real
 from tintmill.model.export import reader
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.manifest import Manifest
 from tintmill.pipeline.dataset.settings import weights_label
 from tintmill.trainer import report
 from tintmill.trainer.run.folder import RunFolder
@@ -41,7 +42,7 @@ class Run:
     """A run directory's own words: settings.json, dataset.json, metrics.json of each split, the report's notes."""
 
     settings: dict
-    manifest: dict
+    manifest: Manifest
     metrics: dict[str, dict]
     notes: list[str]
 
@@ -95,7 +96,7 @@ def render(run: Run, description: dict, output: str, terms: str | None) -> str:
         sha256=reader.sha256_of(output),
         description=description,
         run=run,
-        dataset=run.manifest["settings"],
+        dataset=run.manifest.settings,
         columns=COLUMNS,
         number=_number,
         settings=told_settings(run.settings),
@@ -112,12 +113,12 @@ def told_settings(settings: dict) -> dict:
     return {key: weights_label(value) if key.endswith("_weights") else value for key, value in told.items()}
 
 
-def known_terms(manifest: dict) -> list[str]:
+def known_terms(manifest: Manifest) -> list[str]:
     """What is known of the terms of pictures and of pretrained weights."""
-    terms = [SOURCE_TERMS[kind] for kind in [manifest["source"]["kind"]] if kind in SOURCE_TERMS]
-    embedder = manifest["embedder"]
-    if embedder and embedder["weights"] == "imagenet":
-        terms.append(f"The embedder {embedder['name']} holds Keras' weights, which were learnt from ImageNet.")
+    terms = [SOURCE_TERMS[kind] for kind in [manifest.source.kind] if kind in SOURCE_TERMS]
+    embedder = manifest.embedder
+    if embedder and embedder.weights == "imagenet":
+        terms.append(f"The embedder {embedder.name} holds Keras' weights, which were learnt from ImageNet.")
     return terms
 
 
@@ -139,7 +140,7 @@ def _header(run: Run, description: dict, name: str, terms: str | None) -> str:
 
 
 def _result(run: Run, split: str, metrics: dict) -> dict:
-    dataset = run.manifest["settings"]["name"]
+    dataset = run.manifest.settings.name
     scores = metrics["rows"][0]
     found = [{"type": key, "name": label, "value": scores.get(key)} for key, label in COLUMNS.items()]
     return {

@@ -1,5 +1,6 @@
 """A run exported to every format: the same colours in the format's own runtime, put in place whole."""
 
+import dataclasses
 import fcntl
 import os
 import shutil
@@ -86,9 +87,8 @@ def test_the_embedder_sees_the_record_where_it_did_in_training(tmp_path, embedde
     grey = exports.grey_picture(0, 300, 200)
     record = Image.fromarray(photo.fit(grey, exports.SIZE, "crop"))
     for source, seen, other in (("record", record, grey), ("original", grey, record)):
-        saved_model.TrainedFolder(run).write_manifest(
-            saved_model.TrainedFolder(run).read_manifest() | {"embedding_from": source}
-        )
+        folder = saved_model.TrainedFolder(run)
+        folder.write_manifest(dataclasses.replace(folder.read_manifest(), embedding_from=source))
         network, _ = writer.of_run(run)
         view = keras.Model(network.input, network.get_layer("view").output)
         found = np.asarray(view(np.asarray(grey, np.float32)[None, ..., None]))[0, ..., 0]

@@ -1,11 +1,14 @@
 """The colorizer: sizes, L*, temperature, and that use is what training was."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.support import helpers
+from tests.support.manifests import make_identity, make_manifest
 from tintmill.model.blocks import heads
 from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.model.prediction import colorizer, saved_model
@@ -206,7 +209,7 @@ def recorded_inputs(dataset) -> dict[str, dict]:
         reader = shards.RecordReader(index)
         data = [reader(i) for i in range(len(index))]
         reader.close()
-        batch, _ = trainer_input.to_network(shards.parse_batch(dataset, data), dataset.settings["encoding"])
+        batch, _ = trainer_input.to_network(shards.parse_batch(dataset, data), dataset.settings.encoding)
         for number, name in enumerate(shards.parse_ids(data)):
             inputs[name] = {key: np.asarray(value)[number] for key, value in batch.items()}
     return inputs
@@ -226,7 +229,7 @@ def test_lightness_in_use_is_lightness_in_training(grey_dataset):
     records = {name: record for name, record in recorded_inputs(dataset).items() if "colour" not in name}
     assert len(records) == 10
     for name, recorded in records.items():
-        used = used_inputs(photos / name, None, dataset.settings["size"], dataset.settings["fit"])
+        used = used_inputs(photos / name, None, dataset.settings.size, dataset.settings.fit)
         np.testing.assert_allclose(used["l"], recorded["l"], atol=network_lightness(50 + 0.5 / 128) + 1e-6)
 
 
@@ -240,7 +243,7 @@ def test_the_embedding_in_use_is_the_embedding_in_training(grey_dataset, embedde
     records = recorded_inputs(dataset)
     assert len(records) == 12
     for name, recorded in records.items():
-        used = used_inputs(photos / name, embedder, dataset.settings["size"], dataset.settings["fit"])["embedding"]
+        used = used_inputs(photos / name, embedder, dataset.settings.size, dataset.settings.fit)["embedding"]
         others = [relative(used, other["embedding"]) for key, other in records.items() if key != name]
         assert relative(used, recorded["embedding"]) < min(1e-3, min(others) / 10)
 
@@ -251,11 +254,8 @@ def test_a_network_without_embedding_needs_no_embedder(tmp_path):
     lightness = keras.Input((None, None, 1), name="l")
     ab = keras.layers.Conv2D(2, 3, padding="same", name="ab")(lightness)
     saved_model.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
-    embedder = {"name": "mobilenet_v2", "layer": "logits", "weights": "lost.h5", "weights_path": "/nowhere/lost.h5"}
-    size = {"settings": {"size": SIZE, "fit": "crop"}}
-    saved_model.TrainedFolder(str(tmp_path)).write_manifest(
-        {"embedder": embedder, "embedding_from": "original", **size}
-    )
+    embedder = make_identity(weights="file:lost.h5", weights_path="/nowhere/lost.h5")
+    saved_model.TrainedFolder(str(tmp_path)).write_manifest(make_manifest(size=SIZE, embedder=embedder))
     coloured = colorizer.load(str(tmp_path))(Image.fromarray(helpers.photo_pixels(0, 40, 60)))
     assert coloured.shape == (40, 60, 3)
 
@@ -266,8 +266,7 @@ def test_a_network_of_one_size_sees_the_picture_squashed(tmp_path, width, height
     lightness = keras.Input((16, 16, 1), name="l")
     ab = keras.layers.Concatenate(name="ab")([lightness, keras.layers.Rescaling(0.0)(lightness)])
     saved_model.save_model(str(tmp_path), keras.Model({"l": lightness}, {"ab": ab}))
-    size = {"settings": {"size": 16, "fit": "crop"}}
-    saved_model.TrainedFolder(str(tmp_path)).write_manifest({"embedder": None, "embedding_from": "original", **size})
+    saved_model.TrainedFolder(str(tmp_path)).write_manifest(make_manifest(size=16))
     colorize = colorizer.load(str(tmp_path))
     image = Image.fromarray(helpers.photo_pixels(3, height, width))
     assert colorize(image).shape == (height, width, 3)
@@ -278,13 +277,13 @@ def test_a_network_of_one_size_sees_the_picture_squashed(tmp_path, width, height
 
 
 def test_an_embedder_with_other_weights_is_refused(grey_dataset):
-    identity = grey_dataset[1].embedder | {"weights_sha256": "0" * 64}
+    identity = dataclasses.replace(grey_dataset[1].embedder, weights_sha256="0" * 64)
     with pytest.raises(TintmillError, match="weights_sha256"):
         colorizer.load_embedder(identity)
 
 
 def test_an_embedder_whose_weights_are_gone_is_named(grey_dataset):
-    identity = grey_dataset[1].embedder | {"weights": "file:lost.h5", "weights_path": "/nowhere/lost.h5"}
+    identity = dataclasses.replace(grey_dataset[1].embedder, weights="file:lost.h5", weights_path="/nowhere/lost.h5")
     with pytest.raises(TintmillError, match=r"file:lost\.h5.*/nowhere/lost\.h5: no such file"):
         colorizer.load_embedder(identity)
 

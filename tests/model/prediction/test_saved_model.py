@@ -6,12 +6,15 @@ import keras
 import numpy as np
 import pytest
 
+from tests.support.manifests import make_manifest
 from tintmill.model import networks
 from tintmill.model.blocks import heads
 from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import ab_bins
+
+MANIFEST = make_manifest(size=16)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +23,7 @@ def saved(tmp_path_factory):
     run = tmp_path_factory.mktemp("artefact")
     network = networks.build("koalarization", NetworkSpec(10))
     saved_model.save_model(str(run), network)
-    saved_model.TrainedFolder(str(run)).write_manifest({"embedder": None, "settings": {"size": 16}})
+    saved_model.TrainedFolder(str(run)).write_manifest(MANIFEST)
     return run, network
 
 
@@ -40,7 +43,7 @@ def test_a_saved_network_answers_as_before(saved):
     inputs = {"l": np.full((1, 9, 20, 1), 0.3, np.float32), "embedding": np.ones((1, 10), np.float32)}
     loaded = saved_model.load_model(str(run))
     np.testing.assert_array_equal(np.asarray(loaded(inputs)["ab"]), np.asarray(network(inputs)["ab"]))
-    assert saved_model.TrainedFolder(str(run)).read_manifest() == {"embedder": None, "settings": {"size": 16}}
+    assert saved_model.TrainedFolder(str(run)).read_manifest() == MANIFEST
     assert sorted(path.name for path in run.iterdir()) == [saved_model.DATASET, saved_model.MODEL]
 
 

@@ -1,5 +1,6 @@
 """The embedder: what it is fed, what it refuses, whether its bits are reproducible, which network it is."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from tests.support import helpers
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
+from tintmill.pipeline.dataset.identity import EmbedderIdentity, check_same
 from tintmill.pipeline.dataset.settings import EmbedderSettings
 from tintmill.pipeline.imaging import lab, photo
 
@@ -131,8 +133,8 @@ print(json.dumps({
     "beside_noise": bits(embedder(np.concatenate([views[3:4], np.full_like(views[:7], 255)]))[:1]),
     "third": bits(whole[3:4]),
     "different": len({row.tobytes() for row in whole}),
-    "golden": bits(np.array(embedder.identity["golden_vector"])),
-    "weights": embedder.identity["weights_sha256"],
+    "golden": bits(np.array(embedder.identity.golden_vector)),
+    "weights": embedder.identity.weights_sha256,
 }))
 """
 
@@ -185,7 +187,9 @@ except TintmillError as error:
 
 
 def test_an_identity_is_the_same_as_itself(embedder):
-    embed.check_same(embedder.identity, json.loads(json.dumps(embedder.identity)), "here")
+    check_same(
+        embedder.identity, EmbedderIdentity.from_json(json.loads(json.dumps(embedder.identity.to_json()))), "here"
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,25 +204,25 @@ def test_an_identity_is_the_same_as_itself(embedder):
 )
 def test_another_network_is_refused_and_the_difference_named(embedder, key, value):
     with pytest.raises(TintmillError, match=f"here: the embedder's {key} is .*--embedder_weights"):
-        embed.check_same(embedder.identity, embedder.identity | {key: value}, "here")
+        check_same(embedder.identity, dataclasses.replace(embedder.identity, **{key: value}), "here")
 
 
 def test_a_golden_vector_that_is_off_is_refused(embedder):
-    vector = np.array(embedder.identity["golden_vector"])
+    vector = np.array(embedder.identity.golden_vector)
     near, far = (vector * (1 + share) for share in (0.005, 0.03))
-    embed.check_same(embedder.identity, embedder.identity | {"golden_vector": near.tolist()}, "here")
+    check_same(embedder.identity, dataclasses.replace(embedder.identity, golden_vector=tuple(near)), "here")
     for wrong in (far, -vector, np.zeros_like(vector), np.full_like(vector, np.nan)):
         with pytest.raises(TintmillError, match="golden vector is off"):
-            embed.check_same(embedder.identity | {"golden_vector": wrong.tolist()}, embedder.identity, "here")
+            check_same(dataclasses.replace(embedder.identity, golden_vector=tuple(wrong)), embedder.identity, "here")
 
 
 @pytest.mark.parametrize("layer", ["probabilities", "pooled"])
 def test_another_layer_is_another_embedder(embedder, layer):
     other = embed.Embedder(EmbedderSettings("mobilenet_v2", layer, "random"))
-    assert other.identity["dimension"] == embed.dimension(other.settings) == (1280 if layer == "pooled" else 1000)
-    assert other(views(1)).shape == (1, other.identity["dimension"])
+    assert other.identity.dimension == embed.dimension(other.settings) == (1280 if layer == "pooled" else 1000)
+    assert other(views(1)).shape == (1, other.identity.dimension)
     with pytest.raises(TintmillError, match="layer is"):
-        embed.check_same(other.identity, embedder.identity, "here")
+        check_same(other.identity, embedder.identity, "here")
 
 
 def test_one_changed_weight_changes_the_identity(embedder):
@@ -227,14 +231,14 @@ def test_one_changed_weight_changes_the_identity(embedder):
     value = variable.numpy()
     value.flat[0] += 1e-3
     variable.assign(value)
-    assert other.identity["weights_sha256"] != embedder.identity["weights_sha256"]
+    assert other.identity.weights_sha256 != embedder.identity.weights_sha256
 
 
 @pytest.mark.parametrize("layer", embed.LAYERS)
 def test_zeros_say_nothing_and_are_named_so(layer):
     zeros = embed.Embedder(EmbedderSettings("mobilenet_v2", layer, "zeros"))
     assert not zeros(views(2, zeros.side)).any()
-    assert zeros.identity["weights"] == "zeros"
+    assert zeros.identity.weights == "zeros"
 
 
 @pytest.mark.slow
@@ -301,4 +305,4 @@ def test_real_weights_recognise_what_is_in_a_grey_picture(real_data):
     assert len(right) >= 10
     assert np.mean(right) > 0.6
     assert logits.std() > 1
-    assert real.identity["weights"] == f"file:{weights.name}"
+    assert real.identity.weights == f"file:{weights.name}"

@@ -1,6 +1,7 @@
 """A whole prepared dataset: what is in it, and that strangers read it."""
 
 import collections
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -12,9 +13,10 @@ import pytest
 from PIL import Image
 
 from tests.support import helpers
+from tests.support.manifests import make_identity, make_manifest
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
-from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.pipeline.dataset.manifest import Dataset, Manifest, open_dataset
 from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
 from tintmill.pipeline.imaging import ab_bins, lab, photo
 from tintmill.pipeline.listing import reading
@@ -144,13 +146,13 @@ def test_the_manifest_tells_what_lies_there(dataset, photos):
     told = helpers.manifest(dataset)
     assert [dataset / entry["file"] for entry in told["shards"]] == helpers.shard_files(dataset)
     for entry in told["shards"]:
-        data = (dataset / entry["file"]).read_bytes()
-        assert entry["bytes"] == len(data)
-        assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+        data = (dataset / entry.file).read_bytes()
+        assert entry.bytes == len(data)
+        assert entry.sha256 == hashlib.sha256(data).hexdigest()
         checksum = google_crc32c.Checksum(data)
-        assert entry["crc32c"] == checksum.hexdigest().decode()
+        assert entry.crc32c == checksum.hexdigest().decode()
     assert told["pictures"] == {"read": 42, "kept": 40, "rejected": {"grey": 1, "not_a_picture": 1}}
-    assert sum(told["splits"].values()) == sum(entry["records"] for entry in told["shards"]) == 40
+    assert sum(told["splits"].values()) == sum(entry.records for entry in told["shards"]) == 40
     assert told["class_names"] == ["cat", "dog"]
     assert told["source"]["input"] == str(photos)
     assert len(told["fingerprint"]) == 64
@@ -243,12 +245,52 @@ def test_a_manifest_of_a_later_format_is_refused(tmp_path):
         open_dataset(str(tmp_path))
 
 
+def test_a_manifest_is_the_same_after_it_was_written_and_read():
+    made = make_manifest(embedder=make_identity(weights_path="/w.h5"))
+    read = Manifest.from_json(json.loads(made.to_text()), "manifest.json")
+    assert read == made
+    assert read.to_text() == made.to_text()
+
+
+def test_a_copy_of_a_manifest_keeps_keys_that_this_version_does_not_know_and_gets_none():
+    """Keys of a later version stay; what an early version did not write is answered, and not written."""
+    values = make_manifest().to_json() | {"of_a_later_version": {"a": [1]}}
+    for key in ("attribute_names", "mean_chroma", "embedding_from"):
+        del values[key]
+    del values["settings"]["embed_mirror"]
+    read = Manifest.from_json(values, "manifest.json")
+    assert (read.attribute_names, read.mean_chroma, read.embedding_from) == ((), None, "original")
+    assert read.settings.embed_mirror is False
+    assert json.loads(read.to_text()) == values
+
+
+def test_a_changed_manifest_is_written_as_changed():
+    read = Manifest.from_json(make_manifest().to_json(), "manifest.json")
+    assert dataclasses.replace(read, fingerprint="f" * 64).to_json()["fingerprint"] == "f" * 64
+
+
+def test_an_ab_histogram_of_all_splits_together_is_refused_where_a_split_is_asked_for():
+    values = make_manifest().to_json() | {"ab_histogram": [1] * 313}
+    early = Dataset("/data/toy", Manifest.from_json(values, "manifest.json"))
+    with pytest.raises(TintmillError, match="of all splits together"):
+        early.ab_histogram("train")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("settings", []), ("settings", {"name": "toy", "size": 3}), ("shards", [{}]), ("pictures", None), ("mean_ab", 1)],
+)
+def test_a_manifest_with_a_damaged_field_is_named_with_the_remedy(key, value):
+    with pytest.raises(TintmillError, match=r"^dir/manifest\.json is damaged \(.*\); train again$"):
+        Manifest.from_json(make_manifest().to_json() | {key: value}, "dir/manifest.json", "train again")
+
+
 @pytest.mark.slow
 def test_an_opened_dataset_answers_for_its_splits(dataset):
     opened = open_dataset(str(dataset))
     assert set(opened.splits) == {"train", "val"}
     assert len(opened.shards("train")) + len(opened.shards("val")) == len(opened.shards())
-    assert all((dataset / entry["file"]).is_file() for entry in opened.shards())
+    assert all((dataset / entry.file).is_file() for entry in opened.shards())
     with pytest.raises(TintmillError, match="no split 'test'; it has train, val"):
         opened.check_split("test")
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support import helpers
+from tests.support.manifests import make_shard_report
 from tintmill.pipeline.dataset import settings
 from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.shards import duplicates, plan
@@ -15,7 +16,7 @@ SPLITS = (("train", 8), ("val", 4), ("test", 4))
 
 
 def report(split, shard, *pixels):
-    return {"split": split, "shard": shard, "pixels": [[f"{split}{shard}-{p}{i}", p] for i, p in enumerate(pixels)]}
+    return make_shard_report(split, shard, pixels=[[f"{split}{shard}-{p}{i}", p] for i, p in enumerate(pixels)])
 
 
 def find(*reports):

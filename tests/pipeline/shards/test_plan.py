@@ -10,9 +10,11 @@ import random
 import pytest
 
 from tests.support.helpers import write_photos
+from tests.support.manifests import make_report
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
+from tintmill.pipeline.dataset.shard_report import write_report
 from tintmill.pipeline.listing.reference import Description, Reference
 from tintmill.pipeline.shards import plan
 from tintmill.pipeline.sources import folder
@@ -363,8 +365,7 @@ def begun(tmp_path, count: int = 3, **settings) -> plan.Plan:
 def commit(the_plan: plan.Plan, split: str, index: int) -> None:
     files.write(the_plan.path(the_plan.shard_name(split, index)), b"shard")
     inputs = [[r.id, r.size, r.version] for r in plan.list_references(the_plan)]
-    report = {"plan": the_plan.fingerprint, "bytes": 5, "inputs": inputs}
-    files.write(the_plan.report_path(split, index), json.dumps(report))
+    write_report(the_plan.report_path(split, index), make_report(the_plan, split, index, inputs=inputs))
 
 
 def again(the_plan: plan.Plan, **settings) -> plan.Plan:

@@ -1,14 +1,15 @@
 """Reports of committed shards: each is read once, and what changed is read again."""
 
-import json
 import os
 
 import pytest
 
 from tests.support import helpers
+from tests.support.manifests import make_report
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import settings
+from tintmill.pipeline.dataset.shard_report import write_report
 from tintmill.pipeline.shards import plan, reports
 
 
@@ -38,12 +39,10 @@ def reading(monkeypatch):
 def commit(the_plan, key, excluded=(), rejected=()) -> None:
     """As a worker commits a shard, by the listing of the moment."""
     pictures = [r for r in plan.list_references(the_plan) if plan.shard_of(the_plan, r) == key]
-    name = the_plan.shard_name(*key)
-    files.write(the_plan.path(name), b"shard")
-    told = {"plan": the_plan.fingerprint, "file": name, "split": key[0], "shard": key[1], "bytes": 5}
-    told |= {"read": len(pictures), "listing": f"{plan.listing_digest(pictures):064x}", "rejected": dict(rejected)}
-    told |= {"embedder": None, "inputs": [["a", 1, 0.0]], "pixels": [["a", "0f"]], "excluded": list(excluded)}
-    files.write(the_plan.report_path(*key), json.dumps(told))
+    files.write(the_plan.path(the_plan.shard_name(*key)), b"shard")
+    told = {"read": len(pictures), "listing": f"{plan.listing_digest(pictures):064x}", "rejected": dict(rejected)}
+    told |= {"inputs": [["a", 1, 0.0]], "pixels": [["a", "0f"]], "excluded": list(excluded)}
+    write_report(the_plan.report_path(*key), make_report(the_plan, *key, **told))
 
 
 def commit_all(the_plan) -> list[tuple[str, int]]:
@@ -58,7 +57,7 @@ def test_each_report_is_read_once(the_plan, reading):
     keys = commit_all(the_plan)
     for _ in range(3):
         found.look()
-    assert [(r["split"], r["shard"]) for r in found.all()] == keys
+    assert [report.key for report in found.all()] == keys
     found.all()
     assert sorted(reading) == sorted(keys)
 

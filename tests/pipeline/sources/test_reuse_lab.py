@@ -33,10 +33,10 @@ from tintmill.pipeline.verify import parse
 data = dataset.open_dataset(sys.argv[1])
 found = {}
 for entry in data.shards():
-    with open(data.path(entry["file"]), "rb") as f:
+    with open(data.path(entry.file), "rb") as f:
         for frame in record.read_frames(f):
             values = parse(frame)
-            found[values["id"]] = (entry["split"], values)
+            found[values["id"]] = (entry.split, values)
 sys.stdout.buffer.write(pickle.dumps(found))
 """
 

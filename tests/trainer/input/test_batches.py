@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import helpers, training
+from tests.support.manifests import make_dataset, make_identity
 from tintmill.pipeline import peek
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import record
@@ -132,14 +133,14 @@ def to_lab(inputs: dict, targets: dict) -> np.ndarray:
 
 def trained_labs(dataset: Dataset, data: list[bytes]) -> np.ndarray:
     """Lab as training sees it, in CIELAB's units."""
-    return to_lab(*trainer_input.to_network(shards.parse_batch(dataset, data), dataset.settings["encoding"]))
+    return to_lab(*trainer_input.to_network(shards.parse_batch(dataset, data), dataset.settings.encoding))
 
 
 def test_the_index_finds_the_records_that_a_stranger_reads(opened):
     for split in opened.splits:
         frames = []
         for entry in opened.shards(split):
-            with open(opened.path(entry["file"]), "rb") as f:
+            with open(opened.path(entry.file), "rb") as f:
                 frames += list(record.read_frames(f))
         assert all_records(opened, split) == frames
         assert len(frames) == opened.splits[split]
@@ -175,7 +176,7 @@ def test_network_units(encoded):
 def test_the_embedding_of_a_record_reaches_the_network():
     """Each row of a batch gets its own float16 vector, unchanged."""
     embeddings = np.random.default_rng(0).normal(0, 3, (2, 5)).astype(np.float16)
-    dataset = Dataset("", {"settings": {"encoding": "lab8", "size": 8}, "embedder": {"dimension": 5}})
+    dataset = make_dataset(size=8, embedder=make_identity(dimension=5))
     data = []
     for row in embeddings:
         values = {"lab": np.zeros((8, 8, 3), np.uint8).tobytes(), "embedding": row.tobytes()}
@@ -254,7 +255,7 @@ def test_a_record_that_is_cut_off_stops_the_reader(copied):
 
 def test_the_reader_checks_what_tensorflow_checks(opened):
     """Its checksum is the masked crc32c of the TFRecord format."""
-    paths = [opened.path(entry["file"]) for entry in opened.shards("train")]
+    paths = [opened.path(entry.file) for entry in opened.shards("train")]
     assert [one.numpy() for one in tf.data.TFRecordDataset(paths)] == all_records(opened)
     assert google_crc32c.implementation == "c"
 

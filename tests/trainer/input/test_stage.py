@@ -71,7 +71,7 @@ def staged(url: str, cache: Path, *splits: str, gb: float = 1.0) -> Dataset:
 
 
 def shards_of(dataset: Dataset, split: str) -> set[str]:
-    return {entry["file"] for entry in dataset.shards(split)}
+    return {entry.file for entry in dataset.shards(split)}
 
 
 def cached_shards(dataset: Dataset) -> set[str]:
@@ -168,7 +168,7 @@ def test_a_missing_shard_is_refused_by_name(url, bucket, tmp_path):
 
 
 def size_of(url: str) -> float:
-    return sum(entry["bytes"] for entry in open_dataset(url).shards("train")) / 1e9
+    return sum(entry.bytes for entry in open_dataset(url).shards("train")) / 1e9
 
 
 def test_a_dataset_above_the_bound_is_refused_with_both_numbers(url, tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support import training
+from tests.support.manifests import make_dataset, make_manifest
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
@@ -76,7 +77,7 @@ def test_bins_and_critic_on_two_replicas_equal_one(plain_dataset, played, runs):
 
 
 def toy(class_names: list[str], **more) -> Dataset:
-    return Dataset("/data/toy", {"class_names": class_names, "embedder": None, "settings": {"size": 32}} | more)
+    return make_dataset(class_names=tuple(class_names), size=32, **more)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_class_loss_without_classes_is_refused():
 def test_the_prior_is_that_of_the_split(plain_dataset):
     dataset = open_dataset(str(plain_dataset))
     assert sum(dataset.ab_histogram("train")) == dataset.splits["train"] * 32 * 32
-    early = toy([], ab_histogram=[1] * 313)
+    early = toy([], ab_histogram=None)
     with pytest.raises(TintmillError, match="/data/toy: its ab histogram is of all splits together; prepare"):
         early.ab_histogram("train")
 
@@ -105,11 +106,11 @@ def test_the_prior_is_that_of_the_split(plain_dataset):
 def test_labels_are_read_where_the_loss_wants_them(plain_dataset):
     """The toy pictures' ids begin with the name of their class."""
     dataset = open_dataset(str(plain_dataset))
-    names = dataset.manifest["class_names"]
+    names = dataset.class_names
     batch = next(iter(trainer_input.batches(dataset, TrainSettings(global_batch=9, class_weight=1), 0, 1)))
     ids = shards.record_ids(dataset, "train", batch["record"])
     assert [names[label] for label in batch["label"]] == [name.split("/")[0] for name in ids]
-    _, targets = trainer_input.to_network(batch, dataset.settings["encoding"])
+    _, targets = trainer_input.to_network(batch, dataset.settings.encoding)
     assert set(targets) == {"ab", "l", "label"}
     assert "label" not in next(iter(trainer_input.batches(dataset, TrainSettings(global_batch=9), 0, 1)))
 
@@ -117,12 +118,12 @@ def test_labels_are_read_where_the_loss_wants_them(plain_dataset):
 @pytest.mark.parametrize(("weight", "weights", "said"), [(0.1, "random", 1), (0.1, "imagenet", 0), (0.0, "random", 0)])
 def test_the_report_says_where_a_perceptual_loss_has_learnt_nothing(weight, weights, said):
     settings = TrainSettings(perceptual_weight=weight, perceptual_weights=weights)
-    notes = report.make_notes(dataclasses.asdict(settings), {"splits": {"train": 1}, "embedder": None}, [])
+    notes = report.make_notes(dataclasses.asdict(settings), make_manifest(), [])
     assert sum("vgg16 with random weights" in note for note in notes) == said
 
 
 def test_the_report_says_where_random_weights_stand_in_for_an_encoder():
-    manifest = {"splits": {"train": 1}, "embedder": None}
+    manifest = make_manifest()
     for network, weights, said in (("vgg", "random", True), ("vgg", "imagenet", False), ("kth", "random", False)):
         settings = dataclasses.asdict(TrainSettings(network=network, encoder_weights=weights))
         assert any("encoder" in note for note in report.make_notes(settings, manifest, [])) is said

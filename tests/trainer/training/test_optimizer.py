@@ -34,7 +34,7 @@ def train(opened, **settings) -> tuple[step.State, list[float], list[dict]]:
     keras.utils.clear_session()  # else layers of a second network of a kind get other names
     settings = TrainSettings(**(SMALL | settings))
     state = step.make_state(tf.distribute.MirroredStrategy(["CPU:0"]), settings, opened)
-    run = step.make_steps(state, settings, opened.settings["encoding"])
+    run = step.make_steps(state, settings, opened.settings.encoding)
     losses, weights = [], [weights_of(state)]
     with ReadAhead(state.strategy, settings, opened, 0) as ahead:
         for steps, batches in ahead:

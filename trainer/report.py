@@ -46,7 +46,7 @@ class Run:
     name: str
     folder: RunFolder
     settings: dict
-    manifest: dict
+    manifest: Manifest
     evaluations: dict[str, Evaluation]
     starts: list[starts.Start]
     data: list[tuple[str, str]]

@@ -126,8 +126,8 @@ def read_run(folder: RunFolder, name: str) -> Run:
       TintmillError, or one of `_DAMAGES`: it is damaged.
     """
     settings, manifest = folder.read_settings(), folder.read_manifest()
-    made = manifest["settings"]
-    data = f"{made['name']}/{made['version']}:{manifest['fingerprint'][:8]}"
+    made = manifest.settings
+    data = f"{made.name}/{made.version}:{manifest.fingerprint[:8]}"
     # Of what older versions allowed, only what is asked for here need still be allowed.
     asked = ("best_by", "validation_split", "validate_every", "patience")
     known = TrainSettings(**{key: settings[key] for key in asked if key in settings})

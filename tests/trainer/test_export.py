@@ -133,7 +133,7 @@ def test_a_card_without_terms_asks_for_them(made, run):
 
 
 def test_a_card_names_the_terms_of_imagenet_and_of_pretrained_weights(made, run):
-    embedder = dataclasses.replace(saved_model.load_dataset(str(run)).embedder, weights="imagenet")
+    embedder = dataclasses.replace(saved_model.TrainedFolder(str(run)).read_manifest().embedder, weights="imagenet")
     card = render(run, made("onnx"), "Mine.", source=InputSource("imagenet", "/nowhere", ""), embedder=embedder)
     assert "ImageNet's pictures are given for non-commercial research and education only" in card
     assert "The embedder mobilenet_v2 holds Keras' weights, which were learnt from ImageNet" in card

@@ -49,7 +49,7 @@ def test_a_run_holds_what_it_promises(toy_run, plain_dataset):
     files = ["dataset.json", "flags.txt", "ids.jsonl", "metrics.csv", "model.keras", "settings.json", "starts.jsonl"]
     assert names == sorted([*files, "checkpoints", "tensorboard"])
     assert training.checkpoint_steps(toy_run) == [10, 20]
-    assert RunFolder(str(toy_run)).read_manifest() == helpers.manifest(plain_dataset)
+    assert RunFolder(str(toy_run)).read_manifest() == open_dataset(str(plain_dataset)).manifest
     assert RunFolder(str(toy_run)).read_settings()["network"] == "toy_dropout"
     assert list((toy_run / "tensorboard").glob("events.out.tfevents.*"))
     (start,) = RunFolder(str(toy_run)).read_starts()

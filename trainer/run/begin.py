@@ -7,6 +7,7 @@ import os
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.identity import check_same
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.trainer.run import folder
 from tintmill.trainer.run.checkpoint import list_steps
@@ -59,14 +60,12 @@ def join_run(run: RunFolder, settings: TrainSettings, dataset: Dataset) -> None:
 
 def check_same_embedder(run: RunFolder, dataset: Dataset) -> None:
     """Raises TintmillError where a dataset's embeddings are not of the network that the run was trained with."""
-    from tintmill.pipeline.dataset import embed
-
-    wanted, found = run.read_manifest()["embedder"], dataset.embedder
+    wanted, found = run.read_manifest().embedder, dataset.embedder
     if (wanted is None) != (found is None):
-        names = [identity and identity["name"] for identity in (found, wanted)]
+        names = [identity and identity.name for identity in (found, wanted)]
         raise TintmillError(f"--data={dataset.folder} has embedder {names[0]}, --run={run} was trained with {names[1]}")
     if wanted:
-        embed.check_same(found, wanted, f"--data={dataset.folder} beside --run={run}")
+        check_same(found, wanted, f"--data={dataset.folder} beside --run={run}")
 
 
 def _has_results(run: RunFolder) -> bool:
@@ -99,8 +98,8 @@ def _check_same_settings(
 
 def _check_same_dataset(run: RunFolder, dataset: Dataset, remedy: str = "give another --run") -> None:
     old = run.read_manifest()
-    if old["fingerprint"] == dataset.manifest["fingerprint"]:
+    if old.fingerprint == dataset.manifest.fingerprint:
         return
     check_same_embedder(run, dataset)
-    names = [f"{m['settings']['name']} {m['fingerprint'][:12]}" for m in (old, dataset.manifest)]
+    names = [f"{m.settings.name} {m.fingerprint[:12]}" for m in (old, dataset.manifest)]
     raise TintmillError(f"--run={run} was begun on dataset {names[0]}, --data is {names[1]}; {remedy}")

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.manifests import make_dataset, make_identity
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.identity import EmbedderIdentity
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.trainer.run.begin import RESUMABLE, begin_run, join_run
 from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 
-EMBEDDER = {"name": "mobilenet_v2", "layer": "logits", "weights": "random", "weights_sha256": "0", "dimension": 3}
-EMBEDDER |= {"preprocessing": "none", "golden_vector": [1.0, 2.0, 3.0]}
+EMBEDDER = make_identity()
 
 
-def dataset_of(fingerprint: str = "a" * 64, embedder: dict | None = None) -> Dataset:
-    return Dataset("/data/toy", {"fingerprint": fingerprint, "embedder": embedder, "settings": {"name": "toy"}})
+def dataset_of(fingerprint: str = "a" * 64, embedder: EmbedderIdentity | None = None) -> Dataset:
+    return make_dataset(fingerprint=fingerprint, embedder=embedder)
 
 
 def folder_of(path: Path) -> RunFolder:
@@ -37,7 +38,7 @@ def test_a_run_begins_with_its_settings_flags_and_dataset(tmp_path):
 BASE = TrainSettings(validation_split="val")
 
 
-def begun(run, embedder: dict | None = None) -> RunFolder:
+def begun(run, embedder: EmbedderIdentity | None = None) -> RunFolder:
     """A run of default settings, validated, that has its first checkpoint."""
     begin_run(folder_of(run), BASE, dataset_of(embedder=embedder), "before")
     (run / "checkpoints" / "step-0000000100.npz").write_bytes(b"")
@@ -159,9 +160,9 @@ def test_another_dataset_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (EMBEDDER | {"layer": "pooled"}, "the embedder's layer is 'pooled', wanted 'logits'"),
-        (EMBEDDER | {"weights_sha256": "1"}, "the embedder's weights_sha256 is '1'"),
-        (EMBEDDER | {"golden_vector": [1.0, 2.0, 4.0]}, "golden vector is off"),
+        (make_identity(layer="pooled"), "the embedder's layer is 'pooled', wanted 'logits'"),
+        (make_identity(weights_sha256="1"), "the embedder's weights_sha256 is '1'"),
+        (make_identity(golden_vector=(1.0, 2.0, 4.0)), "golden vector is off"),
         (None, "has embedder None, .* was trained with mobilenet_v2"),
     ],
 )

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import helpers
+from tests.support import helpers, warm_processes
 from tintmill.launch.local_cluster.clusters import running_cluster
+
+
+@pytest.fixture(scope="package", autouse=True)
+def fresh_processes():
+    """Here every process is a new one, from its start to its kill."""
+    with warm_processes.fresh_processes_only():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,15 @@ import subprocess
 
 import pytest
 
+from tests.support import warm_processes
+
+
+@pytest.fixture(scope="package", autouse=True)
+def fresh_processes():
+    """Here every process is a new one, from its start to its kill."""
+    with warm_processes.fresh_processes_only():
+        yield
+
 
 @pytest.fixture
 def small_disk(tmp_path):

@@ -1,7 +1,7 @@
 """Shared by the tests: synthetic photographs, commands in processes of their own, digests of folders.
 
 Commands run in their own processes: TensorFlow's threads are set once a process, and TensorFlow and the `tfrecord`
-package cannot live in one.
+package cannot live in one. `warm_processes` saves those that need TensorFlow its import.
 """
 
 import contextlib
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from tests.support import warm_processes
 
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
 TIMEOUT = 300  # seconds until a hung command fails its test; far above what any takes
@@ -66,16 +68,8 @@ def command_line(command: str, *arguments) -> list[str]:
 
 def tintmill(command: str, *arguments, env: dict | None = None, cwd=None) -> subprocess.CompletedProcess:
     """Runs a command to its end; stdout and stderr are text."""
-    return subprocess.run(
-        command_line(command, *arguments),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=TIMEOUT,
-        env=os.environ | (env or {}),
-        cwd=cwd,
-        check=False,
-    )
+    line = command_line(command, *arguments)
+    return warm_processes.run(line, TIMEOUT, text=True, errors="replace", env=os.environ | (env or {}), cwd=cwd)
 
 
 def prepare_flags(photos, output, *flags, workers: int = 1) -> list[str]:
@@ -143,7 +137,7 @@ def run_python(code: str, *arguments, env: dict | None = None, cwd=None, flags: 
 
 def start(arguments: list[str], env: dict | None = None, stderr=subprocess.PIPE) -> subprocess.Popen:
     """Starts a command as the leader of its own process group, so that a test can kill all of it."""
-    return subprocess.Popen(
+    return warm_processes.popen(
         arguments,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support import helpers
+from tests.support import helpers, warm_processes
 from tintmill.launch.local_cluster.processes import free_ports
 
 ROOT = helpers.ROOT
@@ -38,13 +38,13 @@ def flags(data, run, network: str = "toy_dropout", *more) -> list[str]:
 
 def train(*arguments) -> subprocess.CompletedProcess:
     """Runs a training, of `flags`' arguments, to its end."""
-    line = command_line(*flags(*arguments))
-    return subprocess.run(line, capture_output=True, text=True, timeout=helpers.TIMEOUT, cwd=ROOT, check=False)
+    return warm_processes.run(command_line(*flags(*arguments)), helpers.TIMEOUT, text=True, cwd=ROOT)
 
 
 def refused(*arguments) -> subprocess.CompletedProcess:
     """Runs a training that ends before it needs a network; quicker, as TensorFlow is not imported."""
-    return helpers.tintmill("train", *flags(*arguments))
+    line = helpers.command_line("train", *flags(*arguments))
+    return subprocess.run(line, capture_output=True, text=True, timeout=helpers.TIMEOUT, check=False)
 
 
 def trained(*arguments) -> Path:
@@ -58,9 +58,8 @@ def trained(*arguments) -> Path:
 def start(*arguments) -> subprocess.Popen:
     """Starts a training as a process group; stderr goes to RUN.log."""
     with open(f"{arguments[1]}.log", "a") as log:
-        return subprocess.Popen(
-            command_line(*flags(*arguments)), stdout=log, stderr=log, cwd=ROOT, start_new_session=True
-        )
+        line = command_line(*flags(*arguments))
+        return warm_processes.popen(line, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
 
 
 def start_workers(count: int, *arguments, replicas: int = 1) -> list[subprocess.Popen]:
@@ -82,7 +81,7 @@ def start_workers(count: int, *arguments, replicas: int = 1) -> list[subprocess.
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         with open(f"{arguments[1]}.log{index}", "a") as log:
             workers.append(
-                subprocess.Popen(
+                warm_processes.popen(
                     line,
                     stdout=log,
                     stderr=log,

@@ -118,12 +118,15 @@ def _can_fork(arguments: list[str], environment: dict[str, str]) -> bool:
 
 
 def _imports_tensorflow(arguments: list[str]) -> bool:
-    interpreter, kind, program, *more = arguments
-    if interpreter != sys.executable:
-        return False
-    if kind == "-c":
-        return "tensorflow" in program or "keras" in program
-    return kind == "-m" and (program in MODULES or (program == "tintmill.launch.cli" and more[0] in COMMANDS))
+    match arguments:
+        case [sys.executable, "-c", program, *_]:
+            return "tensorflow" in program or "keras" in program
+        case [sys.executable, "-m", "tintmill.launch.cli", command, *_]:
+            return command in COMMANDS
+        case [sys.executable, "-m", program, *_]:
+            return program in MODULES
+        case _:
+            return False
 
 
 @contextlib.contextmanager

@@ -9,43 +9,66 @@ their content, never by their names, and held in memory alone: nothing is writte
 another one dropped. Ctrl-C ends it.
 """
 
+import dataclasses
 import sys
 
-from absl import flags
-
 from tintmill.launch.pages import serving
-from tintmill.pipeline.common import command
+from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import option
 from tintmill.pipeline.imaging import photo
 
-FLAGS = flags.FlagValues()
-flags.DEFINE_string("run", None, "Run directory of `tintmill train`; or give --model.", flag_values=FLAGS)
-flags.DEFINE_string("model", None, "Model of `tintmill export`; or give --run.", flag_values=FLAGS)
-flags.DEFINE_string("embedder_weights", None, "Where the embedder's weights file is now.", flag_values=FLAGS)
-flags.DEFINE_integer("max_megabytes", 20, "Refuse larger files.", 1, 2000, flag_values=FLAGS)
-flags.DEFINE_integer("max_pixels", 64_000_000, "Refuse pictures with more pixels (memory).", 1, flag_values=FLAGS)
-serving.define_flags(FLAGS, port=7860)
+_MODEL, _UPLOADS = "What colours", "Pictures"  # headings of the help
 
 
-def main(arguments: list[str]) -> None:
-    if arguments:
-        raise TintmillError(f"wanted flags only, got {arguments}")
-    if (FLAGS.run is None) == (FLAGS.model is None):
-        raise TintmillError(f"--run={FLAGS.run} --model={FLAGS.model}: wanted one of the two")
+@dataclasses.dataclass(frozen=True)
+class WebArguments:
+    """What `tintmill web` is asked for: a run or a model, and what visitors may send."""
+
+    run: str = option(None, "Run directory of `tintmill train`; or give --model.", _MODEL)
+    model: str = option(None, "Model of `tintmill export`; or give --run.", _MODEL)
+    embedder_weights: str = option(None, "Where the embedder's weights file is now.", _MODEL)
+    max_megabytes: int = option(20, "Refuse larger files.", _UPLOADS, least=1, most=2000)
+    max_pixels: int = option(64_000_000, "Refuse pictures with more pixels (memory).", _UPLOADS, least=1)
+    host: str = serving.host_option()
+    port: int = serving.port_option(7860)
+
+    def __post_init__(self):
+        if (self.run is None) == (self.model is None):
+            raise TintmillError(f"--run={self.run} --model={self.model}: wanted one of the two")
+        options.check(self)
+
+
+FLAGS = options.define(WebArguments)
+TOPICS = options.list_topics(WebArguments)
+
+
+def main(words: list[str]) -> None:
+    if words:
+        raise TintmillError(f"wanted flags only, got {words}")
+    run_web(options.read(WebArguments, FLAGS))
+
+
+def run_web(arguments: WebArguments) -> None:
+    """Serves the page until a signal comes.
+
+    Raises:
+      TintmillError: the address cannot be listened on, or there is no such run or model.
+    """
     serving.check_installed("tintmill web")
-    with serving.listen(FLAGS.host, FLAGS.port) as listener:  # first: a taken port is told before the network is loaded
+    with serving.listen(arguments.host, arguments.port) as listener:  # first: a taken port is told before loading
         command.tell("Loading the model ...")
-        colorizer, provenance = load()
+        colorizer, provenance = load(arguments)
         from tintmill.launch.pages.colouring import app
         from tintmill.launch.pages.colouring.gallery import Gallery
 
-        gallery = Gallery(colorizer, photo.Limits(max_pixels=FLAGS.max_pixels, min_side=1), provenance)
+        gallery = Gallery(colorizer, photo.Limits(max_pixels=arguments.max_pixels, min_side=1), provenance)
         gallery.warm_up()
-        page = app.build(gallery, FLAGS.max_megabytes * 1_000_000)
+        page = app.build(gallery, arguments.max_megabytes * 1_000_000)
         serving.serve(page, listener, f"Pictures are coloured by {provenance['model']}")
 
 
-def load():
+def load(arguments: WebArguments):
     """The colorizer, and what its pictures say of it.
 
     Raises:
@@ -53,23 +76,23 @@ def load():
     """
     from tintmill.model.colorizers import identity as model_identity
 
-    identity = model_identity.of_run(FLAGS.run) if FLAGS.run else model_identity.of_export(FLAGS.model)
-    if FLAGS.run:
+    identity = model_identity.of_run(arguments.run) if arguments.run else model_identity.of_export(arguments.model)
+    if arguments.run:
         from tintmill.pipeline.common.tensorflow import import_tensorflow
 
         import_tensorflow()
         from tintmill.model.prediction import colorizer
 
-        loaded = colorizer.load(FLAGS.run, FLAGS.embedder_weights)
+        loaded = colorizer.load(arguments.run, arguments.embedder_weights)
     else:
         from tintmill.model.export import reader
 
-        loaded = reader.load(FLAGS.model)
+        loaded = reader.load(arguments.model)
     return loaded, {"model": identity.name, "model_sha256": identity.sha256}
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("web", FLAGS, main, argv, __doc__)
+    return command.run("web", FLAGS, main, argv, __doc__, topics=TOPICS)
 
 
 if __name__ == "__main__":

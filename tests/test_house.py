@@ -32,8 +32,6 @@ KNOWN_CIRCLES: set[tuple[str, str, str]] = set()
 
 # Test files whose name is no module's, and why.
 NAMED_FOR_NO_MODULE = {
-    "tests/launch/pages/colouring/test_web_browser.py": "the page as a whole, in a browser",
-    "tests/launch/pages/studies/test_study_browser.py": "the page as a whole, in a browser",
     "tests/model/test_colour_files.py": "what colorize does to files of every kind",
     "tests/pipeline/dataset/test_cards.py": "croissant and contact_sheet, of one dataset",
     "tests/pipeline/imaging/test_reduced_decode.py": "photo and lab together: what decoding at a smaller scale costs",

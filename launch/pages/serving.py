@@ -7,15 +7,15 @@ five, and keeps uploads as files that a name leads to. Uploads come as bare bodi
 arrive.
 """
 
+import dataclasses
 import importlib.util
 import ipaddress
 import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from absl import flags
-
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import option
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -26,14 +26,18 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+TOPIC = "The page"  # heading of the options in a command's help
 _SAFE_METHODS = ("GET", "HEAD")
 
 
-def define_flags(values: flags.FlagValues, port: int) -> None:
-    flags.DEFINE_string(
-        "host", "127.0.0.1", "Address to listen on; 0.0.0.0 lets other machines in.", flag_values=values
-    )
-    flags.DEFINE_integer("port", port, "Port to listen on; 0 takes a free one.", 0, 65535, flag_values=values)
+def host_option() -> dataclasses.Field:
+    """The field `host` of a command's arguments."""
+    return option("127.0.0.1", "Address to listen on; 0.0.0.0 lets other machines in.", TOPIC)
+
+
+def port_option(port: int) -> dataclasses.Field:
+    """The field `port` of a command's arguments."""
+    return option(port, "Port to listen on; 0 takes a free one.", TOPIC, least=0, most=65535)
 
 
 def check_installed(command: str) -> None:

@@ -171,6 +171,20 @@ def read(cls: type, values: flags.FlagValues, **given):
     return cls(**given)
 
 
+def read_given(cls: type, values: flags.FlagValues) -> dict[str, object]:
+    """Field: value, of the dataclass's options that the command line, or a flag file, has.
+
+    Raises:
+      TintmillError: a value is not what its option wants.
+    """
+    found = list_options(cls).items()
+    return {
+        field.name: _read_value(values[name].value, field, about)
+        for name, (field, about) in found
+        if is_given(values, name)
+    }
+
+
 def _read_value(value, field: dataclasses.Field, about: Option):
     if about.parse and value is not None:
         return about.parse(value)

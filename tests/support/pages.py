@@ -5,6 +5,7 @@ downloaded.
 """
 
 import contextlib
+import io
 import json
 import shutil
 import threading
@@ -14,6 +15,7 @@ from http.cookiejar import CookieJar
 from typing import NamedTuple
 
 import pytest
+from PIL import Image
 
 from tintmill.launch.pages import serving
 
@@ -52,6 +54,11 @@ class Answer(NamedTuple):
     @property
     def json(self):
         return json.loads(self.body)
+
+
+def open_image(answer: Answer) -> Image.Image:
+    assert answer.status == 200, answer.body
+    return Image.open(io.BytesIO(answer.body))
 
 
 class Visitor:

@@ -1,1 +1,1 @@
-"""The parts of `tintmill study`: its settings and pictures, who is shown what, the answers, the pages, the result."""
+"""The parts of `tintmill study`: settings, pictures, who is shown what, the answers, the pages, the result."""

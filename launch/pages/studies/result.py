@@ -9,6 +9,7 @@ Only participants who came to the end count: how attentive the others were is no
 
 import base64
 import collections
+import dataclasses
 import io
 import json
 import math
@@ -83,7 +84,7 @@ def summarise(study: Study, rows: list[Answered]) -> dict:
         | {"questions": study.settings.questions, "practice": study.settings.practice, "checks": study.settings.checks}
         | {"missed_checks": study.settings.missed_checks},
         "pictures": len(study.pictures),
-        "pictures_left_out": study.left_out,
+        "pictures_left_out": [dataclasses.asdict(entry) for entry in study.left_out],
         "participants": len(attentive),
         "left_out_by_checks": len(finished) - len(attentive),
         "unfinished": len(begun) - len(finished),

@@ -9,34 +9,79 @@ import dataclasses
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 
-from tintmill.pipeline.common import files
+from tintmill.pipeline.common import files, options
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import option
 
 MODES = ("2afc", "single")
 REAL, CHECK = "real", "check"  # what may be shown of a picture beside the models' versions
 _FILE = "study.json"
+_SHOWN, _ASKED = "What is shown", "How people are asked"  # headings of the help
+
+
+def _absolute(folder: str) -> str:
+    return os.path.abspath(os.path.expanduser(folder)) if folder else ""
+
+
+def parse_coloured(values: Sequence[str]) -> dict[str, str]:
+    """Folder by name, of --coloured=NAME=DIR given once for each model.
+
+    Raises:
+      TintmillError: a value is not NAME=DIR, or a name has odd letters or comes twice.
+    """
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, folder = value.partition("=")
+        if not equals or not folder or not re.fullmatch(r"[\w.+ -]{1,40}", name) or name in (REAL, CHECK):
+            raise TintmillError(
+                f"--coloured={value}: wanted NAME=DIR, the name of letters, digits and ._+- and none of "
+                f"{REAL}, {CHECK}: --coloured=mine=coloured"
+            )
+        if name in found:
+            raise TintmillError(f"--coloured={value}: there are two models {name!r}; give each a name of its own")
+        found[name] = _absolute(folder)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
 class StudySettings:
-    """Settings of a study; they are kept with it and do not change: answers that were asked
-    otherwise are no sample of one share.
+    """What a study asks. The settings are kept in its folder and do not change: shares of answers that were asked in
+    different ways cannot be added up.
 
-    `coloured`: folder by model. `seconds`: how long pictures are shown, 0 until they are answered. `questions` count,
-    `practice` ones and `checks` of attention come on top. `missed_checks`: who misses a greater share of the checks is
-    left out of the result. `side`: the longer side of the pictures shown, in pixels.
+    Attributes:
+      real: folder of the pictures with their real colours.
+      coloured: folder of coloured pictures by the name of the model that coloured them.
+      seconds: how long pictures are shown; 0: until they are answered.
+      questions: questions of each participant that count. `practice` and `checks` come on top of them.
+      missed_checks: a participant who misses a greater share of the checks is left out of the result.
+      side: the longer side of the pictures shown, in pixels.
     """
 
-    real: str
-    coloured: dict[str, str]
-    mode: str = "2afc"
-    seconds: float = 1.0
-    questions: int = 40
-    practice: int = 10
-    checks: int = 4
-    missed_checks: float = 0.25
-    side: int = 512
+    real: str = option(None, "Folder of the pictures with their real colours.", _SHOWN, parse=_absolute)
+    coloured: Mapping[str, str] = option(
+        None,
+        "NAME=DIR: a model's name and its pictures; repeatable.",
+        _SHOWN,
+        repeated=True,
+        parse=parse_coloured,
+        flag_default=(),
+    )
+    mode: str = option("2afc", "Pairs, or one picture at a time.", _ASKED, choices=MODES)
+    seconds: float = option(1.0, "How long pictures are shown; 0: until answered.", _ASKED, least=0, most=60)
+    questions: int = option(40, "Questions a participant, each another picture.", _ASKED, least=1)
+    practice: int = option(10, "Practice questions before them; the truth is told.", _ASKED, least=0)
+    checks: int = option(
+        4, "Checks of attention among the questions: colours that nobody takes for real.", _ASKED, least=0
+    )
+    missed_checks: float = option(
+        0.25, "Who misses a greater share of the checks is left out.", _ASKED, least=0, most=1
+    )
+    side: int = option(512, "Greatest side of the pictures shown, pixels.", _SHOWN, least=32, most=4096)
+
+    def __post_init__(self):
+        options.check(self)
 
     @property
     def models(self) -> list[str]:
@@ -49,14 +94,27 @@ class StudySettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """A picture that is not in the study, and why."""
+
+    picture: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Study:
-    """A study whose pictures are prepared; `id` tells its cookies from those of other studies on this machine."""
+    """A study whose pictures are prepared.
+
+    Attributes:
+      id: tells its cookies from those of other studies on this machine.
+      pictures: the pictures' names; a picture's number is its place in this list.
+    """
 
     folder: str
     id: str
     settings: StudySettings
     pictures: list[str]
-    left_out: list[dict]
+    left_out: list[LeftOut]
 
     @property
     def answers_path(self) -> str:
@@ -66,26 +124,6 @@ class Study:
         """The file of picture `number` as `shown`: REAL, CHECK or a model's name."""
         version = shown if shown in (REAL, CHECK) else f"model{self.settings.models.index(shown)}"
         return os.path.join(self.folder, "pictures", f"{number:05d}_{version}.png")
-
-
-def parse_coloured(values: list[str]) -> dict[str, str]:
-    """--coloured=NAME=DIR, as often as there are models: folder by name.
-
-    Raises:
-      TintmillError: one is not NAME=DIR, or a name is odd or comes twice.
-    """
-    found: dict[str, str] = {}
-    for value in values:
-        name, equals, folder = value.partition("=")
-        if not equals or not folder or not re.fullmatch(r"[\w.+ -]{1,40}", name) or name in (REAL, CHECK):
-            raise TintmillError(
-                f"--coloured={value}: wanted NAME=DIR, the name of letters, digits and ._+- and none of "
-                f"{REAL}, {CHECK}: --coloured=mine=coloured"
-            )
-        if name in found:
-            raise TintmillError(f"--coloured={value}: there are two models {name!r}; give each a name of its own")
-        found[name] = os.path.abspath(os.path.expanduser(folder))
-    return found
 
 
 def save(study: Study) -> None:
@@ -104,7 +142,8 @@ def load(folder: str) -> Study | None:
     try:
         content = json.loads(files.read(path))
         settings = StudySettings(**content.pop("settings"))
-        return Study(folder=folder, settings=settings, **content)
+        left_out = [LeftOut(**entry) for entry in content.pop("left_out")]
+        return Study(folder=folder, settings=settings, left_out=left_out, **content)
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
@@ -113,8 +152,8 @@ def load(folder: str) -> Study | None:
         raise TintmillError(f"{path} is damaged ({error}); begin anew in another folder") from error
 
 
-def check_same(study: Study, wanted: dict) -> None:
-    """Raises TintmillError where a setting asked for is not the study's: its answers were given under that."""
+def check_same(study: Study, wanted: Mapping[str, object]) -> None:
+    """Raises TintmillError where a setting that is asked for differs from the study's own."""
     saved = dataclasses.asdict(study.settings)
     other = [f"--{name}={value} is {saved[name]} there" for name, value in wanted.items() if value != saved[name]]
     if other:

@@ -88,3 +88,4 @@ def test_a_flag_knows_whether_it_was_given():
     values(["paint", "--folder=here", "--size=224"])
     assert options.is_given(values, "size")
     assert not options.is_given(values, "fit")
+    assert options.read_given(Paint, values) == {"folder": "here", "size": 224}

@@ -1,25 +1,22 @@
-"""The colouring page: every upload is answered, by its content, for its sender alone, and nothing is left behind."""
+"""The colouring page: every upload is answered, by its content, for its sender alone."""
 
 import contextlib
 import io
 import re
-import signal
 import socket
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from tests.support import exports, helpers, pages, training
+from tests.support import helpers, pages
 from tests.support.stub_colorizer import PROVENANCE, StubColorizer, picture
 from tintmill.launch.pages.colouring import app, gallery
-from tintmill.launch.pages.colouring.gallery import Forgotten, Gallery
-from tintmill.model.export import reader, writer
-from tintmill.model.files.colour_file import Options, colour_bytes
+from tintmill.launch.pages.colouring.gallery import Gallery
+from tintmill.model.files.colour_file import Options
 from tintmill.pipeline.imaging import lab, photo
 
 MEGABYTE = 1_000_000
@@ -40,19 +37,11 @@ def visitor(held):
         yield pages.Visitor(address)
 
 
-def opened(answer: pages.Answer) -> Image.Image:
-    assert answer.status == 200, answer.body
-    return Image.open(io.BytesIO(answer.body))
-
-
 def header_of_png(width: int, height: int) -> bytes:
     """A PNG file that says it is large, and ends there."""
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
     return start + struct.pack(">I", 1000) + b"IDAT"
-
-
-# --- uploads
 
 
 def test_an_upload_comes_back_coloured_with_its_own_lightness(visitor):
@@ -61,7 +50,7 @@ def test_an_upload_comes_back_coloured_with_its_own_lightness(visitor):
     assert added.status == 201
     assert (added.json["width"], added.json["height"]) == (96, 72)
     downloaded = visitor.ask(f"pictures/{added.json['id']}/download?name=tr%C3%A4um%2F..%2Fe.png&chroma=0.5")
-    coloured = opened(downloaded)
+    coloured = pages.open_image(downloaded)
     assert (coloured.format, coloured.size) == ("PNG", (96, 72))
     before = lab.rgb_to_lab(np.asarray(Image.open(io.BytesIO(data))))[..., 0]
     assert np.abs(lab.rgb_to_lab(np.asarray(coloured))[..., 0] - before).max() < 0.6
@@ -71,8 +60,8 @@ def test_an_upload_comes_back_coloured_with_its_own_lightness(visitor):
 
 def test_previews_are_reduced_and_grey_is_grey(visitor):
     id = visitor.ask("pictures", picture(height=1100, width=2200)).json["id"]
-    grey = opened(visitor.ask(f"pictures/{id}/grey"))
-    coloured = opened(visitor.ask(f"pictures/{id}/coloured"))
+    grey = pages.open_image(visitor.ask(f"pictures/{id}/grey"))
+    coloured = pages.open_image(visitor.ask(f"pictures/{id}/coloured"))
     assert grey.size == coloured.size == (1024, 512)
     assert (grey.mode, coloured.mode) == ("L", "RGB")
 
@@ -139,7 +128,7 @@ def test_what_is_no_picture_is_told_which_formats_are_taken(visitor):
 def test_a_picture_under_another_types_name_is_taken_for_what_it_is(visitor):
     id = visitor.ask("pictures", picture(kind="PNG"), Content_Type="text/html").json["id"]
     answer = visitor.ask(f"pictures/{id}/download?name=a.jpg")
-    assert opened(answer).format == "PNG"
+    assert pages.open_image(answer).format == "PNG"
     assert "a_coloured.png" in str(answer.headers)
 
 
@@ -183,18 +172,15 @@ def test_a_body_without_a_length_cannot_be_longer_than_the_limit(visitor):
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2)])
 def test_odd_sizes_are_coloured(visitor, size):
     id = visitor.ask("pictures", helpers.encode_image(Image.new("RGB", size, "gray"))).json["id"]
-    assert opened(visitor.ask(f"pictures/{id}/coloured")).mode == "RGB"
-    assert opened(visitor.ask(f"pictures/{id}/download")).size == size
-
-
-# --- sliders
+    assert pages.open_image(visitor.ask(f"pictures/{id}/coloured")).mode == "RGB"
+    assert pages.open_image(visitor.ask(f"pictures/{id}/download")).size == size
 
 
 def test_a_new_chroma_does_not_run_the_network(visitor, held):
     id = visitor.ask("pictures", picture()).json["id"]
     strengths = []
     for chroma in (0, 0.5, 1, 1.5):
-        pixels = np.asarray(opened(visitor.ask(f"pictures/{id}/coloured?chroma={chroma}")))
+        pixels = np.asarray(pages.open_image(visitor.ask(f"pictures/{id}/coloured?chroma={chroma}")))
         strengths.append(np.linalg.norm(lab.rgb_to_lab(pixels)[..., 1:], axis=-1).mean())
     assert strengths == sorted(strengths)
     assert strengths[0] < 1 < strengths[3] - strengths[1]
@@ -243,9 +229,6 @@ def test_a_network_with_bins_has_one(visitor):
     assert b"Temperature" in visitor.ask("").body
 
 
-# --- whose pictures
-
-
 def test_nobody_sees_anothers_picture(visitor):
     """Ids are random and told to the sender alone; there is no list of them."""
     ids = {visitor.ask("pictures", picture()).json["id"] for _ in range(3)}
@@ -266,137 +249,3 @@ def test_removed_pictures_are_gone(visitor, held):
         assert refused.status == 404
         assert "send it again" in refused.json["error"]
     assert list(held._kept) == [kept]
-
-
-def test_the_oldest_pictures_make_room():
-    held = Gallery(StubColorizer(), photo.Limits(min_side=1), PROVENANCE, room=80_000)
-    names = [held.add(picture(seed))[0] for seed in range(3)]  # 21 kB of preview, and the file, each
-    held.grey(names[0])  # looked at, so that the second is now the oldest
-    newest = [held.add(picture(seed))[0] for seed in range(2)]
-    assert set(held._kept) >= set(newest)
-    assert names[1] not in held._kept
-    assert sum(kept.bytes for kept in held._kept.values()) <= 80_000
-
-
-def test_what_is_compiled_once_is_compiled_before_the_first_visitor_comes(monkeypatch):
-    held, painted = make_gallery(), []
-    monkeypatch.setattr(gallery, "paint", lambda *arguments: painted.append(arguments))
-    held.warm_up()
-    assert held._colorizer.asked == [None]
-    assert len(painted) == 1
-    assert not held._kept
-
-
-def test_a_picture_larger_than_the_room_is_still_answered():
-    held = Gallery(StubColorizer(), photo.Limits(min_side=1), PROVENANCE, room=1)
-    assert held.grey(held.add(picture())[0])
-
-
-def test_what_nobody_looks_at_is_forgotten(monkeypatch):
-    held = make_gallery()
-    name, _ = held.add(picture())
-    now = gallery.time.monotonic()
-    monkeypatch.setattr(gallery.time, "monotonic", lambda: now + gallery._SECONDS + 1)
-    with pytest.raises(Forgotten):
-        held.grey(name)
-    held.add(picture())
-    assert name not in held._kept
-
-
-# --- the command
-
-
-@pytest.mark.parametrize(
-    ("flags", "parts"),
-    [
-        ([], ["--run=None --model=None: wanted one of the two"]),
-        (["--run=a", "--model=b"], ["wanted one of the two"]),
-        (["--run=/nowhere"], ["/nowhere: no dataset.json"]),
-        (["--model=/nowhere"], ["--model=/nowhere: no such file"]),
-        (["--run=a", "picture.jpg"], ["wanted flags only"]),
-    ],
-)
-def test_mistakes_are_one_line_with_the_remedy(flags, parts):
-    helpers.assert_one_line_error(helpers.tintmill("web", "--port=0", *flags), *parts)
-
-
-def test_a_taken_port_is_told_before_the_network_is_loaded(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        refused = helpers.tintmill("web", f"--run={tmp_path}", f"--port={port}")
-    helpers.assert_one_line_error(refused, f"--port={port}", "cannot listen")
-
-
-@contextlib.contextmanager
-def running(*flags, env: dict | None = None):
-    """(process, address) of the command itself; ended by SIGTERM."""
-    process = helpers.start(helpers.command_line("web", "--port=0", *flags), env=env)
-    line = process.stdout.readline()
-    assert "this machine only" in line, line + process.communicate()[1]
-    try:
-        yield process, re.search(r"http://127\.0\.0\.1:\d+/", line).group()
-    finally:
-        helpers.kill_group(process, signal.SIGTERM)
-
-
-@pytest.fixture(scope="module")
-def exportable(tmp_path_factory) -> tuple:
-    """A network with bins, and what its exports say of it."""
-    return writer.of_run(exports.make_small_run(tmp_path_factory.mktemp("run")))
-
-
-@pytest.fixture(scope="module")
-def onnx(exportable, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("onnx") / "small.onnx"
-    writer.write(*exportable, "onnx", str(path))
-    return path
-
-
-@pytest.mark.slow
-def test_a_model_file_colours_what_a_browser_sends(onnx, tmp_path):
-    """From the file of `tintmill export` to the file on a visitor's disk, the temperature moved on the way."""
-    data = picture(3, 300, 400, "PNG")
-    with pages.open_browser() as browser, running(f"--model={onnx}") as (_, address):
-        tab = pages.Tab(browser, address)
-        tab.page.set_input_files("#files", [{"name": "old.png", "mimeType": "image/png", "buffer": data}])
-        tab.page.locator(".result").wait_for()
-        with tab.page.expect_response(lambda response: "temperature=0.1" in response.url) as coloured:
-            tab.page.locator(".temperature").fill("0.1")
-        assert coloured.value.status == 200
-        with tab.page.expect_download() as download:
-            tab.page.get_by_role("button", name="Download").click()
-        download.value.save_as(tmp_path / download.value.suggested_filename)
-        assert tab.errors == []
-    wanted = colour_bytes(data, reader.load(str(onnx)), Options(temperature=0.1), photo.Limits(min_side=1), {})
-    with Image.open(tmp_path / "old_coloured.png") as saved:
-        assert "two_convolutions" in str(saved.info)
-        assert np.array_equal(np.asarray(saved), np.asarray(Image.open(io.BytesIO(wanted.data))))
-        assert np.linalg.norm(lab.rgb_to_lab(np.asarray(saved))[..., 1:], axis=-1).mean() > 5
-
-
-@pytest.mark.slow
-def test_a_model_file_that_is_cut_or_of_another_version_is_one_line(exportable, onnx, tmp_path):
-    cut, other = tmp_path / "cut.onnx", tmp_path / "other.onnx"
-    cut.write_bytes(onnx.read_bytes()[:-100])
-    network, description = exportable
-    writer.write(network, description | {"version": reader.VERSION + 1}, "onnx", str(other))
-    helpers.assert_one_line_error(helpers.tintmill("web", "--port=0", f"--model={cut}"), f"--model={cut}", "cut off")
-    refused = helpers.tintmill("web", "--port=0", f"--model={other}")
-    helpers.assert_one_line_error(refused, f"--model={other}", f"version {reader.VERSION + 1}", "export it again")
-
-
-@pytest.mark.slow
-def test_a_trained_run_colours_what_is_dropped_and_leaves_no_file(plain_dataset, runs, tmp_path):
-    """The command itself with a network that has bins; its temporary folder stays empty."""
-    run = training.trained(plain_dataset, runs / "web", "toy_dropout", "--steps=5", "--loss=bins")
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    with running(f"--run={run}", env={"TMPDIR": str(folder)}) as (process, address):
-        visitor = pages.Visitor(address)
-        with ThreadPoolExecutor(10) as pool:
-            answers = list(pool.map(lambda seed: visitor.ask("pictures", picture(seed)), range(10)))
-        assert [answer.status for answer in answers] == [201] * 10
-        assert opened(visitor.ask(f"pictures/{answers[0].json['id']}/coloured?temperature=0.9")).size == (96, 72)
-        assert opened(visitor.ask(f"pictures/{answers[0].json['id']}/download")).size == (96, 72)
-    assert process.returncode == 143
-    assert not [path for path in Path(folder).rglob("*") if path.is_file()]

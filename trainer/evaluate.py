@@ -23,7 +23,7 @@ import sys
 
 from absl import flags
 
-from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common import command, files, options
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
@@ -67,7 +67,7 @@ flags.DEFINE_string(
     "For LPIPS: .npz of AlexNet or VGG16; model/metrics/lpips.py says of what.",
     flag_values=FLAGS,
 )
-stage.define_flags(FLAGS)
+options.define(stage.CacheArguments, values=FLAGS)
 FLAGS.set_gnu_getopt()  # flags may follow the two evaluations of --compare
 
 # The headings of the help; each flag is below one of them.
@@ -151,7 +151,7 @@ def open_records() -> tuple:
     run = RunFolder(FLAGS.run)
     settings = run.read_settings()
     check_same_embedder(run, dataset)
-    dataset = stage.on_this_machine(dataset, {FLAGS.split}, FLAGS)
+    dataset = stage.on_this_machine(dataset, {FLAGS.split}, options.read(stage.CacheArguments, FLAGS))
     import_tensorflow()
     from tintmill.model.prediction import saved_model
     from tintmill.trainer.evaluation.on_records import Records

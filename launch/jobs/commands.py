@@ -7,9 +7,9 @@ from absl import flags
 
 from tintmill.pipeline import prepare
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.trainer.training import train_flags
+from tintmill.trainer import train
 
-COMMANDS = {"prepare": prepare.FLAGS, "train": train_flags.FLAGS}
+COMMANDS = {"prepare": prepare.FLAGS, "train": train.FLAGS}
 
 # Flags whose value is a file or folder that every worker reads or writes.
 _PATHS = (

@@ -1,9 +1,12 @@
-"""What a training minimises. Not in `losses`, which imports Keras: wrong flags are refused before that is loaded."""
+"""What a training minimises, as settings of a run. Keras is not imported: wrong flags are refused before it is."""
 
 import dataclasses
-import math
 
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common import options
+from tintmill.pipeline.common.options import Check, option
+
+_WEIGHT = options.at_least(0, "0 (off) or a positive number")
+_SHARE = Check(lambda value: 0 < value <= 1, "above 0, at most 1 (1 is no rebalancing)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,21 +21,14 @@ class LossSettings:
       perceptual_weights: `imagenet` (downloaded), `random`, or a weights file.
     """
 
-    loss: str = "mse"
-    rebalance: float = 0.5
-    class_weight: float = 0.0
-    colourfulness_weight: float = 0.0
-    perceptual_weight: float = 0.0
-    perceptual_network: str = "vgg16"
-    perceptual_weights: str = "imagenet"
-    adversarial_weight: float = 0.0
+    loss: str = option("mse", "mse, l1, huber or bins.", "Loss")
+    rebalance: float = option(0.5, "Of --loss=bins: how evenly bins count; 1: all alike.", "Loss", check=_SHARE)
+    class_weight: float = option(0.0, "Weight of the class's cross entropy.", "Loss", check=_WEIGHT)
+    colourfulness_weight: float = option(0.0, "Weight of 1 - M3/100.", "Loss", check=_WEIGHT)
+    perceptual_weight: float = option(0.0, "Weight of the perceptual loss.", "Loss", check=_WEIGHT)
+    perceptual_network: str = option("vgg16", "vgg16 or mobilenet_v2.", "Loss")
+    perceptual_weights: str = option("imagenet", "imagenet, random or a file.", "Loss")
+    adversarial_weight: float = option(0.0, "Weight of a PatchGAN's verdict.", "Loss", check=_WEIGHT)
 
     def __post_init__(self):
-        _check(0 < self.rebalance <= 1, "rebalance", self.rebalance, "above 0, at most 1 (1 is no rebalancing)")
-        for name in ("class_weight", "colourfulness_weight", "perceptual_weight", "adversarial_weight"):
-            _check(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 (off) or a positive number")
-
-
-def _check(condition, name: str, found, wanted: str) -> None:
-    if not condition:
-        raise TintmillError(f"--{name}={found}: wanted {wanted}")
+        options.check(self)

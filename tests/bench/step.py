@@ -24,7 +24,7 @@ def measure(data, run: str) -> None:
     from tintmill.trainer.run.folder import RunFolder
     from tintmill.trainer.run.settings import TrainSettings
     from tintmill.trainer.training import step
-    from tintmill.trainer.training.log import Log
+    from tintmill.trainer.training.log import Log, Row
 
     settings = TrainSettings(global_batch=BATCH, steps=10_000, log_every=STEPS, checkpoint_every=STEPS)
     state = step.make_state(step.make_strategy(1), settings, data)
@@ -42,7 +42,7 @@ def measure(data, run: str) -> None:
             steps, batches = next(calls)
             losses, records = train_steps(batches, count)
             losses = {name: values.numpy() for name, values in losses.items()}
-            log.write(steps.start, losses, records.numpy(), time.perf_counter() - began, ahead.waited)
+            log.write(Row(steps, losses, records.numpy(), time.perf_counter() - began, ahead.waited))
             return ahead.waited / (time.perf_counter() - began)
 
         train_steps(fixed, count), loop()

@@ -12,7 +12,7 @@ from tintmill.launch.experiments.catalogue import EXPERIMENTS, Data, Experiment,
 from tintmill.model import networks
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.prepare import FLAGS as PREPARE
-from tintmill.trainer.training.train_flags import FLAGS as TRAIN
+from tintmill.trainer.train import FLAGS as TRAIN
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ none that a living process reads.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -16,10 +17,9 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from absl import flags
-
 from tintmill.pipeline.common import files, gcs
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import option
 from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
 from tintmill.pipeline.dataset.names import MANIFEST
 
@@ -30,28 +30,31 @@ _IN_USE = ".in_use"  # locked by those who read the dataset; its time is that of
 _held: list = []  # locks, kept until the process ends
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("cache", "", "Copies of gs:// datasets; empty: ~/.cache/tintmill.", flag_values=values)
-    flags.DEFINE_float("cache_gb", 500, "GB that all copies may take; old ones are deleted.", flag_values=values)
+@dataclasses.dataclass(frozen=True)
+class CacheArguments:
+    """Where datasets from buckets are copied to, and how much all copies may take."""
+
+    cache: str = option("", "Copies of gs:// datasets; empty: ~/.cache/tintmill.", "Datasets in a bucket")
+    cache_gb: float = option(500, "GB that all copies may take; old ones are deleted.", "Datasets in a bucket")
 
 
-def on_this_machine(dataset: Dataset, splits: set[str], values: flags.FlagValues) -> Dataset:
-    """The dataset on a local disk, its shards checked: those of `splits` where they were copied, else all.
+def on_this_machine(dataset: Dataset, splits: set[str], place: CacheArguments) -> Dataset:
+    """Brings a dataset to a local disk, and checks its shards: those of `splits` where they are copied, else all.
 
     Raises:
-      TintmillError: a shard is not what the manifest says, or the copy has no room.
+      TintmillError: a shard is not what the manifest says, or there is no room for the copy.
     """
     from tintmill.trainer.input.shards import check_dataset
 
     if not files.is_remote(dataset.folder):
         check_dataset(dataset)
         return dataset
-    if values.cache and files.is_remote(values.cache):
-        raise TintmillError(f"--cache={values.cache}: wanted a folder on this machine")
-    root = files.absolute(values.cache or files.cache_folder())
+    if place.cache and files.is_remote(place.cache):
+        raise TintmillError(f"--cache={place.cache}: wanted a folder on this machine")
+    root = files.absolute(place.cache or files.cache_folder())
     entries = [entry for entry in dataset.shards() if entry.split in splits]
     try:
-        folder = _claim(root, dataset, entries, values.cache_gb * _GB)
+        folder = _claim(root, dataset, entries, place.cache_gb * _GB)
         with _locked(os.path.join(folder, ".copying"), "another process is copying this dataset; waiting for it"):
             files.remove_leftovers(folder)
             _copy(dataset, folder, entries)

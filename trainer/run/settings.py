@@ -1,64 +1,101 @@
-"""The settings of a run."""
+"""The settings of a run: each field says its flag's default, help, topic and check."""
 
 import dataclasses
 import math
 
 from tintmill.model.losses.settings import LossSettings
+from tintmill.pipeline.common import options
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import Check, at_least, option
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw")
 PRECISIONS = ("float32", "bfloat16", "float16")
 BEST_BY = ("loss", "psnr")
 KEEP = ("last", "best")
-_COUNTS = (
-    "global_batch", "accumulate", "steps", "log_every", "checkpoint_every", "keep_checkpoints", "validation_records",
-    "profile_rows",
-)  # fmt: skip
+
+_DATA = "Data and augmentation"
+_NETWORK = "Network"
+_STEPS = "Steps and optimisation"
+_VALIDATION = "Validation"
+_LOGS = "Checkpoints and logs"
+_DEVICES = "Devices"
+
+_COUNT = at_least(1)
+_NATURAL = at_least(0, "0 or more")
+_RATE = Check(lambda rate: 0 < rate < math.inf, "a positive number")
+_OF_32 = Check(lambda side: side > 0 and side % 32 == 0, "a multiple of 32")
+_BELOW_1 = Check(lambda share: 0 <= share < 1, "0 (off) to below 1")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainSettings(LossSettings):
-    """Settings of a run, and of its loss. `global_batch` is over all replicas and does not change with their number.
+    """Settings of a run, and of its loss.
 
-    `validation_split` is empty where there is none to validate on.
+    Attributes:
+      global_batch: pictures of a step over all replicas; it does not change with their number.
+      validation_split: empty where there is none to validate on.
     """
 
-    network: str = "koalarization"
-    encoder_weights: str = "imagenet"
-    global_size: int = 224
-    split: str = "train"
-    global_batch: int = 32
-    steps: int = 1000
-    accumulate: int = 1
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    schedule: str = "constant"
-    warmup_steps: int = 0
-    weight_decay: float = 0.01
-    clip_norm: float = 0.0
-    ema: float = 0.0
-    mirror: bool = False
-    crop: int = 0
-    lightness_jitter: float = 0.0
-    seed: int = 0
-    precision: str = "float32"
-    jit_compile: bool = False
-    deterministic: bool = True
-    replicas: int = 0
-    readers: int = 0
-    log_every: int = 10
-    checkpoint_every: int = 100
-    keep_checkpoints: int = 2
-    log_ids: bool = False
-    profile_step: int = 0
-    profile_rows: int = 1
-    validation_split: str = ""
-    validate_every: int = 100
-    validation_records: int = 128
-    best_by: str = "loss"
-    keep: str = "last"
-    patience: int = 0
+    network: str = option("koalarization", "Network; `tintmill networks` lists them.", _NETWORK)
+    encoder_weights: str = option("imagenet", "imagenet, random or a file.", _NETWORK)
+    global_size: int = option(224, "iizuka: side of its global copy.", _NETWORK, check=_OF_32)
+    split: str = option("train", "Split to train on.", _DATA)
+    global_batch: int = option(32, "Pictures a step, over all replicas.", _STEPS, check=_COUNT)
+    steps: int = option(1000, "Train until this step.", _STEPS, check=_COUNT)
+    accumulate: int = option(1, "Pieces a replica computes its part in.", _STEPS, check=_COUNT)
+    optimizer: str = option("adam", "What moves the weights.", _STEPS, choices=OPTIMIZERS)
+    learning_rate: float = option(1e-3, "At its highest.", _STEPS, check=_RATE)
+    schedule: str = option("constant", "Of the learning rate; cosine ends near 0.", _STEPS, choices=SCHEDULES)
+    warmup_steps: int = option(0, "Steps of rising learning rate.", _STEPS)
+    weight_decay: float = option(0.01, "Of adamw, a step times the rate.", _STEPS, check=_NATURAL)
+    clip_norm: float = option(
+        0.0, "Greatest norm of all gradients together; 0: any.", _STEPS, check=at_least(0, "0 (off) or a norm")
+    )
+    ema: float = option(0.0, "Momentum of a moving average of the weights; 0: none.", _STEPS, check=_BELOW_1)
+    mirror: bool = option(False, "Mirror every other picture, drawn by lot.", _DATA)
+    crop: int = option(
+        0,
+        "Side of a random square cut from each picture; 0: none.",
+        _DATA,
+        check=at_least(0, "0 (off) or a side in pixels"),
+    )
+    lightness_jitter: float = option(0.0, "L* by up to this share, at random.", _DATA, check=_BELOW_1)
+    seed: int = option(0, "Seed of weights and data order.", _STEPS, check=_NATURAL)
+    precision: str = option("float32", "Computation; variables stay float32.", _DEVICES, choices=PRECISIONS)
+    jit_compile: bool = option(False, "Compile the step by XLA.", _DEVICES)
+    deterministic: bool = option(True, "Bit-exact; off is faster on GPUs.", _DEVICES)
+    replicas: int = option(
+        0,
+        "Devices; 0: all GPUs, else one CPU.",
+        _DEVICES,
+        check=at_least(0, "0 (all GPUs, else one CPU) or more"),
+    )
+    readers: int = option(
+        0,
+        "Threads that read ahead; 0: one a core, 8 at most.",
+        _DEVICES,
+        check=at_least(0, "0 (one a core, 8 at most) or a number of threads"),
+    )
+    log_every: int = option(10, "Steps a row of metrics.csv.", _LOGS, check=_COUNT)
+    checkpoint_every: int = option(100, "Steps between checkpoints.", _LOGS, check=_COUNT)
+    keep_checkpoints: int = option(2, "How many checkpoints stay.", _LOGS, check=_COUNT)
+    log_ids: bool = option(False, "Write each step's picture ids to ids.jsonl.", _LOGS)
+    profile_step: int = option(0, "First step of a profile; 0: none.", _LOGS, check=at_least(0, "0 (never) or a step"))
+    profile_rows: int = option(1, "Rows of --log_every steps in it.", _LOGS, check=_COUNT)
+    validation_split: str = option("", "By default val, where the dataset has it.", _VALIDATION, flag_default=None)
+    validate_every: int = option(
+        100, "Steps between validations; 0: never.", _VALIDATION, check=at_least(0, "0 (never) or more")
+    )
+    validation_records: int = option(128, "A fixed sample of so many.", _VALIDATION, check=_COUNT)
+    best_by: str = option("loss", "What the best validation is best by.", _VALIDATION, choices=BEST_BY)
+    keep: str = option("last", "Which network becomes model.keras.", _VALIDATION, choices=KEEP)
+    patience: int = option(
+        0,
+        "Stop after so many validations without a better one; 0: never.",
+        _VALIDATION,
+        check=at_least(0, "0 (off) or a number of validations"),
+    )
 
     @property
     def augmented(self) -> bool:
@@ -73,33 +110,13 @@ class TrainSettings(LossSettings):
         return bool(self.validation_split and self.validate_every)
 
     def __post_init__(self):
-        super().__post_init__()
-        for name in _COUNTS:
-            _check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        _check(self.replicas >= 0, "replicas", self.replicas, "0 (all GPUs, else one CPU) or more")
-        _check(self.readers >= 0, "readers", self.readers, "0 (one a core, 8 at most) or a number of threads")
-        _check(self.global_size > 0 and self.global_size % 32 == 0, "global_size", self.global_size, "a multiple of 32")
-        _check(self.seed >= 0, "seed", self.seed, "0 or more")
-        _check(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "a positive number")
-        _check(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {', '.join(OPTIMIZERS)}")
-        _check(0 <= self.weight_decay < math.inf, "weight_decay", self.weight_decay, "0 or more")
-        _check(0 <= self.clip_norm < math.inf, "clip_norm", self.clip_norm, "0 (off) or a norm")
-        _check(0 <= self.ema < 1, "ema", self.ema, "0 (off) to below 1")
-        _check(self.profile_step >= 0, "profile_step", self.profile_step, "0 (never) or a step")
-        _check(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
-        _check(0 <= self.warmup_steps < self.steps, "warmup_steps", self.warmup_steps, f"0 to --steps={self.steps} - 1")
-        _check(self.crop >= 0, "crop", self.crop, "0 (off) or a side in pixels")
-        jitter = self.lightness_jitter
-        _check(0 <= jitter < 1, "lightness_jitter", jitter, "0 (off) to below 1")
-        _check(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
-        wanted = f"a multiple of --log_every={self.log_every}"
-        _check(self.checkpoint_every % self.log_every == 0, "checkpoint_every", self.checkpoint_every, wanted)
-        _check(self.validate_every >= 0, "validate_every", self.validate_every, "0 (never) or more")
-        _check(self.best_by in BEST_BY, "best_by", self.best_by, f"one of {', '.join(BEST_BY)}")
-        _check(self.patience >= 0, "patience", self.patience, "0 (off) or a number of validations")
+        options.check(self)
+        warmup, steps = self.warmup_steps, self.steps
+        _check(0 <= warmup < steps, "warmup_steps", warmup, f"0 to --steps={steps} - 1")
+        whole_rows = self.checkpoint_every % self.log_every == 0
+        _check(whole_rows, "checkpoint_every", self.checkpoint_every, f"a multiple of --log_every={self.log_every}")
         wanted = "validation, by --validation_split and --validate_every"
         _check(self.patience == 0 or self.validated, "patience", self.patience, wanted)
-        _check(self.keep in KEEP, "keep", self.keep, f"one of {', '.join(KEEP)}")
         _check(self.keep == "last" or self.validated, "keep", self.keep, wanted)
 
 

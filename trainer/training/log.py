@@ -1,6 +1,7 @@
 """What a run writes down while it trains."""
 
 import csv
+import dataclasses
 import json
 import os
 import sys
@@ -9,15 +10,37 @@ import numpy as np
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.trainer.input.shards import record_ids
 from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 from tintmill.trainer.training.step import part_names, tf
 
 
-class Log:
-    """metrics.csv, validation.csv, TensorBoard, ids.jsonl, progress line.
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What the steps of one row of metrics.csv gave.
 
-    What a killed run logged ahead of its checkpoint goes. `validations`: the rows of validation.csv so far.
+    Attributes:
+      steps: which steps, counted from 0.
+      losses: of each step, float32 [n] by the names of `step.part_names`.
+      records: the numbers of each step's records, int64 [n, global_batch].
+      seconds: how long the steps took, and `waited` how many of these seconds they waited for input.
+    """
+
+    steps: range
+    losses: dict[str, np.ndarray]
+    records: np.ndarray
+    seconds: float
+    waited: float
+
+
+class Log:
+    """Writes metrics.csv, validation.csv, TensorBoard's files, ids.jsonl and the progress line.
+
+    Rows that a killed run logged after its last checkpoint are deleted: those steps will be trained again.
+
+    Attributes:
+      validations: the rows of validation.csv so far.
     """
 
     def __init__(self, run: RunFolder, settings: TrainSettings, dataset: Dataset, start: int):
@@ -31,8 +54,6 @@ class Log:
             self._csv.write(",".join(("step", "epoch", *self._parts, "pictures_per_second", "waiting")) + "\n")
         self._ids, self._id_file = None, None
         if settings.log_ids:
-            from tintmill.trainer.input.shards import record_ids
-
             self._ids = record_ids(dataset, settings.split, np.arange(self._records))
             self._id_file = _continue_log(run.ids_file, start, lambda line: json.loads(line)["step"])
         self._validation_csv = None
@@ -44,23 +65,20 @@ class Log:
         pace = 0.1 if sys.stderr.isatty() else 30.0  # seconds between lines: a log file wants few
         self._bar = tqdm(total=settings.steps, initial=start, unit=" steps", smoothing=0.1, mininterval=pace)
 
-    def write(
-        self, step: int, losses: dict[str, np.ndarray], records: np.ndarray, seconds: float, waited: float
-    ) -> None:
-        """Logs the steps `step`.. of one call: the mean of their losses, and their records.
-
-        `waited`: how many of the call's seconds it waited for input.
-        """
-        last, means = step + len(records), {name: float(np.mean(losses[name])) for name in self._parts}
-        rate, waiting = records.size / seconds, waited / seconds
+    def write(self, row: Row) -> None:
+        """Logs the means of a row's losses, its speed, and its records."""
+        last = row.steps.stop
+        means = {name: float(np.mean(row.losses[name])) for name in self._parts}
+        rate = row.records.size / row.seconds
+        waiting = row.waited / row.seconds
         epoch = last * self._settings.global_batch / self._records
-        row = [last, f"{epoch:.4f}", *map(repr, means.values()), f"{rate:.1f}", f"{waiting:.4f}"]
-        csv.writer(self._csv, lineterminator="\n").writerow(row)
+        cells = [last, f"{epoch:.4f}", *map(repr, means.values()), f"{rate:.1f}", f"{waiting:.4f}"]
+        csv.writer(self._csv, lineterminator="\n").writerow(cells)
         self._csv.flush()
         if self._id_file:
-            for i, row in enumerate(records):
-                ids = [self._ids[record] for record in row]
-                self._id_file.write(json.dumps({"step": step + i + 1, "ids": ids}) + "\n")
+            for step, records in zip(row.steps, row.records, strict=True):
+                ids = [self._ids[record] for record in records]
+                self._id_file.write(json.dumps({"step": step + 1, "ids": ids}) + "\n")
             self._id_file.flush()
         with self._board.as_default(last):
             for name, mean in means.items():
@@ -70,10 +88,10 @@ class Log:
         self._bar.set_postfix_str(
             f"loss {means['loss']:.5f}, {rate:.1f} pictures/s, {waiting:.0%} waiting", refresh=False
         )
-        self._bar.update(len(records))
+        self._bar.update(len(row.steps))
 
     def write_validation(self, step: int, scores: dict[str, float], pictures: np.ndarray) -> None:
-        """Logs what `Validation` found after `step`."""
+        """Logs the scores and pictures that `Validation` found after `step`."""
         row = {"step": step} | scores
         writer = csv.DictWriter(self._validation_csv, row, lineterminator="\n")
         if self._validation_csv.tell() == 0:

@@ -177,15 +177,6 @@ def make_steps(state: State, settings: TrainSettings, encoding: str):
     return steps
 
 
-def any_worker(strategy: tf.distribute.Strategy, wishes: list[bool]) -> list[bool]:
-    """Which of the wishes a worker has at least; all workers must ask, and all get the same answer."""
-    if not strategy.extended._in_multi_worker_mode():
-        return wishes
-    mine = tf.constant(wishes, tf.float32)
-    values = strategy.experimental_distribute_values_from_function(lambda _: mine)
-    return [bool(value) for value in strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None).numpy() > 0]
-
-
 def part_names(settings: TrainSettings) -> tuple[str, ...]:
     """The total, "loss", and where it has several parts each of them; "critic" is what the critic loses."""
     return (*losses.part_names(settings), *(("critic",) if settings.adversarial_weight else ()))

@@ -20,10 +20,10 @@ SHARD = r"tfrecord-.*alt=media"
 
 # Stages a dataset, says where, and lives until its stdin is closed.
 USE = """
-import sys, types
+import sys
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.trainer.input import stage
-values = types.SimpleNamespace(cache=sys.argv[2], cache_gb=1.0)
+values = stage.CacheArguments(sys.argv[2], 1.0)
 print(stage.on_this_machine(open_dataset(sys.argv[1]), {"train"}, values).folder, flush=True)
 sys.stdin.read()
 """
@@ -66,7 +66,7 @@ def let_go() -> None:
 
 
 def staged(url: str, cache: Path, *splits: str, gb: float = 1.0) -> Dataset:
-    values = types.SimpleNamespace(cache=str(cache), cache_gb=gb)
+    values = stage.CacheArguments(str(cache), gb)
     return stage.on_this_machine(open_dataset(url), set(splits or ["train"]), values)
 
 
@@ -214,7 +214,7 @@ def test_two_processes_copy_a_dataset_once(url, bucket, tmp_path):
 
 
 def test_a_cache_in_a_bucket_is_refused(url, bucket):
-    values = types.SimpleNamespace(cache=bucket / "cache", cache_gb=1.0)
+    values = stage.CacheArguments(bucket / "cache", 1.0)
     with pytest.raises(TintmillError, match="wanted a folder on this machine"):
         stage.on_this_machine(open_dataset(url), {"train"}, values)
 

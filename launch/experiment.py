@@ -18,6 +18,7 @@ from absl import flags
 
 from tintmill.launch.experiments.catalogue import EXPERIMENTS, Data, Experiment, Run
 from tintmill.launch.experiments.subcommand import tintmill
+from tintmill.model.metrics import registry
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.names import DATASET_INFO
@@ -53,14 +54,8 @@ TOPICS = {
 }
 __doc__ += "\n" + "\n".join(f"  {name:<16}{experiment.about}" for name, experiment in EXPERIMENTS.items())
 
-COLUMNS = {
-    "psnr": ("PSNR", ".2f"),
-    "ssim": ("SSIM", ".4f"),
-    "ciede2000": ("CIEDE2000", ".2f"),
-    "auc": ("AuC", ".2f"),
-    "auc_rebalanced": ("AuC rebalanced", ".2f"),
-    "colourfulness": ("colourfulness", ".1f"),
-    "colourfulness_gap": ("its gap", ".1f"),
+_METRICS = registry.in_table("experiment")
+COLUMNS = {name: (metric.title, f".{metric.digits}f") for name, metric in _METRICS.items()} | {
     "parameters": ("parameters", ",.0f"),
     "multiply_adds_m": ("multiply-adds, M", ",.0f"),
     "step_ms": ("step, ms", ",.0f"),

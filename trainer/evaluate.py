@@ -23,6 +23,7 @@ import sys
 
 from absl import flags
 
+from tintmill.model.metrics import registry
 from tintmill.pipeline.common import command, files, options
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -81,22 +82,6 @@ TOPICS = {
 _SOURCES = ({"run", "data"}, {"run", "truth"}, {"pictures", "truth"})
 _WANTED = "wanted --run and --data, --run and --truth, --pictures and --truth, or --compare and two evaluations"
 
-COLUMNS = {
-    "psnr": "PSNR",
-    "psnr_pooled": "PSNR pooled",
-    "ssim": "SSIM",
-    "ciede2000": "CIEDE2000",
-    "auc": "AuC",
-    "auc_rebalanced": "AuC rebalanced",
-    "colourfulness": "colourfulness",
-    "colourfulness_abs": "CF (absolute)",
-    "colourfulness_gap": "CF gap of means",
-    "colourfulness_gap_each": "CF gap of each",
-    "lightness_error": "L* off",
-    "lpips": "LPIPS",
-    "frechet": "Frechet",
-}
-_FINE = ("ssim", "lpips", "lightness_error")  # shown with three digits behind the point, others with two
 TRUTH_ROW = "truth through the encoding"
 
 
@@ -317,12 +302,12 @@ def show_comparison(arguments: list[str]) -> None:
 
 def format_table(rows: list[dict], width: int | None = None) -> str:
     """The rows as text for a terminal of `width` characters, each mean with half the width of its interval."""
-    shown = {name: label for name, label in COLUMNS.items() if any(row.get(name) is not None for row in rows)}
+    metrics = registry.present(rows)
     columns = [["", *(row["row"] for row in rows)]]
     columns += [
         [label, *(str(row[name]) for row in rows)] for name, label in (("pictures", "n"), ("infinite_psnr", "inf"))
     ]
-    columns += [[label, *(format_value(row, name) for row in rows)] for name, label in shown.items()]
+    columns += [[metric.title, *(format_value(row, metric) for row in rows)] for metric in metrics.values()]
     widest = [max(map(len, cells)) for cells in columns]
     aligned = [[cell.rjust(length) for cell in cells] for cells, length in zip(columns, widest, strict=True)]
     aligned[0] = [cell.ljust(widest[0]) for cell in columns[0]]
@@ -332,13 +317,11 @@ def format_table(rows: list[dict], width: int | None = None) -> str:
     )
 
 
-def format_value(row: dict, name: str) -> str:
+def format_value(row: dict, metric: registry.Metric) -> str:
     """A cell of the table: value and, where there is an interval, half its width."""
-    if row.get(name) is None:
-        return "-"
-    digits = ".3f" if name in _FINE else ".2f"
-    ends = row["intervals"].get(name)
-    return format(row[name], digits) + (f" \u00b1{(ends[1] - ends[0]) / 2:{digits}}" if ends else "")
+    text = metric.format(row.get(metric.name))
+    ends = row["intervals"].get(metric.name)
+    return f"{text} \u00b1{metric.format((ends[1] - ends[0]) / 2)}" if ends and text != "-" else text
 
 
 def format_card(card: dict[str, str]) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 
 from absl import flags
 
+from tintmill.model.metrics import registry
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common import command
 from tintmill.pipeline.common.errors import TintmillError
@@ -30,7 +31,7 @@ flags.DEFINE_string("sort", "name", "Column to sort by; with a - before it, high
 
 # Of a validation and of an evaluation, with their formats; best.psnr is the column of one, test.psnr of the other.
 VALIDATED = {"step": ".0f", "loss": ".5f", "psnr": ".2f"}
-EVALUATED = {"psnr": ".2f", "ciede2000": ".2f", "auc_rebalanced": ".2f"}
+EVALUATED = {name: f".{metric.digits}f" for name, metric in registry.in_table("runs").items()}
 _FORMATS = VALIDATED | EVALUATED
 _DEFAULTS = dataclasses.asdict(TrainSettings())
 _LINE = 120  # characters, where there is no terminal

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.support import helpers, training
-from tintmill.model.metrics import lpips, metrics
+from tintmill.model.metrics import lpips
+from tintmill.model.metrics.ab_histogram import ab_histogram
 from tintmill.model.prediction import colorizer, saved_model
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.pipeline.imaging import fidelity, lab
@@ -164,7 +165,7 @@ def test_the_best_the_median_and_the_worst_are_kept_too(evaluated):
 
 def test_the_ab_histograms_are_of_all_pictures(evaluated, truth):
     found = np.array(evaluated["ab_histograms"]["truth"])
-    np.testing.assert_array_equal(found, sum(metrics.ab_histogram(lab.lab_to_rgb8(v)) for v in truth.values()))
+    np.testing.assert_array_equal(found, sum(ab_histogram(lab.lab_to_rgb8(v)) for v in truth.values()))
     assert np.sum(evaluated["ab_histograms"]["run"]) == found.sum()
 
 

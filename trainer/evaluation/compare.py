@@ -11,23 +11,11 @@ import os
 import numpy as np
 
 from tintmill.model.metrics import bootstrap
+from tintmill.model.metrics.registry import METRICS
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.trainer.run.folder import EvaluationFolder, RunFolder
 
-# Of each picture: its name in the table, and whether more is better; None where neither is.
-METRICS = {
-    "psnr": ("PSNR", True),
-    "ssim": ("SSIM", True),
-    "ciede2000": ("CIEDE2000", False),
-    "auc": ("AuC", True),
-    "auc_rebalanced": ("AuC rebalanced", True),
-    "lpips": ("LPIPS", False),
-    "colourfulness": ("colourfulness", None),
-    "colourfulness_abs": ("CF (absolute)", None),
-    "colourfulness_gap_each": ("CF gap of each", False),
-    "lightness_error": ("L* off", False),
-}
 _SAME_TRUTH = 1e-6  # of the truths' colourfulness: other pictures of the same names differ by far more
 
 
@@ -51,7 +39,7 @@ class Difference:
     @property
     def sentence(self) -> str:
         """What the interval says, in plain words."""
-        label, more_is_better = METRICS[self.metric]
+        label, better = METRICS[self.metric].title, METRICS[self.metric].better
         if self.interval is None:
             return f"{label}: {self.pictures} pictures say nothing about others"
         low, high = self.interval
@@ -59,8 +47,8 @@ class Difference:
             return f"{label}: the same in every picture"
         if low <= 0 <= high:
             return f"{label}: the interval holds 0; which is ahead, these pictures do not tell"
-        ahead = "first" if (low > 0) == (more_is_better is not False) else "second"
-        how = "better" if more_is_better is not None else "greater"
+        ahead = "first" if (low > 0) == (better != "less") else "second"
+        how = "better" if better else "greater"
         return f"{label}: the interval excludes 0; the {ahead} is {how}"
 
 
@@ -120,15 +108,16 @@ def _pairs(one: list[dict], other: list[dict]) -> list[tuple[dict, dict]]:
 
 def difference(name: str, pairs: list[tuple[dict, dict]]) -> Difference:
     """One metric's; pictures whose PSNR is infinite in either are left out of PSNR's."""
+    metric = METRICS[name]
     known = [(a, b) for a, b in pairs if a[name] is not None and b[name] is not None]
     values = np.array([a[name] - b[name] for a, b in known])
-    weights = np.array([a["auc_weight"] if name == "auc_rebalanced" else 1.0 for a, _ in known])
+    weights = np.array([a[metric.weight] if metric.weight else 1.0 for a, _ in known])
     if not known:
         return Difference(name, 0, 0.0, None, 0.0, 0.0)
     sums = bootstrap.resampled_sums({"difference": values * weights, "weight": weights})
     ends = bootstrap.interval(sums["difference"] / sums["weight"]) if len(known) > 1 else None
     ahead, behind = float((values > 0).mean()), float((values < 0).mean())
-    if METRICS[name][1] is False:
+    if metric.better == "less":
         ahead, behind = behind, ahead
     return Difference(name, len(known), float(np.average(values, weights=weights)), ends, ahead, behind)
 
@@ -141,7 +130,7 @@ def format_differences(differences: list[Difference]) -> str:
     for found in differences:
         ends = "-" if found.interval is None else "[{:+.4f}, {:+.4f}]".format(*found.interval)
         lines.append(
-            f"{METRICS[found.metric][0]:<18}{found.pictures:>9}{found.mean:>+10.4f}{ends:>22}"
+            f"{METRICS[found.metric].title:<18}{found.pictures:>9}{found.mean:>+10.4f}{ends:>22}"
             f"{found.first:>13.1%}{found.second:>14.1%}"
         )
     sentences = [found.sentence for found in differences]

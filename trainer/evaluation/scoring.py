@@ -18,7 +18,9 @@ import numpy as np
 from PIL import Image
 
 from tintmill.model.losses import bins
-from tintmill.model.metrics import bootstrap, metrics
+from tintmill.model.metrics import ab_histogram, bootstrap, colour_accuracy
+from tintmill.model.metrics import scores as picture_scores
+from tintmill.model.metrics.colourfulness import colourfulness
 from tintmill.model.metrics.frechet import Features, Moments, distance
 from tintmill.model.metrics.lpips import Lpips
 from tintmill.pipeline.imaging import filters, lab
@@ -88,7 +90,7 @@ class Scores:
 
     `grey`: how many truths are grey, which grey answers well.
     `moments`: of the features, by row, and of "truth"; empty without a network.
-    `histograms`: `metrics.ab_histogram` of "truth" and "run", the answers.
+    `histograms`: `ab_histogram` of "truth" and "run", the answers.
     """
 
     rows: dict[str, list[dict]]
@@ -100,8 +102,8 @@ class Scores:
 
 def score(source: Source, networks: Networks) -> Scores:
     """Scores every picture of the source in every row."""
-    weights = metrics.rarity(source.histogram)
-    shape = (metrics.AB_CELLS, metrics.AB_CELLS)
+    weights = colour_accuracy.rarity(source.histogram)
+    shape = (ab_histogram.CELLS, ab_histogram.CELLS)
     scores = Scores({}, [], {}, {name: np.zeros(shape, np.int64) for name in ("truth", "run")})
     for example, other in with_another(source.examples()):
         _add(scores, example, answers(source, example, other), weights, networks)
@@ -111,7 +113,7 @@ def score(source: Source, networks: Networks) -> Scores:
 
 
 def _add(scores: Scores, example: Example, pictures: dict, weights: np.ndarray, networks: Networks) -> None:
-    found = {row: {"id": example.id} | metrics.score(example.truth, p, weights) for row, p in pictures.items()}
+    found = {row: {"id": example.id} | picture_scores.score(example.truth, p, weights) for row, p in pictures.items()}
     judged = dict(list(pictures.items())[:_FEATURE_ROWS])
     if networks.lpips:
         for row, found_lpips in zip(judged, networks.lpips(example.truth, list(judged.values())), strict=True):
@@ -123,10 +125,10 @@ def _add(scores: Scores, example: Example, pictures: dict, weights: np.ndarray, 
     for row, values in found.items():
         scores.rows.setdefault(row, []).append(values)
     scores.grey += filters.is_grey(lab.rgb_to_lab(example.truth))
-    own = {"colourfulness": metrics.colourfulness(example.truth)}
-    scores.truth.append(own | {"colourfulness_abs": metrics.colourfulness(example.truth, absolute=True)})
+    own = {"colourfulness": colourfulness(example.truth)}
+    scores.truth.append(own | {"colourfulness_abs": colourfulness(example.truth, absolute=True)})
     for name, picture in (("truth", example.truth), ("run", example.picture)):
-        scores.histograms[name] += metrics.ab_histogram(picture)
+        scores.histograms[name] += ab_histogram.ab_histogram(picture)
 
 
 def answers(source: Source, example: Example, other: Example) -> dict[str, np.ndarray]:
@@ -160,7 +162,7 @@ def _resized(ab: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def make_rows(scores: Scores) -> list[dict]:
     """The table's rows: means, their intervals, and the Frechet distances there are."""
-    rows = [{"row": row} | metrics.summarise(found) for row, found in scores.rows.items()]
+    rows = [{"row": row} | picture_scores.summarise(found) for row, found in scores.rows.items()]
     for row in rows:
         if row["row"] in scores.moments:
             row["frechet"] = distance(scores.moments[row["row"]], scores.moments["truth"])
@@ -198,7 +200,7 @@ def make_card(source: Source, scores: Scores, networks: Networks) -> dict[str, s
 def histograms(scores: Scores) -> dict:
     """For metrics.json: pixels over a* (rows) and b* (columns)."""
     counts = {name: found.tolist() for name, found in scores.histograms.items()}
-    return counts | {"step": metrics.AB_STEP, "low": metrics.AB_LOW}
+    return counts | {"step": ab_histogram.STEP, "low": ab_histogram.LOW}
 
 
 def choose_examples(scores: list[dict], first: int) -> list[tuple[str, int]]:

@@ -8,6 +8,7 @@ import os
 from numbers import Real
 
 from tintmill.model.export import reader
+from tintmill.model.metrics import registry
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import Manifest
@@ -16,14 +17,6 @@ from tintmill.trainer import report
 from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 
-COLUMNS = {
-    "psnr": "PSNR, dB",
-    "ssim": "SSIM",
-    "ciede2000": "CIEDE2000",
-    "auc_rebalanced": "AuC, rebalanced",
-    "colourfulness": "colourfulness",
-    "colourfulness_gap": "its gap to the truth",
-}
 LIBRARIES = {"keras": "keras", "saved_model": "tensorflow", "onnx": "onnx", "litert": "litert"}
 MARK = "<!-- Written by `tintmill export`; the next export to the same place writes it anew. -->"
 # Said of every network that learnt from them, besides what --terms says.
@@ -97,7 +90,7 @@ def render(run: Run, description: dict, output: str, terms: str | None) -> str:
         description=description,
         run=run,
         dataset=run.manifest.settings,
-        columns=COLUMNS,
+        columns={name: metric.plain_heading for name, metric in registry.in_table("card").items()},
         number=_number,
         settings=told_settings(run.settings),
         terms=terms,
@@ -142,7 +135,10 @@ def _header(run: Run, description: dict, name: str, terms: str | None) -> str:
 def _result(run: Run, split: str, metrics: dict) -> dict:
     dataset = run.manifest.settings.name
     scores = metrics["rows"][0]
-    found = [{"type": key, "name": label, "value": scores.get(key)} for key, label in COLUMNS.items()]
+    found = [
+        {"type": name, "name": metric.plain_heading, "value": scores.get(name)}
+        for name, metric in registry.in_table("card").items()
+    ]
     return {
         "task": {"type": "image-to-image", "name": "image colorization"},
         "dataset": {"type": dataset, "name": dataset, "split": split},

@@ -2,33 +2,10 @@
 
 import dataclasses
 
+from tintmill.model.metrics import registry
+from tintmill.model.metrics.registry import Metric
 from tintmill.trainer.evaluation.results import Evaluation
 
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """`label` with soft hyphens; `digits` after the point; `better`: an arrow up or down, empty where neither is."""
-
-    label: str
-    digits: int
-    better: str = ""
-
-
-COLUMNS = {
-    "psnr": Column("PSNR, dB", 2, "↑"),
-    "psnr_pooled": Column("PSNR, pooled", 2, "↑"),
-    "ssim": Column("SSIM", 3, "↑"),
-    "ciede2000": Column("CIEDE2000", 2, "↓"),
-    "auc": Column("AuC", 2, "↑"),
-    "auc_rebalanced": Column("AuC, rebalanced", 2, "↑"),
-    "colourfulness": Column("colour\u00adfulness, signed", 1),
-    "colourfulness_abs": Column("colour\u00adfulness, absolute", 1),
-    "colourfulness_gap": Column("gap to truth of the means", 1, "↓"),
-    "colourfulness_gap_each": Column("gap to truth by picture", 1, "↓"),
-    "lightness_error": Column("L* off", 3, "↓"),
-    "lpips": Column("LPIPS", 3, "↓"),
-    "frechet": Column("Frechet distance", 2, "↓"),
-}
 _OF_THE_PICTURES = ("pictures", "psnr", "ssim", "ciede2000", "colourfulness")  # of grey: they tell which were scored
 
 
@@ -53,9 +30,9 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """`columns`: those of which a row has a value."""
+    """`columns`: the metrics of which a row has a value."""
 
-    columns: list[Column]
+    columns: list[Metric]
     rows: list[Row]
 
 
@@ -66,11 +43,11 @@ def make_table(evaluations: dict[str, Evaluation]) -> Table:
       evaluations: of one split, by the name of the run.
     """
     rows = [row for evaluation in evaluations.values() for row in evaluation.metrics["rows"]]
-    columns = {key: column for key, column in COLUMNS.items() if any(row.get(key) is not None for row in rows)}
+    columns = registry.present(rows)
     return Table([*columns.values()], _make_rows(evaluations, columns))
 
 
-def _make_rows(evaluations: dict[str, Evaluation], columns: dict[str, Column]) -> list[Row]:
+def _make_rows(evaluations: dict[str, Evaluation], columns: dict[str, Metric]) -> list[Row]:
     made, others = [], {}
     for name, evaluation in evaluations.items():
         own, *rest = evaluation.metrics["rows"]
@@ -91,14 +68,11 @@ def on_the_same_pictures(evaluations: dict[str, Evaluation]) -> bool:
     return all(row.get(key) == greys[0].get(key) for row in greys for key in _OF_THE_PICTURES)
 
 
-def _make_row(label: str, row: dict, columns: dict[str, Column], is_run: bool) -> Row:
-    cells = [_make_cell(row, key, column.digits) for key, column in columns.items()]
+def _make_row(label: str, row: dict, columns: dict[str, Metric], is_run: bool) -> Row:
+    cells = [_make_cell(row, metric) for metric in columns.values()]
     return Row(label, is_run, row["pictures"], row["infinite_psnr"], cells)
 
 
-def _make_cell(row: dict, key: str, digits: int) -> Cell:
-    value, interval = row.get(key), row["intervals"].get(key)
-    return Cell(
-        "-" if value is None else f"{value:.{digits}f}",
-        "" if interval is None else "–".join(f"{end:.{digits}f}" for end in interval),
-    )
+def _make_cell(row: dict, metric: Metric) -> Cell:
+    interval = row["intervals"].get(metric.name) or []
+    return Cell(metric.format(row.get(metric.name)), "–".join(metric.format(end) for end in interval))

@@ -8,7 +8,7 @@ from tests.support import helpers
 from tintmill.model.losses import losses
 from tintmill.model.losses.losses import PIXEL_LOSSES
 from tintmill.model.losses.settings import LossSettings
-from tintmill.model.metrics import metrics
+from tintmill.model.metrics.colourfulness import colourfulness
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import ab_bins, lab
 
@@ -110,7 +110,7 @@ def test_the_class_by_hand_and_none_without_label():
 
 def test_colourfulness_is_that_of_the_metric(photos):
     rgb = np.rint(np.asarray(losses.true_rgb(photos)) * 255).astype(np.uint8)
-    wanted = [1 - metrics.colourfulness(one) / 100 for one in rgb]
+    wanted = [1 - colourfulness(one) / 100 for one in rgb]
     np.testing.assert_allclose(losses.colourfulness(photos, photos), wanted, atol=0.005)
 
 

@@ -5,12 +5,19 @@ import pytest
 import scipy.stats
 
 from tests.support.helpers import photo_pixels
-from tintmill.model.metrics import bootstrap, metrics
+from tintmill.model.metrics import bootstrap
+from tintmill.model.metrics import scores as picture_scores
 
 
 def slow_resamples(count: int, seed: int = 99) -> list[np.ndarray]:
     generator = np.random.default_rng(seed)
     return [generator.choice(count, count) for _ in range(4000)]
+
+
+PLAIN = (
+    *("ssim", "ciede2000", "auc", "colourfulness", "colourfulness_abs", "colourfulness_truth"),
+    *("colourfulness_gap_each", "lightness_error", "lpips"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +26,7 @@ def scores() -> list[dict]:
     generator = np.random.default_rng(5)
     found = []
     for number in range(60):
-        values = {name: float(generator.gamma(2)) for name in metrics.PLAIN}
+        values = {name: float(generator.gamma(2)) for name in PLAIN}
         values |= {"psnr": np.inf if number < 3 else float(generator.normal(23, 5))}
         values |= {"auc_rebalanced": float(generator.uniform(30, 90)), "auc_weight": float(generator.gamma(0.5) + 0.01)}
         found.append({"id": str(number)} | values)
@@ -59,7 +66,7 @@ def test_more_pictures_than_fit_at_once_are_drawn_in_parts(monkeypatch):
 
 
 def test_every_metric_of_a_row_has_an_interval_by_resampling_pictures(scores):
-    row = metrics.summarise(scores)
+    row = picture_scores.summarise(scores)
     assert set(row["intervals"]) == set(row) - {"pictures", "infinite_psnr", "intervals"}
     resampled = [slow_means([scores[i] for i in drawn]) for drawn in slow_resamples(len(scores))]
     for name, ends in row["intervals"].items():
@@ -73,7 +80,7 @@ def slow_means(scores: list[dict]) -> dict:
     """The row's means, written down without sums over columns."""
     finite = [s["psnr"] for s in scores if np.isfinite(s["psnr"])]
     errors = [255**2 / 10 ** (s["psnr"] / 10) for s in scores]
-    means = {name: np.mean([s[name] for s in scores]) for name in metrics.PLAIN}
+    means = {name: np.mean([s[name] for s in scores]) for name in PLAIN}
     weights = [s["auc_weight"] for s in scores]
     means |= {"psnr": np.mean(finite), "psnr_pooled": 10 * np.log10(255**2 / np.mean(errors))}
     means["auc_rebalanced"] = np.average([s["auc_rebalanced"] for s in scores], weights=weights)
@@ -82,20 +89,20 @@ def slow_means(scores: list[dict]) -> dict:
 
 
 def test_the_means_are_those_written_down_plainly(scores):
-    row = metrics.summarise(scores)
+    row = picture_scores.summarise(scores)
     for name, value in slow_means(scores).items():
         assert row[name] == pytest.approx(value), name
 
 
 def test_one_picture_has_no_interval():
     picture = photo_pixels(0)
-    assert metrics.summarise([metrics.score(picture, picture // 2, np.ones(313))])["intervals"] == {}
+    assert picture_scores.summarise([picture_scores.score(picture, picture // 2, np.ones(313))])["intervals"] == {}
     assert bootstrap.mean_intervals({"score": np.ones(1)}) == {}
 
 
 def test_what_is_infinite_in_every_picture_has_no_interval():
-    scores = [metrics.score(photo_pixels(i), photo_pixels(i), np.ones(313)) for i in range(3)]
-    row = metrics.summarise(scores)
+    scores = [picture_scores.score(photo_pixels(i), photo_pixels(i), np.ones(313)) for i in range(3)]
+    row = picture_scores.summarise(scores)
     assert row["psnr"] is row["psnr_pooled"] is None
     assert not {"psnr", "psnr_pooled"} & set(row["intervals"])
     assert row["intervals"]["ssim"] == [1, 1]

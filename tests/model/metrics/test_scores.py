@@ -7,7 +7,10 @@ from skimage.color import deltaE_ciede2000
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from tests.support.helpers import photo_pixels
-from tintmill.model.metrics import metrics
+from tintmill.model.metrics import ab_histogram, colour_accuracy
+from tintmill.model.metrics import scores as picture_scores
+from tintmill.model.metrics.colourfulness import colourfulness
+from tintmill.model.metrics.registry import METRICS, PARTS
 from tintmill.pipeline.imaging import ab_bins, fidelity, lab
 
 # Sharma, Wu, Dalal 2005, "The CIEDE2000 Color-Difference Formula", Table 1: L1 a1 b1, L2 a2 b2, dE00.
@@ -101,8 +104,8 @@ def test_colourfulness_is_the_published_formula():
     picture = np.array([[[200, 0, 0], [0, 0, 100]]], np.uint8)
     signed = np.sqrt(100**2 + 100**2) + 0.3 * np.sqrt(100**2 + 0)
     absolute = np.sqrt(100**2 + 0) + 0.3 * np.sqrt(100**2 + 100**2)
-    assert metrics.colourfulness(picture) == pytest.approx(signed)
-    assert metrics.colourfulness(picture, absolute=True) == pytest.approx(absolute)
+    assert colourfulness(picture) == pytest.approx(signed)
+    assert colourfulness(picture, absolute=True) == pytest.approx(absolute)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +113,7 @@ def test_colourfulness_is_the_published_formula():
     [((90, 90, 90), 0), ((255, 0, 0), 0.3 * np.hypot(255, 127.5)), ((0, 0, 255), 0.3 * 255)],
 )
 def test_colourfulness_of_one_colour_is_its_mean_alone(pixel, wanted):
-    assert metrics.colourfulness(np.full((5, 4, 3), pixel, np.uint8)) == pytest.approx(wanted)
+    assert colourfulness(np.full((5, 4, 3), pixel, np.uint8)) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_colour_accuracy_is_the_area_under_the_curve_of_one_pixel(distance, want
     curve = [float(distance <= threshold) for threshold in range(151)]
     assert np.trapezoid(curve) / 1.5 == pytest.approx(wanted)
     ab = np.array([[[0.6 * distance, -0.8 * distance]]])
-    assert metrics.colour_accuracy(np.zeros((1, 1, 2)), ab) == pytest.approx(np.array([[wanted]]), abs=1e-4)
+    assert colour_accuracy.colour_accuracy(np.zeros((1, 1, 2)), ab) == pytest.approx(np.array([[wanted]]), abs=1e-4)
 
 
 def test_rebalanced_auc_counts_every_colour_alike():
@@ -128,9 +131,9 @@ def test_rebalanced_auc_counts_every_colour_alike():
     truth = np.full((16, 16, 3), 128, np.uint8)
     truth[:, :4] = (255, 0, 0)
     histogram = ab_bins.histogram(ab_bins.pair_counts(lab.pack(lab.rgb_to_lab(truth), "lab8")))
-    weights = metrics.rarity(histogram)
+    weights = colour_accuracy.rarity(histogram)
     grey = np.repeat(lab.to_grey(truth)[..., None], 3, axis=-1)
-    score = metrics.score(truth, grey, weights)
+    score = picture_scores.score(truth, grey, weights)
     distance = np.linalg.norm(lab.rgb_to_lab(truth)[0, 0, 1:])
     red = (150.5 - np.ceil(distance)) / 1.5
     assert score["auc"] == pytest.approx(0.75 * 100 + 0.25 * red, abs=0.3)
@@ -140,9 +143,9 @@ def test_rebalanced_auc_counts_every_colour_alike():
 
 
 def test_rebalanced_auc_of_many_pictures_weighs_by_their_rare_pixels():
-    same = dict.fromkeys((*metrics.PLAIN, "psnr"), 1.0)
+    same = dict.fromkeys((*METRICS, *PARTS), 1.0)
     scores = [same | {"auc_rebalanced": auc, "auc_weight": w} for auc, w in ((40, 3), (80, 1))]
-    assert metrics.summarise(scores)["auc_rebalanced"] == 50
+    assert picture_scores.summarise(scores)["auc_rebalanced"] == 50
 
 
 @pytest.mark.real_data
@@ -157,9 +160,9 @@ def test_grey_scores_what_is_published_for_imagenet(real_data):
         with Image.open(path) as image:
             truth = np.asarray(image.convert("RGB").resize((96, 96), Image.Resampling.BICUBIC))
         grey = np.repeat(lab.to_grey(truth)[..., None], 3, axis=-1)
-        scores.append(metrics.score(truth, grey, weights))
+        scores.append(picture_scores.score(truth, grey, weights))
         chroma.append(np.linalg.norm(lab.rgb_to_lab(truth)[..., 1:], axis=-1).mean())
-    row = metrics.summarise(scores)
+    row = picture_scores.summarise(scores)
     assert row["auc"] == pytest.approx(100 - np.mean(chroma) / 1.5, abs=0.4)  # no pixel is farther than 150
     assert row["auc"] == pytest.approx(89.1, abs=3)
     assert row["auc_rebalanced"] == pytest.approx(56.7, abs=3)
@@ -168,8 +171,8 @@ def test_grey_scores_what_is_published_for_imagenet(real_data):
 
 def test_infinite_psnrs_are_counted_and_left_out():
     truth = photo_pixels(0)
-    scores = [metrics.score(truth, truth, EVEN), metrics.score(truth, truth // 2, EVEN)]
-    row = metrics.summarise(scores)
+    scores = [picture_scores.score(truth, truth, EVEN), picture_scores.score(truth, truth // 2, EVEN)]
+    row = picture_scores.summarise(scores)
     assert (row["pictures"], row["infinite_psnr"]) == (2, 1)
     assert row["psnr"] == scores[1]["psnr"]
     assert row["ssim"] == pytest.approx((1 + scores[1]["ssim"]) / 2)
@@ -177,7 +180,7 @@ def test_infinite_psnrs_are_counted_and_left_out():
 
 
 def test_only_infinite_psnrs_have_no_mean():
-    row = metrics.summarise([metrics.score(photo_pixels(0), photo_pixels(0), EVEN)])
+    row = picture_scores.summarise([picture_scores.score(photo_pixels(0), photo_pixels(0), EVEN)])
     assert row["psnr"] is None
     assert row["infinite_psnr"] == 1
 
@@ -185,8 +188,8 @@ def test_only_infinite_psnrs_have_no_mean():
 def test_the_pooled_psnr_is_that_of_the_mean_error():
     """Two pictures off by 2 and by 20: errors 4 and 400; equal ones count as an error of 0."""
     grey = np.full((16, 16, 3), 100, np.uint8)
-    scores = [metrics.score(grey, grey + np.uint8(off), EVEN) for off in (2, 20, 0)]
-    row = metrics.summarise(scores)
+    scores = [picture_scores.score(grey, grey + np.uint8(off), EVEN) for off in (2, 20, 0)]
+    row = picture_scores.summarise(scores)
     assert row["psnr_pooled"] == pytest.approx(10 * np.log10(255**2 / ((4 + 400 + 0) / 3)))
     assert row["psnr"] == pytest.approx(np.mean([10 * np.log10(255**2 / 4), 10 * np.log10(255**2 / 400)]))
 
@@ -194,9 +197,9 @@ def test_the_pooled_psnr_is_that_of_the_mean_error():
 def test_both_gaps_of_colourfulness_are_told():
     """Too colourful here and too grey there: the gap of the means forgives it."""
     wild, tame = photo_pixels(1), (photo_pixels(1) // 8 + 100).astype(np.uint8)
-    scores = [metrics.score(wild, tame, EVEN), metrics.score(tame, wild, EVEN)]
-    row = metrics.summarise(scores)
-    apart = metrics.colourfulness(wild) - metrics.colourfulness(tame)
+    scores = [picture_scores.score(wild, tame, EVEN), picture_scores.score(tame, wild, EVEN)]
+    row = picture_scores.summarise(scores)
+    apart = colourfulness(wild) - colourfulness(tame)
     assert row["colourfulness_gap"] == pytest.approx(0, abs=1e-9)
     assert row["colourfulness_gap_each"] == pytest.approx(apart)
     assert apart > 10
@@ -206,15 +209,15 @@ def test_a_wrong_lightness_is_seen():
     truth = np.full((12, 12, 3), 119, np.uint8)
     lighter = np.full((12, 12, 3), 143, np.uint8)
     wanted = float(lab.rgb_to_lab(lighter)[0, 0, 0] - lab.rgb_to_lab(truth)[0, 0, 0])
-    assert metrics.score(truth, lighter, EVEN)["lightness_error"] == pytest.approx(wanted)
-    assert metrics.score(truth, truth, EVEN)["lightness_error"] == 0
+    assert picture_scores.score(truth, lighter, EVEN)["lightness_error"] == pytest.approx(wanted)
+    assert picture_scores.score(truth, truth, EVEN)["lightness_error"] == 0
 
 
 def test_the_ab_histogram_counts_every_pixel_in_its_cell():
     """Red is a* 80.1, b* 67.2: cells of 4 from -110 on, 47 and 44. The grey of the rest is a hair from 0, 0."""
     picture = np.full((4, 5, 3), 128, np.uint8)
     picture[0, :3] = (255, 0, 0)
-    counts = metrics.ab_histogram(picture)
+    counts = ab_histogram.ab_histogram(picture)
     assert counts.shape == (55, 55)
     assert counts.sum() == 20
     assert counts[47, 44] == 3
@@ -224,4 +227,4 @@ def test_the_ab_histogram_counts_every_pixel_in_its_cell():
 def test_the_ab_histogram_holds_all_of_srgb():
     levels = np.arange(0, 256, 15, dtype=np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(18 * 18, 18, 3)
-    assert metrics.ab_histogram(cube).sum() == cube.shape[0] * cube.shape[1]
+    assert ab_histogram.ab_histogram(cube).sum() == cube.shape[0] * cube.shape[1]

@@ -10,7 +10,9 @@ from PIL import Image
 
 from tests.support import helpers
 from tests.support.helpers import encode, photo_pixels
-from tintmill.model.metrics import metrics as scores_of
+from tintmill.model.metrics import colour_accuracy
+from tintmill.model.metrics import scores as picture_scores
+from tintmill.model.metrics.ab_histogram import ab_histogram
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import ab_bins, fidelity, lab
 from tintmill.trainer.evaluation import on_folders, scoring
@@ -133,12 +135,14 @@ def test_the_rebalanced_auc_weighs_by_the_scored_truths(judged):
         ab_bins.pair_counts(lab.pack(lab.rgb_to_lab(judged["truths"][scores["id"]]), "lab8"))
         for scores in judged["metrics"]["pictures"]
     )
-    weights = scores_of.rarity(ab_bins.histogram(counts))
+    weights = colour_accuracy.rarity(ab_bins.histogram(counts))
     for scores in judged["metrics"]["pictures"][:3]:
         truth = judged["truths"][scores["id"]]
         stem = on_folders.stem(scores["id"])
         picture = next(p for name, p in judged["pictures"].items() if on_folders.stem(name) == stem)
-        assert scores["auc_rebalanced"] == pytest.approx(scores_of.score(truth, picture, weights)["auc_rebalanced"])
+        assert scores["auc_rebalanced"] == pytest.approx(
+            picture_scores.score(truth, picture, weights)["auc_rebalanced"]
+        )
 
 
 def test_the_ab_histograms_count_all_scored_pixels(judged):
@@ -150,7 +154,7 @@ def test_the_ab_histograms_count_all_scored_pixels(judged):
         assert counts.shape == (55, 55)
         assert counts.sum() == pixels
         partners = {on_folders.stem(s["id"]) for s in judged["metrics"]["pictures"]}
-        wanted = sum(scores_of.ab_histogram(p) for key, p in pictures.items() if on_folders.stem(key) in partners)
+        wanted = sum(ab_histogram(p) for key, p in pictures.items() if on_folders.stem(key) in partners)
         np.testing.assert_array_equal(counts, wanted)
 
 

@@ -1,4 +1,4 @@
-"""Lists the networks: inputs, parameters, multiply-adds.
+"""Lists the networks: inputs, parameters, multiply-adds, and what each is.
 
 tintmill networks --size=224 --embedding=1000
 """
@@ -19,8 +19,8 @@ def main(arguments: list[str]) -> None:
     from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     import_tensorflow()
-    from tintmill.model import networks
     from tintmill.model.blocks.spec import NetworkSpec
+    from tintmill.model.networks import registry as networks
 
     print(f"{'network':<16}{'inputs':<44}{'parameters':>12}{'multiply-adds':>16}")
     for name in networks.NETWORKS:
@@ -29,6 +29,9 @@ def main(arguments: list[str]) -> None:
             print(f"{name:<16}{_row(networks.build(name, spec))}")
         except TintmillError as error:
             print(f"{name:<16}{error}")
+    print()
+    for name, network in networks.NETWORKS.items():
+        print(f"{name:<16}{network.description}")
 
 
 def _row(model) -> str:

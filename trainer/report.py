@@ -16,8 +16,8 @@ import sys
 
 from absl import flags
 
-from tintmill.model.blocks.spec import WITH_ENCODER
 from tintmill.model.losses.settings import LossSettings
+from tintmill.model.networks import registry as networks
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
@@ -199,7 +199,7 @@ def make_notes(settings: dict, manifest: Manifest, metrics: list[dict]) -> list[
             f"The perceptual loss compared features of {settings['perceptual_network']} with random weights: textures "
             "of a fixed random projection, not what the network would see had it learnt."
         )
-    if settings["network"] in WITH_ENCODER and settings.get("encoder_weights") == "random":
+    if networks.has_encoder(settings["network"]) and settings.get("encoder_weights") == "random":
         notes.append(f"The encoder of {settings['network']} has random weights here, where ImageNet's were meant.")
     if not metrics:
         notes.append("Not evaluated yet: run `tintmill evaluate`.")

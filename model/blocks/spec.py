@@ -3,7 +3,6 @@
 import dataclasses
 
 HEADS = ("ab", "bins")
-WITH_ENCODER = ("vgg", "tint")  # networks that begin from a classifier: --encoder_weights is about them
 
 
 @dataclasses.dataclass(frozen=True)

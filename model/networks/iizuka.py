@@ -31,8 +31,6 @@ from tintmill.model.blocks import heads
 from tintmill.model.blocks.layers import CropLike, FuseVector, Normalisation, ResizeTo
 from tintmill.model.blocks.spec import NetworkSpec
 
-NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, False, True
-
 
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1]} -> {"ab": [B, H, W, 2]}, "bins" with that head, "class_logits" [B, classes] with classes."""

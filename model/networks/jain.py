@@ -29,8 +29,6 @@ from tintmill.model.blocks.layers import FuseVector, Normalisation
 from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.pipeline.common.errors import TintmillError
 
-NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, True, False
-
 
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, S, S, 1]} -> {"ab": [B, S, S, 2]}, and "bins" with that head.

@@ -20,8 +20,6 @@ from tintmill.model.blocks import heads
 from tintmill.model.blocks.layers import CropLike, FuseVector
 from tintmill.model.blocks.spec import NetworkSpec
 
-NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
-
 
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""

@@ -25,8 +25,6 @@ from tintmill.model.blocks.layers import CropLike
 from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.model.networks.koalarization import conv, encode_and_fuse
 
-NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
-
 
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""

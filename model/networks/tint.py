@@ -52,8 +52,6 @@ from tintmill.model.blocks import encoders, heads
 from tintmill.model.blocks.layers import CropLike, FuseVector, PadTo
 from tintmill.model.blocks.spec import NetworkSpec
 
-NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = True, False, False
-
 _SCALES = ("block_13_expand_relu", "block_6_expand_relu", "block_3_expand_relu")  # at w/8, w/4, w/2
 _STRIDE = 16  # the encoder halves twice the picture five times; whole halves keep all maps in place
 

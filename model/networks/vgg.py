@@ -24,7 +24,6 @@ from tintmill.model.blocks.layers import CropLike, PadTo, VggInput
 from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.model.networks.koalarization import conv
 
-NEEDS_EMBEDDING, FIXED_SIZE, CLASSIFIES = False, False, False
 _STRIDE = 32
 
 

@@ -126,8 +126,8 @@ def load_colorizer(network: str = "tint", embedder: str | None = None):
     from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     import_tensorflow()
-    from tintmill.model import networks
     from tintmill.model.blocks.spec import NetworkSpec
+    from tintmill.model.networks import registry as networks
     from tintmill.model.prediction.colorizer import Colorizer
     from tintmill.pipeline.dataset import embed
 

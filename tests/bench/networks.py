@@ -12,9 +12,9 @@ SIZE, BATCH, EMBEDDING, REPEATS = 64, 16, 1000, 7
 
 def main() -> None:
     tf = import_tensorflow()
-    from tintmill.model import networks
     from tintmill.model.blocks import cost
     from tintmill.model.blocks.spec import NetworkSpec
+    from tintmill.model.networks import registry as networks
 
     spec = NetworkSpec(EMBEDDING, SIZE, SIZE, encoder_weights="random", global_size=SIZE)
     models = {name: networks.build(name, spec) for name in networks.NETWORKS}

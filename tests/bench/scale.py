@@ -117,9 +117,9 @@ def main() -> None:
 def count_work() -> Work:
     """Of `koalarization`, and of a record of the default settings."""
     import_tensorflow()
-    from tintmill.model import networks
     from tintmill.model.blocks import cost
     from tintmill.model.blocks.spec import NetworkSpec
+    from tintmill.model.networks import registry as networks
 
     model = networks.build("koalarization", NetworkSpec(EMBEDDING, SIDE, SIDE))
     example = {"id": f"class/{0:012d}.jpg", "height": 375, "width": 500, "label": 0}

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.support.helpers import tintmill
 from tintmill.launch import experiment
 from tintmill.launch.experiments.catalogue import EXPERIMENTS, Data, Experiment, Run
-from tintmill.model import networks
+from tintmill.model.networks import registry as networks
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.prepare import FLAGS as PREPARE
 from tintmill.trainer.train import FLAGS as TRAIN

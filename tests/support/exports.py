@@ -10,9 +10,9 @@ from PIL import Image
 
 from tests.support import helpers
 from tests.support.manifests import make_manifest
-from tintmill.model import networks
 from tintmill.model.blocks import heads
 from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.networks import registry as networks
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.dataset import embed
 from tintmill.pipeline.dataset.settings import EmbedderSettings

@@ -4,7 +4,6 @@ python -m tests.support.toy_networks train --network=toy_dropout ...
 """
 
 import sys
-import types
 
 from tintmill.pipeline.common.command import quiet_libraries
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -16,9 +15,9 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 from tintmill.launch import cli  # noqa: E402
-from tintmill.model import networks  # noqa: E402
 from tintmill.model.blocks import heads  # noqa: E402
 from tintmill.model.blocks.layers import FuseVector  # noqa: E402
+from tintmill.model.networks import registry as networks  # noqa: E402
 
 
 def _lightness(spec):
@@ -66,15 +65,11 @@ def _colours(features, lightness, spec) -> dict:
     return heads.colours(features, lightness, spec, layers.Conv2D(2, 3, padding="same", activation="tanh", name="ab"))
 
 
-def _module(build, embedding: bool = False, classifies: bool = False):
-    return types.SimpleNamespace(NEEDS_EMBEDDING=embedding, FIXED_SIZE=False, CLASSIFIES=classifies, build=build)
-
-
 NETWORKS = {
-    "toy_dropout": _module(dropout),
-    "toy_norm": _module(normalised),
-    "toy_fused": _module(fused, embedding=True),
-    "toy_classes": _module(classifying, classifies=True),
+    "toy_dropout": networks.Network("dropout", build=dropout),
+    "toy_norm": networks.Network("batch normalisation", build=normalised),
+    "toy_fused": networks.Network("an embedding", needs_embedding=True, build=fused),
+    "toy_classes": networks.Network("a class", classifies=True, build=classifying),
 }
 
 

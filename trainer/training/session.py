@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tintmill.model.blocks.spec import WITH_ENCODER
+from tintmill.model.networks import registry as networks
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -194,7 +194,7 @@ class Session:
 
     def _print_start(self) -> None:
         settings, members = self._settings, self._members
-        if settings.network in WITH_ENCODER and settings.encoder_weights == "random":
+        if networks.has_encoder(settings.network) and settings.encoder_weights == "random":
             print(f"NOTE: the encoder of {settings.network} has RANDOM weights", file=sys.stderr)
         devices = ", ".join(name.split("/device:")[-1] for name in self._state.strategy.extended.worker_devices)
         if members.workers > 1:

@@ -18,10 +18,10 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from tintmill.model import networks
 from tintmill.model.blocks import discriminator
 from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.model.losses import losses
+from tintmill.model.networks import registry as networks
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset
@@ -100,7 +100,7 @@ def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, datase
     with strategy.scope():
         model = networks.build(settings.network, network_spec(settings, dataset))
         losses.check_outputs(settings, settings.network, model.output)
-        augment.check(settings, dataset, "embedding" in model.input, networks.find(settings.network).FIXED_SIZE)
+        augment.check(settings, dataset, "embedding" in model.input, networks.find(settings.network).fixed_size)
         network = optimizer.make_learner(model, settings, settings.ema)
         # The first moment is short because the critic's task changes with every step of the network (pix2pix).
         critic = None
@@ -128,7 +128,7 @@ def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
     Raises:
       TintmillError: the loss wants classes, the dataset has none.
     """
-    side = dataset.settings.size if networks.find(settings.network).FIXED_SIZE else None
+    side = dataset.settings.size if networks.find(settings.network).fixed_size else None
     return NetworkSpec(
         embedding=dataset.embedder and dataset.embedder.dimension,
         height=side,

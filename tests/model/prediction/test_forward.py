@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tintmill.model import networks
 from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.networks import registry as networks
 from tintmill.model.prediction import forward
 from tintmill.model.prediction.forward import Forward
 

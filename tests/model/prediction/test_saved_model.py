@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.support.manifests import make_manifest
-from tintmill.model import networks
 from tintmill.model.blocks import heads
 from tintmill.model.blocks.spec import NetworkSpec
+from tintmill.model.networks import registry as networks
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import ab_bins

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import toy_networks, training
-from tintmill.model import networks
+from tintmill.model.networks import registry as networks
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.trainer.input.read_ahead import ReadAhead

@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
+from keras import ops
 
 from tintmill.model.blocks import encoders
+from tintmill.model.losses.colours import mean_of_picture, predicted_rgb, true_rgb
+from tintmill.model.losses.registry import LossFunction
 from tintmill.pipeline.common.errors import TintmillError
 
 _BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet, on 0..255, as VGG16 was trained
@@ -72,3 +75,25 @@ def load(name: str, weights: str) -> Features:
     features = keras.Model(model.input, [model.get_layer(layer).output for layer in network.layers])
     features.trainable = False
     return Features(features, network.preprocess)
+
+
+def make(settings, histogram: Callable) -> LossFunction:
+    """As `registry.Loss.make` wants it; the histogram is not asked for."""
+    return perceptual_loss(load(settings.perceptual_network, settings.perceptual_weights))
+
+
+def perceptual_loss(features: Callable) -> LossFunction:
+    """Mean absolute difference of features of the coloured and the true picture, both with the true L*.
+
+    Args:
+      features: as `load` returns it.
+    """
+
+    def loss(targets: dict, outputs: dict):
+        found, wanted = features(predicted_rgb(targets, outputs)), features(true_rgb(targets))  # [(B, h, w, C), ...]
+        pairs = zip(features.weights, found, wanted, strict=True)
+        return sum(
+            weight * mean_of_picture(ops.absolute(one - ops.stop_gradient(other))) for weight, one, other in pairs
+        )
+
+    return loss

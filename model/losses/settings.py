@@ -2,9 +2,11 @@
 
 import dataclasses
 
+from tintmill.model.losses.registry import PIXEL_LOSSES
 from tintmill.pipeline.common import options
 from tintmill.pipeline.common.options import Check, option
 
+_NAMES = list(PIXEL_LOSSES)
 _WEIGHT = options.at_least(0, "0 (off) or a positive number")
 _SHARE = Check(lambda value: 0 < value <= 1, "above 0, at most 1 (1 is no rebalancing)")
 
@@ -12,16 +14,17 @@ _SHARE = Check(lambda value: 0 < value <= 1, "above 0, at most 1 (1 is no rebala
 @dataclasses.dataclass(frozen=True)
 class LossSettings:
     """total = loss + class_weight * class + colourfulness_weight * colourfulness + perceptual_weight * perceptual
-    + adversarial_weight * adversarial, each of them one value a picture (`losses`); a weight of 0 computes nothing.
+    + adversarial_weight * adversarial, each of them one value a picture (`building`); a weight of 0 computes nothing.
 
     Attributes:
-      loss: what judges the colour of each pixel, one of `losses.LOSSES`.
+      loss: what judges the colour of each pixel, one of `registry.PIXEL_LOSSES`.
       rebalance: of `--loss=bins`: how far the weights of the bins are mixed towards 1 (Zhang et al. 2016, lambda).
+      NAME_weight: of each of `registry.WEIGHTED_PARTS`.
       perceptual_network: one of `perceptual.NETWORKS`.
       perceptual_weights: `imagenet` (downloaded), `random`, or a weights file.
     """
 
-    loss: str = option("mse", "mse, l1, huber or bins.", "Loss")
+    loss: str = option("mse", f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}.", "Loss")
     rebalance: float = option(0.5, "Of --loss=bins: how evenly bins count; 1: all alike.", "Loss", check=_SHARE)
     class_weight: float = option(0.0, "Weight of the class's cross entropy.", "Loss", check=_WEIGHT)
     colourfulness_weight: float = option(0.0, "Weight of 1 - M3/100.", "Loss", check=_WEIGHT)

@@ -6,7 +6,8 @@ from keras import ops
 
 from tintmill.model.blocks import discriminator, heads
 from tintmill.model.blocks.spec import NetworkSpec
-from tintmill.model.losses import losses
+from tintmill.model.losses import building, perceptual
+from tintmill.model.losses.registry import PIXEL_LOSSES
 from tintmill.model.losses.settings import LossSettings
 
 
@@ -22,13 +23,13 @@ def evaluate() -> dict:
     outputs = run_heads(features, targets["l"])
     found = {"backend": keras.backend.backend(), **{f"ab of {head}": one["ab"] for head, one in outputs.items()}}
     answer = outputs["bins"] | {"class_logits": random.normal(size=(2, 3)).astype(np.float32)}
-    for name in losses.LOSSES:
+    for name in PIXEL_LOSSES:
         settings = LossSettings(loss=name, class_weight=0.1, colourfulness_weight=0.2)
-        found |= losses.build(settings, lambda: range(313))(targets, answer)
+        found |= building.build(settings, lambda: range(313))(targets, answer)
     critic = constant_weights(discriminator.patchgan())
     found["adversarial"], found["critic"] = discriminator.judge(critic, targets, answer)
-    features = losses.perceptual.Features(constant_weights(small_network()), lambda rgb: rgb)
-    found["perceptual"] = losses.perceptual_loss(features)(targets, answer)
+    features = perceptual.Features(constant_weights(small_network()), lambda rgb: rgb)
+    found["perceptual"] = perceptual.perceptual_loss(features)(targets, answer)
     return {name: value if name == "backend" else np.asarray(value).tolist() for name, value in found.items()}
 
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from tintmill.model.blocks import discriminator
 from tintmill.model.blocks.spec import NetworkSpec
-from tintmill.model.losses import losses
+from tintmill.model.losses import building
+from tintmill.model.losses import registry as losses
 from tintmill.model.networks import registry as networks
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -40,7 +41,7 @@ _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mix
 class State:
     """What a run changes: the network, with an adversarial loss its critic. All is made inside the strategy's scope.
 
-    `loss`: see `losses.build`; what it knows (a perceptual network) no step changes.
+    `loss`: see `building.build`; what it knows (a perceptual network) no step changes.
     """
 
     strategy: tf.distribute.Strategy
@@ -99,7 +100,7 @@ def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, datase
     keras.mixed_precision.set_dtype_policy(_POLICIES[settings.precision])
     with strategy.scope():
         model = networks.build(settings.network, network_spec(settings, dataset))
-        losses.check_outputs(settings, settings.network, model.output)
+        building.check_outputs(settings, settings.network, model.output)
         augment.check(settings, dataset, "embedding" in model.input, networks.find(settings.network).fixed_size)
         network = optimizer.make_learner(model, settings, settings.ema)
         # The first moment is short because the critic's task changes with every step of the network (pix2pix).
@@ -107,7 +108,7 @@ def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, datase
         if settings.adversarial_weight:
             critic = optimizer.make_learner(discriminator.patchgan(), settings, beta_1=0.5, name="critic_adam")
         # Last: `random` weights of a perceptual network set the seed anew.
-        loss = losses.build(settings, functools.partial(dataset.ab_histogram, settings.split))
+        loss = building.build(settings, functools.partial(dataset.ab_histogram, settings.split))
     if settings.jit_compile:
         _check_compilable(settings, [learner.model for learner in (network, critic) if learner])
     return State(strategy, network, critic, loss)
@@ -133,7 +134,7 @@ def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
         embedding=dataset.embedder and dataset.embedder.dimension,
         height=side,
         width=side,
-        head="bins" if settings.loss == "bins" else "ab",
+        head=losses.find(settings.loss).judges,
         classes=_count_classes(settings, dataset) if settings.class_weight else 0,
         encoder_weights=settings.encoder_weights,
         global_size=settings.global_size,
@@ -179,7 +180,7 @@ def make_steps(state: State, settings: TrainSettings, encoding: str):
 
 def part_names(settings: TrainSettings) -> tuple[str, ...]:
     """The total, "loss", and where it has several parts each of them; "critic" is what the critic loses."""
-    return (*losses.part_names(settings), *(("critic",) if settings.adversarial_weight else ()))
+    return (*building.part_names(settings), *(("critic",) if settings.adversarial_weight else ()))
 
 
 def _make_replica_step(state: State, settings: TrainSettings, encoding: str):

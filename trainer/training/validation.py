@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tintmill.model.losses import losses
+from tintmill.model.losses import colours
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.trainer.input import batches as batches_input
 from tintmill.trainer.input import shards
@@ -52,14 +52,14 @@ def _make_answer(state: State, encoding: str):
     def answer(batch: dict) -> tuple[dict, tf.Tensor]:
         inputs, targets = batches_input.to_network(batch, encoding)
         outputs = model({name: inputs[name] for name in model.input}, training=False)
-        coloured, truth = losses.predicted_rgb(targets, outputs), losses.true_rgb(targets)
+        coloured, truth = colours.predicted_rgb(targets, outputs), colours.true_rgb(targets)
         values = loss(targets, outputs) | {
             "psnr": -10.0 * ops.log10(ops.maximum(ops.mean(ops.square(coloured - truth), axis=(1, 2, 3)), 1e-10)),
             "chroma": _chroma(outputs["ab"]),
             "true_chroma": _chroma(targets["ab"]),
         }
         shown = {name: part[:PICTURES] for name, part in targets.items()}
-        grey = losses.true_rgb(shown | {"ab": ops.zeros_like(shown["ab"])})
+        grey = colours.true_rgb(shown | {"ab": ops.zeros_like(shown["ab"])})
         row = ops.concatenate([grey, coloured[:PICTURES], truth[:PICTURES]], axis=2)
         return values, ops.cast(ops.round(255.0 * row), "uint8")
 

@@ -10,11 +10,13 @@ import tensorflow as tf
 
 from tests.support import helpers, losses_on_a_backend, toy_networks
 from tintmill.model.blocks import discriminator
-from tintmill.model.blocks.spec import NetworkSpec
-from tintmill.model.losses import losses
+from tintmill.model.blocks.spec import HEADS, NetworkSpec
+from tintmill.model.losses import building
+from tintmill.model.losses.registry import PIXEL_LOSSES
 from tintmill.model.losses.settings import LossSettings
 
-LOSSES_OF_HEADS = [(loss, head) for head in ("ab", "bins") for loss in losses.LOSSES if (loss, head) != ("bins", "ab")]
+# Every network gives ab, one with the bins head bins too.
+LOSSES_OF_HEADS = [(name, head) for head in HEADS for name in PIXEL_LOSSES if PIXEL_LOSSES[name].judges in ("ab", head)]
 MORE = {"class_weight": 0.1, "colourfulness_weight": 0.2}
 
 
@@ -34,7 +36,7 @@ def test_every_loss_teaches_every_head(policy, name, head):
         "label": np.array([2, -1]),
     }
     network = toy_networks.classifying(NetworkSpec(head=head, classes=3))
-    loss = losses.build(LossSettings(loss=name, **MORE), lambda: [1] * 313)
+    loss = building.build(LossSettings(loss=name, **MORE), lambda: [1] * 313)
     with tf.GradientTape() as tape:
         parts = loss(targets, network({"l": targets["l"]}, training=True))
     assert {value.dtype for value in parts.values()} == {tf.float32}
@@ -48,7 +50,7 @@ def test_features_and_critic_in_both_precisions(policy):
     targets = {"l": np.zeros((1, 32, 32, 1), np.float32), "ab": np.zeros((1, 32, 32, 2), np.float32)}
     ab = tf.constant(np.random.default_rng(0).uniform(-0.5, 0.5, (1, 32, 32, 2)), tf.float32)
     settings = LossSettings(perceptual_weight=0.1, perceptual_network="mobilenet_v2", perceptual_weights="random")
-    loss, critic = losses.build(settings, None), discriminator.patchgan()
+    loss, critic = building.build(settings, None), discriminator.patchgan()
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(ab)
         adversarial, caught = discriminator.judge(critic, targets, {"ab": ab})
@@ -62,7 +64,7 @@ def test_features_and_critic_in_both_precisions(policy):
 
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed: no second Keras backend to try")
 def test_losses_and_heads_are_the_same_on_another_backend():
-    code = "import json; from tests.model import losses_on_a_backend as l; print(json.dumps(l.evaluate()))"
+    code = "import json; from tests.support import losses_on_a_backend as l; print(json.dumps(l.evaluate()))"
     quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # each operation is compiled to be run once
     found = json.loads(helpers.run_python(code, env={"KERAS_BACKEND": "jax", **quick}))
     wanted = losses_on_a_backend.evaluate()

@@ -6,8 +6,7 @@ import pytest
 
 from tests.support import helpers
 from tintmill.model.losses import perceptual
-from tintmill.model.losses.losses import perceptual_loss
-from tintmill.model.losses.perceptual import NETWORKS
+from tintmill.model.losses.perceptual import NETWORKS, perceptual_loss
 from tintmill.pipeline.common.errors import TintmillError
 
 RGB = np.stack([helpers.photo_pixels(seed, 32, 48) for seed in range(2)]).astype(np.float32) / 255

@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from tintmill.model.export import formats
+from tintmill.model.export.formats import registry as formats
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -24,8 +24,7 @@ flags.DEFINE_enum(
     "format",
     None,
     list(formats.FORMATS),
-    "keras: one .keras file, which takes Tintmill's classes to load; saved_model: a folder for TensorFlow; onnx: for "
-    "onnxruntime; litert: a .tflite file for LiteRT. All but keras stand alone.",
+    formats.flag_help(),
     flag_values=FLAGS,
     required=True,
 )

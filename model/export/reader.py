@@ -12,8 +12,9 @@ import os
 import numpy as np
 from PIL import Image
 
-from tintmill.model.export import formats
 from tintmill.model.export.formats import reading
+from tintmill.model.export.formats.format import Run
+from tintmill.model.export.formats.registry import FORMATS, recognise
 from tintmill.model.prediction.prediction import Prediction, annealed
 from tintmill.model.prediction.saved_model import TrainedFolder
 from tintmill.pipeline.common import files
@@ -28,10 +29,10 @@ class Exported:
     """An exported network. Attributes: `description`, the content of its tintmill.json; `sha256` of its bytes.
 
     Args:
-      run: the network, of `formats.Format.load`.
+      run: the network, of `Format.load`.
     """
 
-    def __init__(self, run: formats.Run, description: dict, sha256: str):
+    def __init__(self, run: Run, description: dict, sha256: str):
         self._run, self.description, self.sha256 = run, description, sha256
 
     @property
@@ -80,21 +81,21 @@ def load(path: str) -> Exported:
         installed, or cannot load it.
     """
     name, description = describe(path)
-    module = formats.FORMATS[name]
+    found = FORMATS[name]
     try:
-        whole = module.digests(path) == description["parts"]
+        whole = found.digests(path) == description["parts"]
     except reading.DAMAGES:
         whole = False
     if not whole:
         raise TintmillError(f"--model={path}: damaged since it was exported (sha256 differ); export or copy it again")
     check_runtime(name, f"--model={path}")
     try:
-        run = module.load(path)
+        run = found.load(path)
     except Exception as error:  # what the runtimes raise has no common type
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         made = ", ".join(f"{library} {version}" for library, version in description["versions"].items())
         raise TintmillError(
-            f"--model={path}: {module.RUNTIME} cannot load it ({said}); it was exported with {made}: use these, or "
+            f"--model={path}: {found.runtime} cannot load it ({said}); it was exported with {made}: use these, or "
             "export it again"
         ) from error
     return Exported(run, description, sha256_of(path))
@@ -111,34 +112,34 @@ def describe(path: str) -> tuple[str, dict]:
         raise TintmillError(f"--model={path}: {wanted} on this machine; copy it here first")
     if not os.path.exists(path):
         raise TintmillError(f"--model={path}: no such file or folder; {wanted}")
-    name = formats.recognise(path)
+    name = recognise(path)
     if not name:
         run = "; a run directory is --run" if os.path.exists(TrainedFolder(path).settings_file) else ""
-        known = ", ".join(module.TITLE for module in formats.FORMATS.values())
+        known = ", ".join(each.title for each in FORMATS.values())
         raise TintmillError(f"--model={path}: by its content none of {known}; {wanted}{run}")
-    title = formats.FORMATS[name].TITLE
+    title = FORMATS[name].title
     try:
-        description = json.loads(formats.FORMATS[name].read_metadata(path))
+        description = json.loads(FORMATS[name].read_metadata(path))
     except reading.DAMAGES as error:
         raise TintmillError(
             f"--model={path}: {title}, but no readable {reading.METADATA} in it: it is cut off or not of `tintmill "
             "export`; export it again"
         ) from error
-    found = description.get("version") if isinstance(description, dict) else None
-    if found != VERSION:
+    version = description.get("version") if isinstance(description, dict) else None
+    if version != VERSION:
         raise TintmillError(
-            f"--model={path}: an export of version {found}, wanted {VERSION}; export it again with this Tintmill"
+            f"--model={path}: an export of version {version}, wanted {VERSION}; export it again with this Tintmill"
         )
     return name, description
 
 
 def check_runtime(name: str, asked: str) -> None:
     """Raises TintmillError where the package that runs a format is not installed; `asked` is the flag that wants it."""
-    module = formats.FORMATS[name]
-    if not importlib.util.find_spec(module.RUNTIME):
+    found = FORMATS[name]
+    if not importlib.util.find_spec(found.runtime):
         raise TintmillError(
-            f"{asked}: {module.TITLE} is run by the package {module.RUNTIME}, which is not installed; "
-            "pip install 'tintmill[export]'"
+            f"{asked}: {found.title} is run by the package {found.runtime}, which is not installed; "
+            f"pip install 'tintmill[{found.extra}]'"
         )
 
 

@@ -16,7 +16,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tintmill.model.export import formats, reader
+from tintmill.model.export import reader
+from tintmill.model.export.formats.format import Format, Run
+from tintmill.model.export.formats.reading import DAMAGES
+from tintmill.model.export.formats.registry import FORMATS, recognise
 from tintmill.model.prediction import colorizer, saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
@@ -72,12 +75,12 @@ def check_output(name: str, output: str) -> None:
     """Refuses a path before anything is computed.
 
     Args:
-      name: of `formats.FORMATS`.
+      name: of `formats.registry.FORMATS`.
     Raises:
       TintmillError: a name that the format's programs do not take, a missing folder, or something there that no export
         made.
     """
-    suffix = formats.FORMATS[name].SUFFIX
+    suffix = FORMATS[name].suffix
     if not output.endswith(suffix) or "://" in output:
         ending = f" whose name ends in {suffix}" if suffix else ""
         raise TintmillError(f"--output={output}: wanted a local path{ending} for --format={name}")
@@ -92,22 +95,22 @@ def write(network, description: dict, name: str, output: str) -> dict:
 
     Args:
       network, description: of `of_run`.
-      name: of `formats.FORMATS`.
+      name: of `formats.registry.FORMATS`.
       output: as `check_output` lets it pass.
     Returns:
       The description, with what was measured.
     Raises:
       TintmillError: the format cannot hold the network, answers otherwise, or `output` cannot be written.
     """
-    module = formats.FORMATS[name]
+    chosen = FORMATS[name]
     try:
         with _workplace(os.path.dirname(os.path.abspath(output))) as folder:
-            made = os.path.join(folder, f"made{module.SUFFIX}")
+            made = os.path.join(folder, f"made{chosen.suffix}")
             wanted = np.asarray(network(check_picture(), training=False)["ab"])
-            _convert(module, network, made, name)
-            difference = compare(wanted, module.load(made))
-            description = description | {"format": name, "ab_difference": difference, "parts": module.digests(made)}
-            module.write_metadata(made, json.dumps(description))
+            _convert(chosen, network, made, name)
+            difference = compare(wanted, chosen.load(made))
+            description = description | {"format": name, "ab_difference": difference, "parts": chosen.digests(made)}
+            chosen.write_metadata(made, json.dumps(description))
             _replace(made, output, folder)
     except OSError as error:
         raise TintmillError(f"--output={output}: cannot be written: {error}") from error
@@ -142,7 +145,7 @@ def _remove_leftovers(folder: str) -> None:
                 os.close(handle)
 
 
-def compare(wanted: np.ndarray, run: formats.Run) -> float:
+def compare(wanted: np.ndarray, run: Run) -> float:
     """The greatest difference in a* and b* between another runtime and Keras' answer to `check_picture`.
 
     Raises:
@@ -169,9 +172,9 @@ def _version(library: str) -> str:
         return "unknown"  # run from its source tree, not installed
 
 
-def _convert(module: formats.Format, network, path: str, name: str) -> None:
+def _convert(chosen: Format, network, path: str, name: str) -> None:
     try:
-        module.write(network, path)
+        chosen.write(network, path)
     except OSError:
         raise
     except Exception as error:  # what converters raise has no common type
@@ -180,12 +183,12 @@ def _convert(module: formats.Format, network, path: str, name: str) -> None:
 
 
 def _is_export(path: str) -> bool:
-    name = formats.recognise(path)
+    name = recognise(path)
     if not name:
         return False
     try:
-        return "version" in json.loads(formats.FORMATS[name].read_metadata(path))
-    except formats.reading.DAMAGES:
+        return "version" in json.loads(FORMATS[name].read_metadata(path))
+    except DAMAGES:
         return False
 
 

@@ -14,7 +14,8 @@ import yaml
 from PIL import Image
 
 from tests.support import exports, helpers, training
-from tintmill.model.export import formats, reader
+from tintmill.model.export import reader
+from tintmill.model.export.formats import registry as formats
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import InputSource
@@ -43,7 +44,7 @@ def made(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
 
     def make(name: str) -> Path:
-        path = folder / f"toy{formats.FORMATS[name].SUFFIX or '_folder'}"
+        path = folder / f"toy{formats.FORMATS[name].suffix or '_folder'}"
         if not path.exists():
             done = export_run(run, name, path, "--terms=Free for all: even *commerce*.")
             assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import os
 from numbers import Real
 
 from tintmill.model.export import reader
+from tintmill.model.export.formats.registry import FORMATS
 from tintmill.model.metrics import registry
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
@@ -17,7 +18,6 @@ from tintmill.trainer import report
 from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 
-LIBRARIES = {"keras": "keras", "saved_model": "tensorflow", "onnx": "onnx", "litert": "litert"}
 MARK = "<!-- Written by `tintmill export`; the next export to the same place writes it anew. -->"
 # Said of every network that learnt from them, besides what --terms says.
 SOURCE_TERMS = {
@@ -88,6 +88,7 @@ def render(run: Run, description: dict, output: str, terms: str | None) -> str:
         is_folder=os.path.isdir(output),
         sha256=reader.sha256_of(output),
         description=description,
+        format=FORMATS[description["format"]],
         run=run,
         dataset=run.manifest.settings,
         columns={name: metric.plain_heading for name, metric in registry.in_table("card").items()},
@@ -120,7 +121,7 @@ def _header(run: Run, description: dict, name: str, terms: str | None) -> str:
 
     header = {
         "license": "other" if terms else "unknown",
-        "library_name": LIBRARIES[description["format"]],
+        "library_name": FORMATS[description["format"]].hub_library,
         "pipeline_tag": "image-to-image",
         "tags": ["image-colorization", "tintmill", description["network"]],
     }

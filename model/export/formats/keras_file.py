@@ -7,40 +7,58 @@ import zipfile
 import numpy as np
 
 from tintmill.model.export.formats import reading
-
-# Its metadata is a member of a zip.
-write_metadata, read_metadata = reading.add_to_zip, reading.read_in_zip
-TITLE, RUNTIME, SUFFIX = "Keras", "keras", ".keras"
+from tintmill.model.export.formats.format import Format, Run
 
 
-def recognise(path: str) -> bool:
-    return reading.first_bytes(path, 4) == b"PK\x03\x04"
+class KerasFile(Format):
+    """Keras' own file."""
 
+    title = "Keras"
+    description = "one .keras file, which takes Tintmill's classes to load"
+    suffix = ".keras"
+    runtime = "keras"
+    extra = "export"
+    stands_alone = False
+    hub_library = "keras"
+    program_imports = """\
+import keras
+from tintmill.model.blocks import heads, layers
+from tintmill.model.export import one_picture  # Tintmill's classes, which the file names"""
+    program = """\
+network = keras.saving.load_model(MODEL, compile=False)
+ab = np.asarray(network(grey)["ab"])[0]"""
 
-def write(network, path: str) -> None:
-    network.save(path)
+    def recognise(self, path: str) -> bool:
+        return reading.first_bytes(path, 4) == b"PK\x03\x04"
 
+    def write(self, network, path: str) -> None:
+        network.save(path)
 
-def digests(path: str) -> dict[str, str]:
-    found = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in sorted(set(archive.namelist()) - {reading.METADATA}):
-            with archive.open(name) as f:
-                found[name] = reading.sha256(f)
-    return found
+    def write_metadata(self, path: str, text: str) -> None:
+        reading.add_to_zip(path, text)
 
+    def read_metadata(self, path: str) -> str:
+        return reading.read_in_zip(path)
 
-def load(path: str):
-    from tintmill.pipeline.common.tensorflow import import_tensorflow
+    def digests(self, path: str) -> dict[str, str]:
+        found = {}
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(set(archive.namelist()) - {reading.METADATA}):
+                with archive.open(name) as f:
+                    found[name] = reading.sha256(f)
+        return found
 
-    import_tensorflow()
-    import keras
+    def load(self, path: str) -> Run:
+        from tintmill.pipeline.common.tensorflow import import_tensorflow
 
-    from tintmill.model.blocks import heads, layers  # noqa: F401  they register what the file names
-    from tintmill.model.export import one_picture  # noqa: F401  they register what the file names
+        import_tensorflow()
+        import keras
 
-    with tempfile.TemporaryDirectory() as folder:  # Keras loads by name
-        named = os.path.join(folder, f"model{SUFFIX}")
-        os.symlink(os.path.abspath(path), named)
-        network = keras.saving.load_model(named, compile=False)
-    return lambda grey: {name: np.asarray(value) for name, value in network(grey, training=False).items()}
+        from tintmill.model.blocks import heads, layers  # noqa: F401  they register what the file names
+        from tintmill.model.export import one_picture  # noqa: F401  they register what the file names
+
+        with tempfile.TemporaryDirectory() as folder:  # Keras loads by name
+            named = os.path.join(folder, f"model{self.suffix}")
+            os.symlink(os.path.abspath(path), named)
+            network = keras.saving.load_model(named, compile=False)
+        return lambda grey: {name: np.asarray(value) for name, value in network(grey, training=False).items()}

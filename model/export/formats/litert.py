@@ -8,37 +8,52 @@ import os
 import zipfile
 
 from tintmill.model.export.formats import reading
+from tintmill.model.export.formats.format import Format, Run
 from tintmill.pipeline.common.tensorflow import without_chatter
 
-# Its metadata is a member of a zip.
-write_metadata, read_metadata = reading.add_to_zip, reading.read_in_zip
-TITLE, RUNTIME, SUFFIX = "LiteRT", "ai_edge_litert", ".tflite"
 
+class LiteRt(Format):
+    """A .tflite file."""
 
-def recognise(path: str) -> bool:
-    return reading.first_bytes(path, 8)[4:] == b"TFL3"
+    title = "LiteRT"
+    description = "a .tflite file for LiteRT"
+    suffix = ".tflite"
+    runtime = "ai_edge_litert"
+    extra = "export"
+    stands_alone = True
+    hub_library = "litert"
+    program_imports = "from ai_edge_litert.interpreter import Interpreter"
+    program = """\
+network = Interpreter(MODEL).get_signature_runner("serving_default")
+ab = network(grey=grey)["ab"][0]"""
 
+    def recognise(self, path: str) -> bool:
+        return reading.first_bytes(path, 8)[4:] == b"TFL3"
 
-def write(network, path: str) -> None:
-    import tensorflow as tf
+    def write(self, network, path: str) -> None:
+        import tensorflow as tf
 
-    # Built-in operations only: TensorFlow's own are in no LiteRT runtime but TensorFlow's.
-    operations = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    network.export(path, format="litert", verbose=False, target_spec=operations)
+        # Built-in operations only: TensorFlow's own are in no LiteRT runtime but TensorFlow's.
+        operations = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+        network.export(path, format="litert", verbose=False, target_spec=operations)
 
+    def write_metadata(self, path: str, text: str) -> None:
+        reading.add_to_zip(path, text)
 
-def digests(path: str) -> dict[str, str]:
-    length = None
-    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-        length = min(entry.header_offset for entry in archive.infolist())
-    return {"model": reading.file_sha256(path, length)}
+    def read_metadata(self, path: str) -> str:
+        return reading.read_in_zip(path)
 
+    def digests(self, path: str) -> dict[str, str]:
+        length = None
+        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            length = min(entry.header_offset for entry in archive.infolist())
+        return {"model": reading.file_sha256(path, length)}
 
-def load(path: str):
-    from ai_edge_litert.interpreter import Interpreter
+    def load(self, path: str) -> Run:
+        from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=path, num_threads=os.cpu_count())
-    with without_chatter():  # said once, else in the middle of a progress bar
-        interpreter.allocate_tensors()
-    answer = interpreter.get_signature_runner("serving_default")
-    return lambda grey: dict(answer(grey=grey))
+        interpreter = Interpreter(model_path=path, num_threads=os.cpu_count())
+        with without_chatter():  # said once, else in the middle of a progress bar
+            interpreter.allocate_tensors()
+        answer = interpreter.get_signature_runner("serving_default")
+        return lambda grey: dict(answer(grey=grey))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from tintmill.model.export.formats import reading
+from tintmill.model.export.formats.format import Format, Run
 
-TITLE, RUNTIME, SUFFIX = "ONNX", "onnxruntime", ".onnx"
 _IR_VERSION, _GRAPH, _METADATA_PROPS = 1, 7, 14  # fields of onnx.ModelProto
 _KEY, _VALUE = 1, 2  # fields of onnx.StringStringEntryProto
 _VARINT, _LENGTH = 0, 2  # protobuf's wire types; ModelProto has no other
@@ -25,43 +25,53 @@ class _Field(NamedTuple):
     end: int
 
 
-def recognise(path: str) -> bool:
-    if not reading.first_bytes(path, 2).startswith(bytes([_IR_VERSION << 3 | _VARINT])):
-        return False
-    with open(path, "rb") as f:
-        return any(field.number == _GRAPH for field in _fields(f, os.path.getsize(path), cut=True))
+class OnnxFile(Format):
+    """A .onnx file."""
 
+    title = "ONNX"
+    description = "for onnxruntime"
+    suffix = ".onnx"
+    runtime = "onnxruntime"
+    extra = "export"
+    stands_alone = True
+    hub_library = "onnx"
+    program_imports = "import onnxruntime"
+    program = """\
+network = onnxruntime.InferenceSession(MODEL)
+ab = network.run(["ab"], {"grey": grey})[0][0]"""
 
-def write(network, path: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of Keras' own code for tf2onnx
-        network.export(path, format="onnx", verbose=False)
+    def recognise(self, path: str) -> bool:
+        if not reading.first_bytes(path, 2).startswith(bytes([_IR_VERSION << 3 | _VARINT])):
+            return False
+        with open(path, "rb") as f:
+            return any(field.number == _GRAPH for field in _fields(f, os.path.getsize(path), cut=True))
 
+    def write(self, network, path: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of Keras' own code for tf2onnx
+            network.export(path, format="onnx", verbose=False)
 
-def write_metadata(path: str, text: str) -> None:
-    entry = _encode(_KEY, reading.METADATA.encode()) + _encode(_VALUE, text.encode())
-    with open(path, "ab") as f:  # messages that follow each other are one message
-        f.write(_encode(_METADATA_PROPS, entry))
+    def write_metadata(self, path: str, text: str) -> None:
+        entry = _encode(_KEY, reading.METADATA.encode()) + _encode(_VALUE, text.encode())
+        with open(path, "ab") as f:  # messages that follow each other are one message
+            f.write(_encode(_METADATA_PROPS, entry))
 
+    def read_metadata(self, path: str) -> str:
+        found = _find_metadata(path)
+        if not found:
+            raise KeyError(reading.METADATA)
+        return found[1]
 
-def read_metadata(path: str) -> str:
-    found = _find_metadata(path)
-    if not found:
-        raise KeyError(reading.METADATA)
-    return found[1]
+    def digests(self, path: str) -> dict[str, str]:
+        found = _find_metadata(path)
+        return {"model": reading.file_sha256(path, found and found[0].start)}
 
+    def load(self, path: str) -> Run:
+        import onnxruntime
 
-def digests(path: str) -> dict[str, str]:
-    found = _find_metadata(path)
-    return {"model": reading.file_sha256(path, found and found[0].start)}
-
-
-def load(path: str):
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
-    names = [output.name for output in session.get_outputs()]
-    return lambda grey: dict(zip(names, session.run(names, {"grey": grey}), strict=True))
+        session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
+        names = [output.name for output in session.get_outputs()]
+        return lambda grey: dict(zip(names, session.run(names, {"grey": grey}), strict=True))
 
 
 def _find_metadata(path: str) -> tuple[_Field, str] | None:

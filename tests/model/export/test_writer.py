@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.support import exports
-from tintmill.model.export import formats, reader, writer
+from tintmill.model.export import reader, writer
+from tintmill.model.export.formats import registry as formats
 from tintmill.model.prediction import colorizer, saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import photo
@@ -53,7 +54,7 @@ def made(tmp_path_factory, embedder_weights):
 def test_a_runtime_of_its_own_gives_the_same_colours(made, tmp_path, name, format_name):
     """At three picture sizes, from one loaded file."""
     _, network, description = made(name)
-    path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
+    path = str(tmp_path / f"export{formats.FORMATS[format_name].suffix}")
     writer.write(network, description, format_name, path)
     loaded = reader.load(path)
     assert (loaded.name, loaded.has_bins) == (name, NETWORKS[name].get("head") == "bins")
@@ -108,7 +109,7 @@ def names(folder) -> list[str]:
 
 @pytest.mark.parametrize("format_name", ["keras", "saved_model"])
 def test_an_earlier_export_is_replaced(quick, tmp_path, format_name):
-    path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
+    path = str(tmp_path / f"export{formats.FORMATS[format_name].suffix}")
     for run in ("first", "second"):
         writer.check_output(format_name, path)
         writer.write(quick[0], quick[1] | {"run": run}, format_name, path)
@@ -127,7 +128,7 @@ def test_a_file_takes_the_place_of_an_exported_folder(quick, tmp_path):
 
 @pytest.mark.parametrize("format_name", ["keras", "saved_model"])
 def test_an_interrupted_export_leaves_the_old_one_and_nothing_else(quick, tmp_path, monkeypatch, format_name):
-    path = str(tmp_path / f"export{formats.FORMATS[format_name].SUFFIX}")
+    path = str(tmp_path / f"export{formats.FORMATS[format_name].suffix}")
     writer.write(*quick, format_name, path)
     before = reader.sha256_of(path)
 

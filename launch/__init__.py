@@ -1,1 +1,4 @@
-"""The `tintmill` command and the demo: starts the other rooms, holds no logic of theirs."""
+"""Starts the other rooms: the `tintmill` command, experiments, job files, clusters on this machine, pages, the demo.
+
+It holds no logic of the other rooms. `cli` is the `tintmill` command; `interface` is what `import tintmill` imports.
+"""

@@ -1,5 +1,8 @@
-"""Photographs -> dataset directory, on Apache Beam.
+"""Photographs -> dataset directory, on Apache Beam. The commands are `prepare`, `verify` and `peek`.
 
-Doors: `prepare` (the job), `verify` and `peek` (reading without TensorFlow), `dataset.open_dataset` (for trainer and
-model), `photo`, `lab`, `embed` (a picture's way from bytes to what a network sees; the colorizer goes the same way).
+Doors for other rooms:
+  `dataset.manifest`: `open_dataset`, and what a manifest says.
+  `imaging.photo`, `imaging.lab`, `dataset.embed`: a picture's way from bytes to what a network sees. A picture that is
+    coloured goes the same way.
+  `common`: files by path or URL, flags from settings, the one error that is meant for people.
 """

@@ -1,5 +1,7 @@
-"""Dataset directory -> run directory: input, step, checkpoint, train, evaluate, report.
+"""Dataset directory -> run directory. The commands are `train`, `evaluate`, `report`, `runs` and `export`.
 
-Doors: the commands `train`, `evaluate`, `report`, `runs`; `input.batches`, `read_ahead.ReadAhead` and
-`step.make_steps` for programs of one's own.
+Doors for programs:
+  `run.folder`: the files of a run, with readers of what they hold.
+  `input.batches`, `input.read_ahead`: batches by step.
+  `training.step`: the compiled step, the same on one device and on many.
 """

@@ -177,7 +177,10 @@ def open_others_pictures() -> tuple:
 
 
 def about_run(settings: dict, model, size: int) -> dict:
-    """What metrics.json says of a run; `temperature` is that of the annealed mean, None for a regression."""
+    """What metrics.json says of a run; `temperature` is that of the annealed mean, None for a regression.
+
+    A temperature is no weight of a network: evaluate and colorize may change it after training.
+    """
     from tintmill.model.blocks import cost, heads
 
     return {

@@ -1,4 +1,1 @@
-"""Known experiments: their catalogue, the work that they come to, their table; the demo's photographs and weights.
-
-`subcommand` starts the other commands. `presets/` holds flag files.
-"""
+"""The catalogue of experiments, and how they start the other commands."""

@@ -3,6 +3,9 @@
 All of it is tables over pairs of integer a*, b* in -128..127; row 256 (a + 128) + b + 128, as `ab_bins.pair_counts`.
 That is exact for lab8, whose records are integers; a lab16 colour is rounded to the nearest pair, at most 0.5 off in
 each of a*, b*, a twentieth of the distance of two bins.
+
+The prior that rebalances the bins is that of the split that a run trains on, from the manifest. It is not ImageNet's,
+which other projects copy for every dataset.
 """
 
 import functools

@@ -1,6 +1,7 @@
 """Features of a classification network, for judging two pictures by what is seen in them.
 
-The network is frozen and belongs to the loss: neither a checkpoint nor the trained model holds any of it.
+The network is frozen and belongs to the loss: neither a checkpoint nor the trained model holds any of it. At bfloat16
+its features are bfloat16; their differences are taken in float32.
 """
 
 import dataclasses

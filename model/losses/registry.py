@@ -4,6 +4,10 @@ A loss is a function (targets, outputs) -> one value a picture, float32 [B]. `bu
 
 A new loss of pixels is a function and a line of `PIXEL_LOSSES`. A new part is a function, a line of `WEIGHTED_PARTS`
 and the field `NAME_weight` of `LossSettings`. Keras is imported when a loss is built, not before.
+
+All losses are means over pixels and channels. Published weights belong to other scales: Iizuka's 1/300 stands beside a
+sum over pixels, and DDColor's code sums colourfulness over a batch. So none of them is a default here: all weights are
+0.
 """
 
 import dataclasses

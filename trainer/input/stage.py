@@ -4,6 +4,9 @@ The cache holds a folder a dataset, by the digest of its manifest: the same data
 what was copied before is not copied again. Shards show under their names once they are whole and checked, so a killed
 copy goes on at the shard it came to. Where the bound would be passed, the datasets used longest ago are deleted, but
 none that a living process reads.
+
+A dataset is copied before it is trained on, because batches pick records at random: in the bucket each record would be
+a request. Only the splits that are read are copied.
 """
 
 import contextlib

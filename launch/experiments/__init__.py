@@ -1,1 +1,4 @@
-"""The catalogue of experiments, and how they start the other commands."""
+"""Known experiments: their catalogue, the work that they come to, their table; the demo's photographs and weights.
+
+`subcommand` starts the other commands. `presets/` holds flag files.
+"""

@@ -1,11 +1,13 @@
-"""The experiments that `tintmill experiment` knows, at full size. What is smaller here is made smaller by flags.
+"""The experiments that `tintmill experiment` knows, at their published size; flags make them smaller.
 
-Each is the work of one of the projects that colorizers of this kind come from, or a comparison of our own.
+Each is the work of a project that colorizers of this kind come from, or a comparison of our own.
 """
 
 import dataclasses
+from collections.abc import Collection
 
 from tintmill.launch.experiments.subcommand import preset
+from tintmill.pipeline.common.errors import TintmillError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +30,12 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """`tests`: the datasets whose `split` every run is scored on; none: its own."""
+    """Runs that are compared in one table.
+
+    Attributes:
+      split: the split of a dataset that a run is scored on.
+      tests: names of the datasets that every run is scored on; none: each run on its own dataset.
+    """
 
     about: str
     data: tuple[Data, ...]
@@ -63,11 +70,8 @@ def _losses() -> Experiment:
     data = (Data("logits", (*_LOGITS, *_HELD_OUT)),)
     train = ("--network=tint", "--steps=20000", "--global_batch=32", *_COSINE)
     runs = []
-    for loss, weight in (
-        ("mse", 0.01),
-        ("huber", 0.05),
-        ("bins", 0.05),
-    ):  # of colourfulness; the losses differ in scale
+    # The weight is that of colourfulness; it goes with the scale of the loss.
+    for loss, weight in (("mse", 0.01), ("huber", 0.05), ("bins", 0.05)):
         temperatures = (0.2, 0.38, 1.0) if loss == "bins" else ()
         runs.append(Run(f"tint, {loss}", "logits", (f"--loss={loss}", *train), temperatures))
         colourful = (f"--loss={loss}", f"--colourfulness_weight={weight}", *train)
@@ -133,3 +137,15 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "categories": _categories(),
 }
+
+
+def choose_runs(experiment: Experiment, only: Collection[str]) -> tuple[Run, ...]:
+    """The runs of an experiment that `only` names; all of them where it is empty.
+
+    Raises:
+      TintmillError: `only` names a run that the experiment does not have.
+    """
+    if unknown := set(only) - {run.name for run in experiment.runs}:
+        names = ", ".join(run.name for run in experiment.runs)
+        raise TintmillError(f"--only={','.join(sorted(unknown))}: wanted of {names}")
+    return tuple(run for run in experiment.runs if not only or run.name in only)

@@ -1,4 +1,4 @@
-"""Starting `tintmill`'s own commands, as a user would, and where the presets are."""
+"""Starts Tintmill's own commands as a user would, and names their presets."""
 
 import os
 import shlex
@@ -12,18 +12,18 @@ _PRESETS = os.path.join(os.path.dirname(__file__), "presets")
 
 
 def preset(name: str) -> str:
-    """The flag that reads a preset of `launch/presets/`."""
+    """The flag that reads a preset, a file of `launch/experiments/presets/`."""
     return f"--flagfile={_PRESETS}/{name}.flags"
 
 
 def tintmill(name: str, *arguments: str, log: str | None = None) -> None:
-    """Runs a command in a process of its own; its command line is shown first.
+    """Prints a command line, and runs it in a process of its own.
 
     Args:
-      log: file to which its output is appended; by default it goes where this process's goes.
+      log: file that the command's output is appended to; None: the output goes where that of this process goes.
     Raises:
-      KeyboardInterrupt: it was stopped by a signal.
-      TintmillError: it failed; with the last line of its log.
+      KeyboardInterrupt: the command was stopped by a signal.
+      TintmillError: the command failed. The message has the last line of the log.
     """
     line = f"$ tintmill {name} {shlex.join(arguments)}\n"
     print(line if log else f"\n{line}", end="", flush=True)  # in one write: threads do not mix their lines

@@ -1,0 +1,25 @@
+"""The flags with which an experiment starts prepare and train. Of a flag given twice, a command reads the last one."""
+
+from tintmill.launch.experiments.arguments import ExperimentArguments
+from tintmill.launch.experiments.catalogue import Data, Run
+
+
+def prepare_flags(data: Data, arguments: ExperimentArguments) -> list[str]:
+    """A dataset's flags, and behind them those that the arguments change."""
+    flags = [*data.flags, *arguments.list_flags("size", "limit"), *arguments.prepare]
+    if "--embedder=none" in data.flags:
+        return flags
+    flags += arguments.list_flags("embedder")
+    if not any(flag.startswith("--embedder_weights") for flag in data.flags):
+        flags += arguments.list_flags("embedder_weights")
+    return flags
+
+
+def train_flags(run: Run, arguments: ExperimentArguments) -> list[str]:
+    """A run's flags, and behind them those that the arguments change; steps take the place of epochs."""
+    flags = [flag for flag in run.flags if not (arguments.steps and flag.startswith("--epochs"))]
+    network = next(flag.split("=")[1] for flag in run.flags if flag.startswith("--network="))
+    weights = {"tint": arguments.encoder_weights, "vgg": arguments.vgg_weights}.get(network)
+    flags += [f"--encoder_weights={weights}"] if weights else []
+    flags += arguments.list_flags("global_size") if network == "iizuka" else []
+    return [*flags, *arguments.list_flags("steps", "global_batch"), *arguments.train]

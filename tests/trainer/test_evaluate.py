@@ -15,7 +15,6 @@ from tintmill.model.metrics.ab_histogram import ab_histogram
 from tintmill.model.prediction import colorizer, saved_model
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.pipeline.imaging import fidelity, lab
-from tintmill.trainer import evaluate
 from tintmill.trainer.evaluation import scoring
 from tintmill.trainer.input import shards
 
@@ -81,12 +80,12 @@ def test_every_table_holds_the_trivial_answers_and_the_ceiling(evaluated):
     """Without them nobody can read it: halving the true chroma scores better than most networks do."""
     rows = {row["row"]: row for row in evaluated["rows"]}
     trivial = ["grey", "dataset mean", "another picture's ab", "true ab halved"]
-    assert list(rows) == ["toy_fused", *trivial, evaluate.TRUTH_ROW]
+    assert list(rows) == ["toy_fused", *trivial, scoring.TRUTH_ROW]
     assert all(row in evaluated["stdout"] for row in rows)
     grey, halved, another = (rows[name] for name in ("grey", "true ab halved", "another picture's ab"))
     assert halved["psnr"] > grey["psnr"] + 3
     assert halved["auc"] > grey["auc"] > another["auc"]
-    assert halved["colourfulness"] == pytest.approx(rows[evaluate.TRUTH_ROW]["colourfulness"] / 2, rel=0.1)
+    assert halved["colourfulness"] == pytest.approx(rows[scoring.TRUTH_ROW]["colourfulness"] / 2, rel=0.1)
     assert another["colourfulness_gap_each"] >= another["colourfulness_gap"] - 1e-9
 
 
@@ -119,7 +118,7 @@ def test_the_runs_row_is_the_networks_own_answer(evaluated, records, truth, toy)
 
 
 def test_the_gap_is_the_difference_of_mean_colourfulness(evaluated):
-    ceiling = row_of(evaluated, evaluate.TRUTH_ROW)
+    ceiling = row_of(evaluated, scoring.TRUTH_ROW)
     for row in evaluated["rows"]:
         assert row["colourfulness_gap"] == pytest.approx(abs(row["colourfulness"] - ceiling["colourfulness"]))
 

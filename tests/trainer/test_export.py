@@ -20,7 +20,7 @@ from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import InputSource
 from tintmill.pipeline.imaging import lab
-from tintmill.trainer import evaluate
+from tintmill.trainer.evaluation import scoring
 from tintmill.trainer.reporting import model_card
 from tintmill.trainer.run.folder import RunFolder
 
@@ -99,7 +99,7 @@ def test_the_card_shows_the_trivial_rows_below_the_network(made):
     lines = card_of(made("onnx")).splitlines()
     rows = [line.split("|")[1].strip().strip("*") for line in lines if line.startswith(("| **", "| *"))]
     trivial = ["grey", "dataset mean", "another picture's ab", "true ab halved"]
-    assert rows == ["toy_fused", *trivial, evaluate.TRUTH_ROW]
+    assert rows == ["toy_fused", *trivial, scoring.TRUTH_ROW]
     table = [line for line in lines if line.startswith(("| **", "| *"))]
     assert len({line.count("|") for line in table}) == 1
     assert not any("nan" in line for line in table)

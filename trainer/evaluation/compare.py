@@ -14,6 +14,7 @@ from tintmill.model.metrics import bootstrap
 from tintmill.model.metrics.registry import METRICS
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.trainer.evaluation.results import MetricsFile
 from tintmill.trainer.run.folder import EvaluationFolder, RunFolder
 
 _SAME_TRUTH = 1e-6  # of the truths' colourfulness: other pictures of the same names differ by far more
@@ -52,8 +53,8 @@ class Difference:
         return f"{label}: the interval excludes 0; the {ahead} is {how}"
 
 
-def find_evaluation(path: str, split: str) -> tuple[str, dict]:
-    """(path, content) of the metrics.json that a path means: itself, the one in the folder, or a run's of a split.
+def find_evaluation(path: str, split: str) -> MetricsFile:
+    """Finds the metrics.json that a path means: the file itself, the one in the folder, or a run's of a split.
 
     Raises:
       TintmillError: there is none, or it is damaged.
@@ -64,7 +65,7 @@ def find_evaluation(path: str, split: str) -> tuple[str, dict]:
             try:
                 metrics = json.loads(files.read(place))
                 metrics["pictures"][0]["id"]  # a list of pictures, or it is no metrics.json
-                return place, metrics
+                return MetricsFile(place, metrics)
             except (ValueError, KeyError, TypeError, IndexError) as error:
                 raise TintmillError(f"{place} is damaged ({error!r}); evaluate again") from error
     raise TintmillError(

@@ -25,7 +25,6 @@ from tintmill.pipeline.imaging import ab_bins, lab, photo
 from tintmill.pipeline.listing.reference import stable_text
 from tintmill.trainer.evaluation.scoring import Example
 
-RESIZES = ("none", "squash", "crop")
 _LIMITS = photo.Limits(min_side=32)  # below it SSIM's window and LPIPS' layers hold nothing
 _EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".jp2", ".avif")
 _SIZED = 24  # pictures whose colours are compared at several sizes
@@ -63,7 +62,12 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """How pictures are brought to size: `how` is one of `RESIZES`, `size` the side of the square, 0 for none."""
+    """How pictures are brought to size.
+
+    Attributes:
+      how: one of `arguments.RESIZES`.
+      size: side of the square in pixels, 0 for `none`.
+    """
 
     how: str
     size: int

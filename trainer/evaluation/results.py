@@ -20,6 +20,14 @@ _DAMAGES = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError
 
 
 @dataclasses.dataclass(frozen=True)
+class MetricsFile:
+    """A metrics.json: where it lies, and its content."""
+
+    path: str
+    metrics: dict
+
+
+@dataclasses.dataclass(frozen=True)
 class Example:
     """A scored picture. `why` it was kept: one of WHYS; `pictures`: data URLs by KINDS.
 

@@ -24,11 +24,13 @@ from tintmill.model.metrics.colourfulness import colourfulness
 from tintmill.model.metrics.frechet import Features, Moments, distance
 from tintmill.model.metrics.lpips import Lpips
 from tintmill.pipeline.imaging import filters, lab
+from tintmill.trainer.run.folder import EvaluationFolder
 
 AUC = (
     "thresholds 0..150 of ab; rebalanced by 1 / share of the ab bin among the scored pictures, the shares smoothed "
     f"over the bins by a Gaussian of sigma {bins.SIGMA:g}"
 )
+TRUTH_ROW = "truth through the encoding"
 _FEATURE_ROWS = 3  # the answers, grey and the mean: the rows that have a Frechet distance and LPIPS
 _OF_A_KIND = 4  # examples: so many of the best, the median and the worst
 _EXAMPLE_FILE = re.compile(r"\d{3,}_(grey|coloured|truth)\.png")
@@ -108,7 +110,7 @@ def score(source: Source, networks: Networks) -> Scores:
     for example, other in with_another(source.examples()):
         _add(scores, example, answers(source, example, other), weights, networks)
     for found in (scores.truth, *scores.rows.values()):
-        found.insert(0, found.pop())  # the first was scored last, see `with_another`
+        found[:] = [found[-1], *found[:-1]]  # the first was scored last, see `with_another`
     return scores
 
 
@@ -169,8 +171,17 @@ def make_rows(scores: Scores) -> list[dict]:
     return rows
 
 
-def truth_row(name: str, scores: Scores, known: dict) -> dict:
-    """The row of the truth itself: its colourfulness, and what is `known` of it."""
+def make_truth_row(scores: Scores, encoding_fidelity: dict | None) -> dict:
+    """The last row: the truth itself, with its colourfulness.
+
+    Args:
+      encoding_fidelity: of records, how they differ from the original pixels; None where the truth is the file itself.
+    """
+    if encoding_fidelity:
+        name, known = TRUTH_ROW, encoding_fidelity
+    else:
+        count = len(scores.truth)
+        name, known = "truth itself", {"pictures": count, "infinite_psnr": count, "psnr": None}
     columns = {key: np.array([s[key] for s in scores.truth]) for key in scores.truth[0]}
     means = {key: float(values.mean()) for key, values in columns.items()}
     gaps = dict.fromkeys(("colourfulness_gap", "colourfulness_gap_each"), 0.0)
@@ -216,7 +227,7 @@ def choose_examples(scores: list[dict], first: int) -> list[tuple[str, int]]:
     return [(why, number) for why, numbers in chosen.items() for number in numbers]
 
 
-def keep_examples(source: Source, scores: list[dict], first: int, folder: str) -> list[dict]:
+def keep_examples(source: Source, scores: list[dict], first: int, folder: EvaluationFolder) -> list[dict]:
     """Writes the chosen examples to the folder; returns them as metrics.json names them.
 
     Which are the median is known when all are scored. So the chosen ones are read, and coloured, once more: to keep all
@@ -229,15 +240,15 @@ def keep_examples(source: Source, scores: list[dict], first: int, folder: str) -
         pictures = {"grey": example.with_ab((0, 0)), "coloured": example.picture, "truth": example.truth}
         files[number] = {kind: f"{number:03d}_{kind}.png" for kind in pictures}
         for kind, name in files[number].items():
-            Image.fromarray(pictures[kind]).save(os.path.join(folder, name))
+            Image.fromarray(pictures[kind]).save(folder.picture(name))
     return [{"id": scores[n]["id"], "files": files[n], "why": why, "scores": finite(scores[n])} for why, n in chosen]
 
 
-def remove_examples(folder: str) -> None:
+def remove_examples(folder: EvaluationFolder) -> None:
     """Deletes the examples of an earlier evaluation, which would stay beside the new ones; nothing else."""
-    for name in os.listdir(folder):
+    for name in os.listdir(folder.path):
         if _EXAMPLE_FILE.fullmatch(name):
-            os.remove(os.path.join(folder, name))
+            os.remove(folder.picture(name))
 
 
 def finite(scores: dict) -> dict:

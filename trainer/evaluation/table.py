@@ -1,7 +1,10 @@
-"""A table as text, continued below where it is too wide for the terminal."""
+"""Tables as text for a terminal, continued below where they are too wide for it."""
 
 import shutil
 import sys
+
+from tintmill.model.metrics import registry
+from tintmill.model.metrics.registry import Metric
 
 
 def terminal_width() -> int | None:
@@ -24,3 +27,32 @@ def fold(columns: list[list[str]], width: int | None) -> str:
         line.append(cells)
     tables.append([names, *line])
     return "\n\n".join("\n".join("  ".join(cells).rstrip() for cells in zip(*table, strict=True)) for table in tables)
+
+
+def format_scores(rows: list[dict], width: int | None = None) -> str:
+    """The rows as text for a terminal of `width` characters, each mean with half the width of its interval."""
+    columns = [["", *(row["row"] for row in rows)]]
+    columns += [
+        [label, *(str(row[name]) for row in rows)] for name, label in (("pictures", "n"), ("infinite_psnr", "inf"))
+    ]
+    columns += [
+        [metric.title, *(_format_score(row, metric) for row in rows)] for metric in registry.present(rows).values()
+    ]
+    widest = [max(map(len, cells)) for cells in columns]
+    aligned = [[cell.rjust(length) for cell in cells] for cells, length in zip(columns, widest, strict=True)]
+    aligned[0] = [cell.ljust(widest[0]) for cell in columns[0]]
+    return (
+        f"{fold(aligned, width)}\n"
+        "n: pictures; inf: infinite PSNRs; \u00b1: half of the 95 % interval over pictures, ends in metrics.json"
+    )
+
+
+def format_card(card: dict[str, str]) -> str:
+    return "\n".join(f"  {name}: {text}" for name, text in card.items())
+
+
+def _format_score(row: dict, metric: Metric) -> str:
+    """A cell of the table: value and, where there is an interval, half its width."""
+    text = metric.format(row.get(metric.name))
+    ends = row["intervals"].get(metric.name)
+    return f"{text} \u00b1{metric.format((ends[1] - ends[0]) / 2)}" if ends and text != "-" else text

@@ -8,6 +8,7 @@ import pytest
 from tests.support import helpers
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.trainer.evaluation import compare
+from tintmill.trainer.evaluation.results import MetricsFile
 
 
 def evaluation(psnr, difference, **more) -> dict:
@@ -110,7 +111,7 @@ def test_an_evaluation_is_found_by_its_file_its_folder_or_its_run(tmp_path, pair
     folder.mkdir(parents=True)
     (folder / "metrics.json").write_text(json.dumps(pair[0]))
     for path in (run, folder, folder / "metrics.json"):
-        assert compare.find_evaluation(str(path), "val") == (str(folder / "metrics.json"), pair[0])
+        assert compare.find_evaluation(str(path), "val") == MetricsFile(str(folder / "metrics.json"), pair[0])
     with pytest.raises(TintmillError, match="nor in its evaluation/test"):
         compare.find_evaluation(str(run), "test")
 

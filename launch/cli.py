@@ -1,11 +1,12 @@
-"""The `tintmill` command: finds the module of a command and hands it the arguments."""
+"""The `tintmill` command: imports the module of a command, and hands it the arguments."""
 
 import importlib
 import sys
 
+import tintmill
 from tintmill.pipeline.common import command
 
-# command: (module with `run_command(argv) -> exit code`, what it does)
+# Command: (module, what it does). The module has `run_command(argv)`, which returns the exit code.
 COMMANDS = {
     "prepare": ("tintmill.pipeline.prepare", "photographs -> dataset directory"),
     "verify": ("tintmill.pipeline.verify", "check a dataset directory against its manifest"),
@@ -31,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         command.show(usage())
         return 0
+    if arguments[0] == "--version":
+        command.show(tintmill.__version__)
+        return 0
     name, *rest = arguments
     if name not in COMMANDS:
         print(f"tintmill: no command {name!r}; wanted one of {', '.join(COMMANDS)}", file=sys.stderr)
@@ -40,9 +44,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def usage() -> str:
     lines = [f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items()]
-    return "\n".join(
-        ["usage: tintmill COMMAND [FLAGS]", "", *lines, "", "`tintmill COMMAND --help` lists the flags of a command."]
-    )
+    last = "`tintmill COMMAND --help` lists the flags of a command; `tintmill --version` prints the version."
+    return "\n".join(["usage: tintmill COMMAND [FLAGS]", "", *lines, "", last])
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from tintmill.launch.experiments.arguments import ExperimentArguments
 from tintmill.launch.experiments.catalogue import EXPERIMENTS, Experiment
 from tintmill.model.metrics import registry
 
-# Column of a row: (title, format).
 _METRICS = registry.in_table("experiment")
+# (title, format) by the name of a column.
 COLUMNS = {name: (metric.title, f".{metric.digits}f") for name, metric in _METRICS.items()} | {
     "parameters": ("parameters", ",.0f"),
     "multiply_adds_m": ("multiply-adds, M", ",.0f"),

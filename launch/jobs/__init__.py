@@ -1,6 +1,11 @@
-"""Job files: what a scheduler wants to be told, one module a target.
+"""Job files: what a scheduler wants to be told, one module a target. Only text is made here; nothing is submitted.
 
-A module has `COMMANDS` (which commands run there), `FLAGS` (which of the job's fields it reads), `NEEDS` (which of them
-have no default), `REACHES` (in words, which files its machines see), `reaches(job, path)`, and `job_file(job)`, the
-text. Only text is made here: nothing is submitted.
+The module of a target has:
+
+    COMMANDS            the commands that run there
+    FLAGS               the fields of a job that it reads
+    NEEDS               those of them that must be given
+    REACHES             in words, the files that its machines see
+    reaches(job, path)  whether its machines see a file
+    job_file(job)       the text
 """

@@ -1,4 +1,4 @@
-"""Google Cloud Dataflow: a script with the command line that submits, waits, and publishes the dataset.
+"""Google Cloud Dataflow: a script with the command line that submits the job, waits, and publishes the dataset.
 
 Each CPU has a Python process of its own, and a process builds one shard at a time. More threads in one process would
 share the interpreter's lock and hold a shard each. The same holds for Flink.
@@ -26,7 +26,7 @@ def reaches(job: Job, path: str) -> bool:
 
 def job_file(job: Job) -> str:
     account = [f"--service_account_email={job.service_account}"] if job.service_account else []
-    code = [f"--setup_file={job.setup_file}"] if job.setup_file else []  # a change of it takes no new image
+    code = [f"--setup_file={job.setup_file}"] if job.setup_file else []  # a change of the code takes no new image
     options = [
         "--runner=DataflowRunner",
         f"--project={job.project}",
@@ -35,10 +35,10 @@ def job_file(job: Job) -> str:
         f"--temp_location=gs://{job.bucket}/tintmill/temp",
         f"--sdk_container_image={job.image}",  # the libraries, at the plan's versions
         *code,
-        "--no_save_main_session",  # our code is in modules; what is __main__ here is nothing to a worker
+        "--no_save_main_session",  # workers need nothing of __main__: the code is in modules
         f"--machine_type={job.machine_type}",
         f"--max_num_workers={job.workers}",
-        "--number_of_worker_harness_threads=1",  # of each process, one a CPU; each thread would hold a shard
+        "--number_of_worker_harness_threads=1",  # threads of each process; there is one process a CPU
         *account,
     ]
     line = ["exec", "tintmill", *job.arguments(*options)]

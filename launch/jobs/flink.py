@@ -1,7 +1,7 @@
 """Flink on Kubernetes, by the Flink Kubernetes Operator: a session cluster, and the Job that submits to it.
 
-In each TaskManager's pod a second container holds Beam's worker pool, which starts the Python workers: the image of the
-TaskManager knows no Python. Submitting takes Java and Beam's job server, which are in the image (jobs/Containerfile).
+The image of a TaskManager has no Python. So a second container in its pod holds Beam's worker pool, which starts the
+Python workers. Submitting takes Java and Beam's job server; the image of `Containerfile` has both.
 """
 
 import dataclasses
@@ -17,8 +17,11 @@ __all__ = ["COMMANDS", "FLAGS", "NEEDS", "REACHES", "job_file", "reaches"]
 
 FLINK = "1.19"
 _POOL_PORT = 50000
-JOB_SERVER = "/opt/tintmill/job-server.jar"  # as in jobs/Containerfile
-_DRIVER_CPUS, _DRIVER_MEMORY = 2, 8  # the submitting pod lists the pictures; 300 bytes a record for the duplicates
+JOB_SERVER = "/opt/tintmill/job-server.jar"  # as in Containerfile
+# The submitting pod lists the pictures, and takes 300 bytes a record to find duplicates.
+_DRIVER_CPUS = 2
+_DRIVER_MEMORY = 8  # GiB
+_ATTEMPTS = 6
 
 
 def job_file(job: Job) -> str:
@@ -43,7 +46,7 @@ def _cluster(job: Job) -> dict:
             "image": f"flink:{FLINK}",
             "flinkVersion": f"v{FLINK.replace('.', '_')}",
             "mode": "standalone",
-            "serviceAccount": job.service_account or "flink",  # the operator's own installation makes this one
+            "serviceAccount": job.service_account or "flink",  # installing the operator makes this account
             "flinkConfiguration": {"taskmanager.numberOfTaskSlots": str(job.cpus)},
             "jobManager": {"resource": _java()},
             "taskManager": {"replicas": job.workers, "resource": _java(), "podTemplate": {"spec": _pod(job)}},
@@ -52,7 +55,7 @@ def _cluster(job: Job) -> dict:
 
 
 def _java() -> dict:
-    """What Flink's own processes get; they pass references on, the pictures are in the Python workers."""
+    """What Flink's own processes get. They pass references on; the pictures are in the Python workers."""
     return {"memory": "2048m", "cpu": 1}
 
 
@@ -78,7 +81,7 @@ def _submission(job: Job) -> dict:
         "--environment_type=EXTERNAL",
         f"--environment_config=localhost:{_POOL_PORT}",
         f"--parallelism={job.workers * job.cpus}",
-        f"--sdk_worker_parallelism={job.cpus}",  # Python processes a TaskManager; one would keep one core busy
+        f"--sdk_worker_parallelism={job.cpus}",  # Python processes of a TaskManager; one process keeps one core busy
     ]
     small = dataclasses.replace(job, cpus=_DRIVER_CPUS, memory=_DRIVER_MEMORY)
-    return manifests.command_job(small, job.arguments(*driver), 6, {}, {}, [])
+    return manifests.command_job(small, job.arguments(*driver), _ATTEMPTS)

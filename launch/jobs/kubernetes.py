@@ -1,7 +1,8 @@
-"""Kubernetes: an indexed Job, a pod a worker; TF_CONFIG from the pods' numbers and names.
+"""Kubernetes: an indexed Job with a pod for each worker, and TF_CONFIG from the pods' numbers and names.
 
-An indexed Job and not a JobSet, because every cluster has it. A worker that is stopped or dies ends all of them with
-another code than 0, so the Job starts them all again, and they go on from the newest checkpoint.
+It is an indexed Job and not a JobSet, because every cluster has it. A worker that is stopped or dies ends all workers,
+with another code than 0. So the Job starts all of them again, and they go on from the newest checkpoint. A pod that is
+killed in the moment when all others are done is started again too, and may wait for them.
 
 SIGTERM that is answered with 0, as without `--stopped_code`, would count as a worker that is done.
 """
@@ -18,6 +19,7 @@ NEEDS = ("image",)
 __all__ = ["COMMANDS", "FLAGS", "NEEDS", "REACHES", "job_file", "reaches"]
 
 _PORT = 2222
+_ATTEMPTS = 5
 _INDEX = "batch.kubernetes.io/job-completion-index"
 
 
@@ -34,12 +36,12 @@ def _indexed_job(job: Job) -> dict:
     pod = {"subdomain": job.name} if job.workers > 1 else {}
     env = _tf_config(job) if job.workers > 1 else []
     own = [f"--workers={job.cpus}"] if job.command == "prepare" else []
-    failures = 5 * job.workers  # one that dies takes the others with it
-    return manifests.command_job(job, job.arguments(*own), failures, several, pod, env)
+    failures = _ATTEMPTS * job.workers  # a worker that dies takes the others with it
+    return manifests.command_job(job, job.arguments(*own), failures, spec=several, pod=pod, env=env)
 
 
 def _service(job: Job) -> dict:
-    """Without an address of its own: it gives each pod a name, JOB-INDEX.JOB, before the pod is ready."""
+    """A Service without an address of its own, which gives each pod the name JOB-INDEX.JOB before the pod is ready."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -54,9 +56,9 @@ def _service(job: Job) -> dict:
 
 
 def _tf_config(job: Job) -> list[dict]:
-    """The environment; the kubelet puts a variable's value in place of $(NAME) where NAME comes before.
+    """The environment of a pod. The kubelet replaces $(NAME) by the value of a variable that comes before.
 
-    Not JOB_COMPLETION_INDEX: Kubernetes adds that one after all others.
+    JOB_COMPLETION_INDEX cannot be used for that: Kubernetes adds it after all other variables.
     """
     hosts = [f"{job.name}-{number}.{job.name}:{_PORT}" for number in range(job.workers)]
     task = '{"type": "worker", "index": $(WORKER)}'

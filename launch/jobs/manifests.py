@@ -1,4 +1,6 @@
-"""What the job files for Kubernetes share: YAML, pods, and a Job that is started again until it is done."""
+"""Parts that the job files for Kubernetes share: YAML, pods, and a Job that is started again until it is done."""
+
+from collections.abc import Mapping, Sequence
 
 import yaml
 
@@ -22,33 +24,51 @@ def metadata(job: Job, name: str) -> dict:
     return {"name": name, "namespace": job.namespace, "labels": {"app.kubernetes.io/name": "tintmill"}}
 
 
-def command_job(job: Job, arguments: list[str], failures: int, several: dict, pod: dict, env: list[dict]) -> dict:
-    """A Job that runs the command, and starts it again where it was stopped; what was not stopped may fail a few times.
+def command_job(
+    job: Job,
+    arguments: Sequence[str],
+    failures: int,
+    *,
+    spec: Mapping[str, object] | None = None,
+    pod: Mapping[str, object] | None = None,
+    env: Sequence[Mapping[str, object]] = (),
+) -> dict:
+    """A Job that runs the command, and starts it again when it was stopped or has failed.
 
     Args:
-      failures: that many ends the Job; being stopped is none.
-      several, pod: more of the Job's and of its pods' specification.
+      arguments: the words behind `tintmill`.
+      failures: the Job ends after so many. A command that was stopped has not failed.
+      spec: more of the Job's specification.
+      pod: more of its pods' specification.
+      env: environment variables of the container.
     """
     volumes = [*shared_folder(job), *_shared_memory(job)]
-    container = {"name": CONTAINER, "image": job.image, "command": ["tintmill"], "args": arguments, "env": env}
+    container = {
+        "name": CONTAINER,
+        "image": job.image,
+        "command": ["tintmill"],
+        "args": list(arguments),
+        "env": list(env),
+    }
     container |= {"resources": resources(job), "volumeMounts": mounts(volumes, job)}
-    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": GRACE, **pod, **_account(job)}
-    spec |= {"containers": [container], "volumes": volumes}
+    pod_spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": GRACE, **(pod or {}), **_account(job)}
+    pod_spec |= {"containers": [container], "volumes": volumes}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": metadata(job, job.name),
         "spec": {
-            **several,
+            **(spec or {}),
             "backoffLimit": failures,
             "podFailurePolicy": {"rules": _failure_rules()},
-            "template": {"metadata": {"labels": {"app.kubernetes.io/instance": job.name}}, "spec": spec},
+            "template": {"metadata": {"labels": {"app.kubernetes.io/instance": job.name}}, "spec": pod_spec},
         },
     }
 
 
 def _failure_rules() -> list[dict]:
-    """Wrong flags are wrong again; a stopped worker (its node is wanted or drained) does not count as failed."""
+    """Wrong flags end the Job, because they stay wrong. A worker that was stopped, or whose node was drained or taken
+    away, does not count as failed."""
 
     def exits(*codes: int) -> dict:
         return {"onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": list(codes)}}
@@ -72,12 +92,12 @@ def _account(job: Job) -> dict:
 
 
 def shared_folder(job: Job) -> list[dict]:
-    """The volume that all workers see, where there is one."""
+    """The volume with the shared folder, if the job has one."""
     return [{"name": "shared", "persistentVolumeClaim": {"claimName": job.claim}}] if job.claim else []
 
 
 def _shared_memory(job: Job) -> list[dict]:
-    """NCCL passes gradients between the GPUs of a machine through /dev/shm; a container's own has 64 MB."""
+    """Memory for /dev/shm, of which a container has 64 MB: NCCL passes gradients between GPUs through it."""
     return [{"name": "memory", "emptyDir": {"medium": "Memory"}}] if job.gpus > 1 else []
 
 

@@ -1,6 +1,6 @@
-"""Slurm: a batch script; it puts itself back into the queue where it was stopped before its end.
+"""Slurm: a batch script, which puts itself back into the queue when it was stopped before its end.
 
-A task's host is what `hostname` says on it, not Slurm's name of the node, which may be another.
+A task's host is what `hostname` says on it; Slurm's name of the node may be another one.
 """
 
 import os
@@ -19,7 +19,7 @@ _TEMPLATE = os.path.join(os.path.dirname(__file__), "slurm.sh.jinja")
 
 
 def reaches(job: Job, path: str) -> bool:
-    return True  # which disks its nodes share, only the site knows
+    return True  # only the site knows which disks its nodes share
 
 
 def job_file(job: Job) -> str:

@@ -1,6 +1,7 @@
 """Vertex AI: a custom job of one chief and further workers, each with its GPUs.
 
-Vertex AI sets TF_CONFIG itself, with a chief where there is a first pool. A bucket is also a folder there, /gcs/BUCKET.
+Vertex AI sets TF_CONFIG itself, and calls the machine of the first pool the chief. A bucket is also the folder
+/gcs/BUCKET there.
 """
 
 from tintmill.launch.jobs.job import Job, is_bucket
@@ -23,7 +24,7 @@ gcloud ai custom-jobs create --project={job.project} --region={job.region} --dis
 
 
 def _custom_job(job: Job) -> dict:
-    """A CustomJobSpec: the first pool is one machine, the chief; the second one has the others."""
+    """A CustomJobSpec. The first pool is one machine, the chief; the second pool has the other workers."""
     pools = [_pool(job, 1)] + ([_pool(job, job.workers - 1)] if job.workers > 1 else [])
     account = {"serviceAccount": job.service_account} if job.service_account else {}
     return {"workerPoolSpecs": pools, "scheduling": {"restartJobOnWorkerRestart": True}, **account}

@@ -1,6 +1,6 @@
-"""A page served from this machine: a Starlette app behind uvicorn, for this machine alone unless told otherwise.
+"""Serves a page from this machine: a Starlette app behind uvicorn, for this machine alone unless --host says otherwise.
 
-Every answer forbids the browser to ask anybody but this server for anything, and to keep what it got.
+Every answer forbids the browser to ask any other server for anything, and to keep what it got.
 
 The pages are Starlette, uvicorn and plain scripts, not Gradio. Gradio would install 33 packages more, where these are
 five, and keeps uploads as files that a name leads to. Uploads come as bare bodies, so that they are counted as they
@@ -41,14 +41,19 @@ def port_option(port: int) -> dataclasses.Field:
 
 
 def check_installed(command: str) -> None:
-    """Raises TintmillError where the server's packages, an extra of ours, are not installed."""
+    """Raises TintmillError where the packages of the extra `web` are not installed."""
     missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
         raise TintmillError(f"{command} wants {' and '.join(missing)}; install them: pip install 'tintmill[web]'")
 
 
 def serve(app: Callable, listener: socket.socket, what: str) -> None:
-    """Serves an ASGI app on a socket of `listen` until a signal ends it; one line says where."""
+    """Prints the address, and serves an ASGI app there until a signal comes.
+
+    Args:
+      listener: a socket of `listen`.
+      what: how the line with the address begins.
+    """
     local = is_loopback(listener.getsockname()[0])
     who = "this machine only" if local else "OPEN to all who reach this machine"
     print(f"{what} at {url(listener, local)} ({who}); Ctrl-C ends it", flush=True)
@@ -70,7 +75,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Raises:
-      TintmillError: the address is none of this machine's, or the port is taken or not allowed.
+      TintmillError: the address is not one of this machine's, or the port is taken or not allowed.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -82,7 +87,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url(listener: socket.socket, local: bool) -> str:
-    """What to type into a browser; of a server for all, with this machine's name."""
+    """The address to type into a browser; where other machines may ask, with the name of this one."""
     host, port = listener.getsockname()[:2]
     if not local and ipaddress.ip_address(host).is_unspecified:
         host = socket.gethostname()
@@ -100,14 +105,15 @@ def is_loopback(host: str | None) -> bool:
 
 
 class Guard:
-    """An ASGI app with `HEADERS` on every answer, which refuses what other sites make a browser send.
+    """An ASGI app with `HEADERS` on every answer, which refuses requests that other sites make a browser send.
 
-    A page elsewhere may make a visitor's browser call this server, by its address or under a name of its own that
-    leads here. Browsers tell both: by Sec-Fetch-Site, and by the Host that they were told.
+    A page of another site may make a visitor's browser call this server: by the server's address, or by a name of the
+    site's own that leads here. A browser tells the first by Sec-Fetch-Site, and the second by Host.
     """
 
     def __init__(self, app: Callable, local_only: bool):
-        self._app, self._local_only = app, local_only
+        self._app = app
+        self._local_only = local_only
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -125,14 +131,14 @@ class Guard:
         return await app(scope, receive, send_with_headers)
 
     def _refusal(self, method: str, headers) -> str | None:
-        if self._local_only and not is_loopback(_host_asked(headers)):
+        if self._local_only and not is_loopback(_requested_host(headers)):
             return "this server is for this machine only: call it by 127.0.0.1 or localhost\n"
         if method not in _SAFE_METHODS and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return "refused: sent by another site\n"
         return None
 
 
-def _host_asked(headers) -> str | None:
+def _requested_host(headers) -> str | None:
     try:
         return urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:  # brackets without an address

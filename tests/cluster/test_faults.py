@@ -48,7 +48,7 @@ def assert_all_is_well(running: subprocess.Popen, kept: dict, local: dict[str, s
 def test_a_killed_task_manager_loses_nothing(job, local, tmp_path):
     """The job goes on once the node is replaced, as Kubernetes does, without the command being told.
 
-    On Spark it sometimes does not (WORKSPACE.md, Limits).
+    On Spark it sometimes does not (launch/local_cluster/README.md, Limits).
     """
     cluster, running, _ = job("flink")
     kept = finished(tmp_path)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import tintmill as package
 from tintmill.launch import cli
 
 
@@ -17,6 +18,12 @@ def test_usage_lists_every_command():
     usage = tintmill("--help")
     assert usage.returncode == 0
     assert all(name in usage.stdout for name in cli.COMMANDS)
+
+
+def test_the_version_is_that_of_the_package():
+    told = tintmill("--version")
+    assert told.returncode == 0
+    assert told.stdout.strip() == package.__version__
 
 
 def test_no_arguments_is_a_question_not_an_error():

@@ -84,10 +84,10 @@ class Visitor:
 
 
 @contextlib.contextmanager
-def serving_app(app):
+def serving_app(app, local_only: bool = True):
     """The address, with a / at its end, of a server of `app` in a thread of this process."""
     listener = serving.listen("127.0.0.1", 0)
-    server = serving.make_server(app, True)
+    server = serving.make_server(app, local_only)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

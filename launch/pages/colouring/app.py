@@ -3,11 +3,12 @@
 GET /                                  the page
 POST /pictures                         a picture file as the body: {"id", "width", "height"}, or {"error": one line}
 GET /pictures/ID/grey                  its preview without colours
-GET /pictures/ID/coloured              its preview; ?chroma= and ?temperature=
-GET /pictures/ID/download?name=        the whole picture, the same two
-DELETE /pictures/ID, POST /forget      forgets one, or those whose ids are the body's lines
+GET /pictures/ID/coloured              its coloured preview; ?chroma= and ?temperature=
+GET /pictures/ID/download?name=        the whole picture, coloured; ?chroma= and ?temperature= too
+DELETE /pictures/ID                    forgets the picture
+POST /forget                           forgets the pictures whose ids are the lines of the body
 
-The network runs for one request at a time; the others wait in line. A new chroma does not run it.
+The network runs for one request at a time; other requests wait in line. A new chroma does not run the network.
 """
 
 import math
@@ -29,9 +30,10 @@ from tintmill.pipeline.imaging import photo
 
 _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
-_DRAINED = 8  # times the limit: so much of a body that is too large is read, so that its sender gets the answer
+_DRAINED = 8  # times the limit: this much of a body that is too large is read, so that its sender gets the answer
 _GREATEST_CHROMA, _GREATEST_TEMPERATURE = 2.0, 1.0
-_FORMATS = "JPEG, PNG, WebP, AVIF, JPEG 2000, TIFF, GIF, BMP or PPM"  # as people know those of pipeline.photo
+# The formats of pipeline.imaging.photo, by the names that people know.
+_FORMATS = "JPEG, PNG, WebP, AVIF, JPEG 2000, TIFF, GIF, BMP or PPM"
 _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".tif": "image/tiff"}
 
 
@@ -43,9 +45,14 @@ class _Refused(Exception):
         self.status = status
 
 
-def build(gallery: Gallery, max_bytes: int) -> Starlette:
-    """The ASGI app: a page that colours what is dropped on it, at most `max_bytes` a file."""
-    pages = _Pages(gallery, max_bytes)
+def build(gallery: Gallery, max_bytes: int, most_waiting: int = _MOST_WAITING) -> Starlette:
+    """The ASGI app: a page that colours the pictures that are dropped on it.
+
+    Args:
+      max_bytes: of a file; larger ones are refused.
+      most_waiting: uploads that wait for the network at once; more are told to try again.
+    """
+    pages = _Pages(gallery, max_bytes, most_waiting)
     return Starlette(
         routes=[
             Route("/", pages.start),
@@ -67,10 +74,12 @@ def build(gallery: Gallery, max_bytes: int) -> Starlette:
 
 
 class _Pages:
-    def __init__(self, gallery: Gallery, max_bytes: int):
-        self._gallery, self._max_bytes = gallery, max_bytes
-        self._turn = anyio.Lock()  # of the network
+    def __init__(self, gallery: Gallery, max_bytes: int, most_waiting: int):
+        self._gallery = gallery
+        self._max_bytes = max_bytes
+        self._most_waiting = most_waiting
         self._waiting = 0
+        self._turn = anyio.Lock()  # whoever holds it may run the network
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
         )
@@ -87,7 +96,7 @@ class _Pages:
         return HTMLResponse(self._page)
 
     async def add(self, request: Request) -> Response:
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= self._most_waiting:
             raise _Refused(503, f"{self._waiting} pictures are waiting already; try again in a moment")
         self._waiting += 1
         try:
@@ -100,14 +109,17 @@ class _Pages:
         return Response(self._gallery.grey(request.path_params["id"]), media_type="image/jpeg")
 
     async def preview(self, request: Request) -> Response:
-        id, temperature, chroma = request.path_params["id"], *self._sliders(request)
+        id = request.path_params["id"]
+        temperature, chroma = self._read_sliders(request)
         if not self._gallery.has(id, temperature):
             await self._with_network(self._gallery.predict, id, temperature)
         data = await run_in_threadpool(self._gallery.preview, id, temperature, chroma)
         return Response(data, media_type="image/jpeg")
 
     async def download(self, request: Request) -> Response:
-        coloured = await self._with_network(self._gallery.coloured, request.path_params["id"], *self._sliders(request))
+        temperature, chroma = self._read_sliders(request)
+        id = request.path_params["id"]
+        coloured = await self._with_network(self._gallery.coloured, id, temperature, chroma)
         name = os.path.splitext(request.query_params.get("name", ""))[0].replace("/", "_") or "picture"
         disposition = f"attachment; filename*=UTF-8''{quote(f'{name}_coloured{coloured.extension}', safe='')}"
         kind = _TYPES.get(coloured.extension, "application/octet-stream")
@@ -131,12 +143,12 @@ class _Pages:
         return JSONResponse({"error": reason}, 422)
 
     async def _with_network(self, function, *arguments):
-        """Waits its turn without holding a thread: previews go on meanwhile."""
+        """Waits its turn without holding a thread, so that previews go on meanwhile."""
         async with self._turn:
             return await run_in_threadpool(function, *arguments)
 
     async def _read(self, request: Request) -> bytes:
-        """The body, of which no more than the limit is held whatever its length is said to be."""
+        """The body. No more than the limit is held, whatever the headers say of its length."""
         parts, length = [], 0
         try:
             async for part in request.stream():
@@ -151,15 +163,16 @@ class _Pages:
             raise _Refused(413, f"more than {self._max_bytes / 1e6:g} MB, which is the most that is taken here")
         return b"".join(parts)
 
-    def _sliders(self, request: Request) -> tuple[float | None, float]:
-        chroma = _number(request, "chroma", 0.0, _GREATEST_CHROMA)
-        temperature = _number(request, "temperature", 0.0, _GREATEST_TEMPERATURE)
+    def _read_sliders(self, request: Request) -> tuple[float | None, float]:
+        """(temperature, chroma); a temperature of None is the network's own."""
+        chroma = _read_number(request, "chroma", 0.0, _GREATEST_CHROMA)
+        temperature = _read_number(request, "temperature", 0.0, _GREATEST_TEMPERATURE)
         if temperature is not None and (temperature == 0 or not self._gallery.has_bins):
             raise _Refused(400, "temperature: wanted more than 0, and a network with bins")
         return temperature, 1.0 if chroma is None else chroma
 
 
-def _number(request: Request, name: str, least: float, greatest: float) -> float | None:
+def _read_number(request: Request, name: str, least: float, greatest: float) -> float | None:
     text = request.query_params.get(name)
     if text is None:
         return None

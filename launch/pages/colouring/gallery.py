@@ -1,7 +1,7 @@
-"""The pictures that visitors of `tintmill web` have dropped: held in memory, each known by an unguessable name alone.
+"""The pictures that visitors of `tintmill web` have dropped: held in memory, each under a name that nobody can guess.
 
-Nothing is written to disk, so nothing is left there, however the server ends. What is not looked at for an hour, and
-what is oldest where there is no more room, is forgotten.
+Nothing is written to disk, so nothing is left there, however the server ends. A picture is forgotten when nobody has
+looked at it for an hour, or when it is the oldest one and there is no more room.
 """
 
 import collections
@@ -10,6 +10,7 @@ import io
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -18,10 +19,10 @@ from tintmill.model.files.colour_file import Coloured, Options, colour_bytes
 from tintmill.model.painting.finish import paint
 from tintmill.pipeline.imaging import lab, photo
 
-PREVIEW = 1024  # pixels of the longer side of what the page shows
-_SECONDS = 3600.0  # without a look at it, until a picture is forgotten
-_ROOM = 1 << 30  # bytes held of all pictures
-_TEMPERATURES = 4  # of a picture: as many answers of the network are kept
+PREVIEW = 1024  # pixels of the longer side of the picture on the page
+_SECONDS = 3600.0  # until a picture that nobody looks at is forgotten
+_ROOM = 1 << 30  # bytes of all pictures together
+_TEMPERATURES = 4  # answers of the network that are kept of one picture
 
 
 class Forgotten(Exception):
@@ -29,8 +30,15 @@ class Forgotten(Exception):
 
 
 @dataclasses.dataclass
-class _Kept:
-    """A picture: the file's bytes, its preview in uint8 sRGB [h, w, 3], the network's ab by temperature."""
+class _Picture:
+    """A picture that is held.
+
+    Attributes:
+      data: the file's bytes.
+      preview: uint8 sRGB [H, W, 3].
+      ab: the network's answers for the preview by temperature, in units of a*, b*, float32 [h, w, 2].
+      seen: when somebody looked at it last, by the monotonic clock, seconds.
+    """
 
     data: bytes
     preview: np.ndarray
@@ -43,37 +51,63 @@ class _Kept:
 
 
 class Gallery:
-    """Colours pictures and holds them. `add`, `predict` and `coloured` run the network: one of them at a time, please.
+    """Colours pictures and holds them.
+
+    `add`, `predict` and `coloured` run the network. The caller sees to it that one of them runs at a time.
 
     Args:
       colorizer: has `predict_ab(grey, temperature)` and `has_bins`.
-      provenance: what a coloured file says about what made it: `model` and `model_sha256`.
+      limits: pictures beyond them are refused.
+      provenance: what a coloured file says about its origin: `model` and `model_sha256`.
+      room: bytes that all pictures together may take.
+      seconds: until a picture that nobody looks at is forgotten.
     """
 
-    def __init__(self, colorizer, limits: photo.Limits, provenance: dict[str, str], room: int = _ROOM):
-        self._colorizer, self.limits, self._provenance, self._room = colorizer, limits, provenance, room
-        self._kept: dict[str, _Kept] = {}
+    def __init__(
+        self,
+        colorizer,
+        limits: photo.Limits,
+        provenance: Mapping[str, str],
+        room: int = _ROOM,
+        seconds: float = _SECONDS,
+    ):
+        self.limits = limits
+        self._colorizer = colorizer
+        self._provenance = provenance
+        self._room = room
+        self._seconds = seconds
+        self._kept: dict[str, _Picture] = {}
         self._lock = threading.Lock()
 
     @property
     def has_bins(self) -> bool:
         return self._colorizer.has_bins
 
+    def __len__(self) -> int:
+        """How many pictures are held."""
+        return len(self._kept)
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes that all pictures together take."""
+        with self._lock:
+            return sum(kept.bytes for kept in self._kept.values())
+
     def warm_up(self) -> None:
-        """Colours a grey square: the first visitor does not wait for what is loaded and compiled once."""
+        """Colours a grey square, so that the first visitor does not wait while code is loaded and compiled."""
         paint(np.full((64, 64, 3), 128, np.uint8), self._colorizer.predict_ab(Image.new("L", (64, 64), 128), None), 1.0)
 
     def add(self, data: bytes) -> tuple[str, tuple[int, int]]:
         """Decodes a picture file, whatever it is called, and colours its preview.
 
         Returns:
-          its name, and (width, height) of the upright picture.
+          the picture's name, and (width, height) of the upright picture.
         Raises:
-          photo.Rejected: with the reason code; pixels are counted before any is decoded.
+          photo.Rejected: the file is no picture, or is beyond the limits. Its pixels are counted before any is decoded.
         """
         image, size = photo.decode_reduced(data, self.limits, PREVIEW)
         image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BICUBIC)
-        kept = _Kept(data, np.asarray(image), collections.OrderedDict(), time.monotonic())
+        kept = _Picture(data, np.asarray(image), collections.OrderedDict(), time.monotonic())
         kept.ab[None] = self._predict(kept, None)
         name = secrets.token_urlsafe(18)
         with self._lock:
@@ -82,7 +116,7 @@ class Gallery:
         return name, size
 
     def predict(self, name: str, temperature: float | None) -> None:
-        """Sees to it that `preview` has the network's answer at a temperature. Raises Forgotten."""
+        """Runs the network at a temperature, unless its answer is held. Raises Forgotten."""
         kept = self._find(name)
         if temperature not in kept.ab:
             ab = self._predict(kept, temperature)
@@ -92,7 +126,7 @@ class Gallery:
                     kept.ab.popitem(last=False)
 
     def has(self, name: str, temperature: float | None) -> bool:
-        """Whether the network has answered at this temperature. Raises Forgotten."""
+        """Whether the network's answer at this temperature is held. Raises Forgotten."""
         return temperature in self._find(name).ab
 
     def grey(self, name: str) -> bytes:
@@ -100,10 +134,10 @@ class Gallery:
         return _jpeg(lab.to_grey(self._find(name).preview))
 
     def preview(self, name: str, temperature: float | None, chroma: float) -> bytes:
-        """The coloured preview, JPEG, from what the network answered before; the network does not run.
+        """The coloured preview, JPEG, from an answer that is held: the network does not run.
 
         Raises:
-          Forgotten: the picture, or the answer at this temperature, is not there.
+          Forgotten: the picture, or the answer at this temperature, is not held.
         """
         kept = self._find(name)
         with self._lock:
@@ -113,24 +147,24 @@ class Gallery:
         return _jpeg(paint(kept.preview, ab, chroma))
 
     def coloured(self, name: str, temperature: float | None, chroma: float) -> Coloured:
-        """The whole picture, at its own size and in its own format. Raises Forgotten, photo.Rejected."""
+        """The coloured picture at its own size and in its own format. Raises Forgotten, photo.Rejected."""
         options = Options(temperature=temperature, chroma=chroma)
         settings = ", ".join(f"{key}={value}" for key, value in dataclasses.asdict(options).items())
         provenance = {**self._provenance, "settings": settings}
         return colour_bytes(self._find(name).data, self._colorizer, options, self.limits, provenance)
 
     def remove(self, name: str) -> None:
-        """Forgets a picture, where it is still there."""
+        """Forgets a picture, if it is held."""
         with self._lock:
             self._kept.pop(name, None)
 
-    def _predict(self, kept: _Kept, temperature: float | None) -> np.ndarray:
+    def _predict(self, kept: _Picture, temperature: float | None) -> np.ndarray:
         return self._colorizer.predict_ab(Image.fromarray(lab.to_grey(kept.preview)), temperature)
 
-    def _find(self, name: str) -> _Kept:
+    def _find(self, name: str) -> _Picture:
         with self._lock:
             kept = self._kept.get(name)
-            if kept is None or time.monotonic() - kept.seen > _SECONDS:
+            if kept is None or time.monotonic() - kept.seen > self._seconds:
                 raise Forgotten
             kept.seen = time.monotonic()
             return kept
@@ -139,7 +173,7 @@ class Gallery:
         oldest_first = sorted(self._kept, key=lambda name: self._kept[name].seen)
         held = sum(kept.bytes for kept in self._kept.values())
         for name in oldest_first:
-            late = time.monotonic() - self._kept[name].seen > _SECONDS
+            late = time.monotonic() - self._kept[name].seen > self._seconds
             if name != newest and (late or held > self._room):
                 held -= self._kept.pop(name).bytes
 

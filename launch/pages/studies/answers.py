@@ -1,4 +1,4 @@
-"""The answers of a study in SQLite: what each participant was shown, and what each said, committed as it is given.
+"""The answers of a study in SQLite: what each participant was shown, and each answer, committed as it is given.
 
 A participant is a random code and nothing else: no name, no address, no time of day.
 """
@@ -28,7 +28,7 @@ _COLUMNS = ", ".join(f"trials.{field.name}" for field in dataclasses.fields(Tria
 
 @dataclasses.dataclass(frozen=True)
 class Answered:
-    """A trial with its answer; both None where it was not answered yet."""
+    """A trial with its answer; `answer` and `milliseconds` are None until it is answered."""
 
     code: str
     trial: Trial
@@ -44,7 +44,8 @@ class Answers:
     """
 
     def __init__(self, path: str):
-        self._path, self._lock = path, threading.Lock()
+        self.path = path
+        self._lock = threading.Lock()
         with self._errors():
             self._database = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -56,7 +57,7 @@ class Answers:
         self._database.close()
 
     def begin(self, trials: list[Trial]) -> str:
-        """A new participant with these trials; returns the code."""
+        """Stores a new participant with these trials. Returns the participant's code."""
         code = secrets.token_hex(8)
         with self._transaction() as database:
             database.execute("INSERT INTO participants VALUES (?)", (code,))
@@ -66,7 +67,7 @@ class Answers:
         return code
 
     def next(self, code: str) -> tuple[Trial | None, int]:
-        """The first trial without an answer, None where all are answered, and how many there are (0: no such code)."""
+        """A participant's first trial without an answer, or None, and the number of all trials (0: no such code)."""
         unanswered = (
             f"SELECT {_COLUMNS} FROM trials LEFT JOIN answers USING (code, number) "
             "WHERE code = ? AND answer IS NULL ORDER BY number LIMIT 1"
@@ -77,7 +78,7 @@ class Answers:
         return Trial(*row) if row else None, total
 
     def give(self, code: str, number: int, answer: str, milliseconds: int) -> Trial | None:
-        """Stores an answer and returns its trial; None where there is no such trial. The first answer to it stays."""
+        """Stores an answer, unless the trial has one. Returns the trial, or None where there is no such trial."""
         with self._transaction() as database:
             row = database.execute(
                 f"SELECT {_COLUMNS} FROM trials WHERE code = ? AND number = ?", (code, number)
@@ -88,7 +89,7 @@ class Answers:
         return Trial(*row) if row else None
 
     def shown_as(self, token: str) -> tuple[int, str] | None:
-        """The picture's number and the version that a token stands for."""
+        """(number of the picture, version) that a token stands for; None where there is no such token."""
         with self._transaction() as database:
             return database.execute(
                 "SELECT picture, CASE WHEN token_a = :token THEN a ELSE b END FROM trials "
@@ -116,4 +117,4 @@ class Answers:
         try:
             yield
         except sqlite3.Error as error:
-            raise TintmillError(f"{self._path}: {error}; wanted a study's database on a disk with room") from error
+            raise TintmillError(f"{self.path}: {error}; wanted a study's database on a disk with room") from error

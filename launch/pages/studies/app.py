@@ -1,9 +1,9 @@
-"""The pages of a study: what a participant's browser is told, and nothing that gives an answer away.
+"""The pages of a study. A participant's browser is told nothing that gives an answer away.
 
-GET /                  instructions, which the script skips where this browser had begun
-POST /begin            a new participant, or the one whose cookie came; {"again": true}: anew, where all is answered
+GET /                  instructions, which the script skips where this browser has begun
+POST /begin            the participant of the cookie, or a new one; {"again": true}: a new one where all is answered
 GET /next              the next question, or that all are answered
-POST /answer           {"number", "answer", "milliseconds"}: stored, then acknowledged; practice learns the truth
+POST /answer           {"number", "answer", "milliseconds"}: stored, then acknowledged; in practice with the truth
 GET /picture/TOKEN     a picture of a question
 """
 
@@ -25,7 +25,7 @@ from tintmill.launch.pages.studies.settings import Study
 from tintmill.pipeline.common.errors import TintmillError
 
 _HERE = os.path.dirname(__file__)
-_LONGEST = 24 * 3600 * 1000  # milliseconds of an answer that are believed
+_LONGEST = 24 * 3600 * 1000  # milliseconds; an answer that claims to have taken longer is refused
 _COOKIE_AGE = 30 * 24 * 3600  # seconds for which a browser may go on
 
 
@@ -47,7 +47,8 @@ def build(study: Study, answers: Answers) -> Starlette:
 
 class _Pages:
     def __init__(self, study: Study, answers: Answers):
-        self._study, self._answers = study, answers
+        self._study = study
+        self._answers = answers
         self._cookie = f"tintmill_study_{study.id}"
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
@@ -61,7 +62,7 @@ class _Pages:
         return HTMLResponse(page)
 
     async def begin(self, request: Request) -> Response:
-        again = (await _json(request)).get("again") is True
+        again = (await _read_json(request)).get("again") is True
         return await run_in_threadpool(self._begin, self._code(request), again)
 
     def _begin(self, code: str, again: bool) -> Response:
@@ -97,7 +98,7 @@ class _Pages:
         )
 
     async def answer(self, request: Request) -> Response:
-        given = await _json(request)
+        given = await _read_json(request)
         number, answer, time = (given.get(name) for name in ("number", "answer", "milliseconds"))
         known = trials.ANSWERS[self._study.settings.mode]
         if type(number) is not int or answer not in known or type(time) is not int or not 0 <= time <= _LONGEST:
@@ -116,21 +117,22 @@ class _Pages:
         found = self._answers.shown_as(request.path_params["token"])
         if not found:
             return Response(status_code=404)
+        # The file's own headers, its date and its tag, would differ between the versions.
         with open(self._study.picture_path(*found), "rb") as file:
-            return Response(file.read(), media_type="image/png")  # no date and no tag of the file goes out with it
+            return Response(file.read(), media_type="image/png")
 
     def _code(self, request: Request) -> str:
         return request.cookies.get(self._cookie, "")
 
 
 def _answer_failed(request: Request, error: TintmillError) -> Response:
-    """The reason goes to whoever runs the study; its participants can do nothing with it."""
+    """Tells the reason to whoever runs the study; a participant can do nothing with it."""
     print(f"tintmill study: error: {error}", file=sys.stderr, flush=True)
     return JSONResponse({"error": "This answer could not be stored. Please tell whoever runs the study."}, 500)
 
 
-async def _json(request: Request) -> dict:
-    """What was sent, as a mapping; empty where it is none."""
+async def _read_json(request: Request) -> dict:
+    """The JSON object that was sent; empty where it is none."""
     try:
         content = await request.json()
     except ValueError:

@@ -1,8 +1,8 @@
-"""What a study came to: how often coloured pictures were taken for real, with Wilson intervals.
+"""The result of a study: how often coloured pictures were taken for real, with Wilson intervals.
 
-`2afc`: an answer counts as taken for real where the real picture of the pair was called the coloured one; colours that
-cannot be told from real ones come to 50 %. `single`: where a coloured picture was called real; to be read beside how
-often real pictures were.
+In `2afc` a coloured picture was taken for real where the real picture of the pair was called the coloured one. Colours
+that cannot be told from real ones come to 50 %. In `single` it was taken for real where it was called real. Read that
+share beside the share of real pictures that were called real.
 
 Only participants who came to the end count: how attentive the others were is not known.
 """
@@ -24,7 +24,7 @@ from tintmill.launch.pages.studies.settings import REAL, Study
 from tintmill.pipeline.common import files
 
 CONFIDENCE = 0.95
-# What was published, and why it is no row of the same table.
+# Published shares, and how they were asked for: other protocols, so that they cannot be compared row by row.
 PUBLISHED = (
     {
         "name": "koalarization (Baldassarre et al. 2017), user study",
@@ -98,7 +98,7 @@ def summarise(study: Study, rows: list[Answered]) -> dict:
 
 
 def taken_for_real(row: Answered) -> bool:
-    """Whether the picture in question was called real (in a pair: the other one called coloured)."""
+    """Whether the picture in question was called real; in a pair: whether the other one was called coloured."""
     return row.answer == "real" if not row.trial.b else row.answer != row.trial.right
 
 
@@ -116,7 +116,7 @@ def format_table(summary: dict) -> str:
 
 
 def notes(summary: dict) -> list[str]:
-    """What a reader must know before believing a number."""
+    """What a reader must know to judge the numbers."""
     people, checks = summary["participants"], summary["checks_passed"]
     left = f"{summary['left_out_by_checks']} left out by attention checks"
     found = [f"{people} participants counted, {left}, {summary['unfinished']} did not finish (not counted)."]
@@ -137,7 +137,7 @@ def notes(summary: dict) -> list[str]:
 
 
 def write(study: Study, summary: dict) -> list[str]:
-    """Writes study.html and result.json into the study folder; returns their paths."""
+    """Writes study.html and result.json into the folder of the study. Returns their paths."""
     page, data = (os.path.join(study.folder, name) for name in ("study.html", "result.json"))
     files.write(data, json.dumps(summary, indent=1) + "\n")
     files.write(page, render(study, summary))
@@ -201,7 +201,7 @@ def _percent(share: float | None) -> str:
 
 
 def _percent_published(share: float) -> str:
-    """With the digits that were published."""
+    """The share with as many digits as were published."""
     return f"{100 * share:g} %"
 
 

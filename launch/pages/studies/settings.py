@@ -16,7 +16,9 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
 
 MODES = ("2afc", "single")
-REAL, CHECK = "real", "check"  # what may be shown of a picture beside the models' versions
+# The versions of a picture that may be shown beside those of the models.
+REAL = "real"
+CHECK = "check"
 _FILE = "study.json"
 _SHOWN, _ASKED = "What is shown", "How people are asked"  # headings of the help
 
@@ -89,7 +91,7 @@ class StudySettings:
 
     @property
     def pictures_needed(self) -> int:
-        """Each picture is asked once at most: who has seen it twice knows which was real."""
+        """A participant sees no picture twice: after the first time one knows which version was real."""
         return self.questions + self.practice + self.checks
 
 
@@ -121,7 +123,7 @@ class Study:
         return os.path.join(self.folder, "answers.db")
 
     def picture_path(self, number: int, shown: str) -> str:
-        """The file of picture `number` as `shown`: REAL, CHECK or a model's name."""
+        """The file of a version of a picture; `shown` is REAL, CHECK or a model's name."""
         version = shown if shown in (REAL, CHECK) else f"model{self.settings.models.index(shown)}"
         return os.path.join(self.folder, "pictures", f"{number:05d}_{version}.png")
 

@@ -16,9 +16,13 @@ ANSWERS = {"2afc": ("a", "b"), "single": ("real", "coloured")}
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One question. `a` and `b`: the versions shown (REAL, CHECK or a model's name), `b` empty where one is shown.
+    """One question.
 
-    `token_a`, `token_b`: under which names the browser gets the pictures: random, another for each participant.
+    Attributes:
+      part: PRACTICE or QUESTION.
+      picture: the picture's number.
+      a, b: the versions shown: REAL, CHECK or a model's name. `b` is empty where one version is shown.
+      token_a, token_b: the names under which the browser gets the pictures; random, others for each participant.
     """
 
     number: int
@@ -40,17 +44,17 @@ class Trial:
 
     @property
     def right(self) -> str:
-        """The right answer: where the coloured one is, or what the one is."""
+        """The right answer: the side of the coloured version, or what the only version is."""
         if self.b:
             return "b" if self.a == REAL else "a"
         return "real" if self.a == REAL else "coloured"
 
 
 def draw(settings: StudySettings, pictures: int, source: random.Random) -> list[Trial]:
-    """The trials of one participant.
+    """Draws the trials of one participant.
 
     Args:
-      pictures: how many the study has; at least `settings.pictures_needed`.
+      pictures: how many pictures the study has; at least `settings.pictures_needed`.
     """
     practice = _versions(settings, settings.practice, source)
     asked = [*_versions(settings, settings.questions, source), *([CHECK] * settings.checks)]
@@ -64,7 +68,8 @@ def draw(settings: StudySettings, pictures: int, source: random.Random) -> list[
 
 
 def _versions(settings: StudySettings, count: int, source: random.Random) -> list[str]:
-    """What `count` trials are about: every model equally often (but for one), and in `single` half of them real."""
+    """The versions that `count` trials ask about: each model equally often, give or take one, and in `single` half of
+    them real."""
     real = count // 2 if settings.mode == "single" else 0
     models = source.sample(settings.models, len(settings.models))
     found = [REAL] * real + [models[i % len(models)] for i in range(count - real)]

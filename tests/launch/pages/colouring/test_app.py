@@ -22,13 +22,18 @@ from tintmill.pipeline.imaging import lab, photo
 MEGABYTE = 1_000_000
 
 
-def make_gallery(has_bins: bool = True, **limits) -> Gallery:
-    return Gallery(StubColorizer(has_bins), photo.Limits(**({"min_side": 1} | limits)), PROVENANCE)
+def make_gallery(stub: StubColorizer, **limits) -> Gallery:
+    return Gallery(stub, photo.Limits(**({"min_side": 1} | limits)), PROVENANCE)
 
 
 @pytest.fixture
-def held():
-    return make_gallery()
+def stub():
+    return StubColorizer()
+
+
+@pytest.fixture
+def held(stub):
+    return make_gallery(stub)
 
 
 @pytest.fixture
@@ -66,9 +71,8 @@ def test_previews_are_reduced_and_grey_is_grey(visitor):
     assert (grey.mode, coloured.mode) == ("L", "RGB")
 
 
-def test_ten_uploads_at_once_are_all_answered_and_the_network_runs_one_at_a_time(visitor, held):
+def test_ten_uploads_at_once_are_all_answered_and_the_network_runs_one_at_a_time(visitor, held, stub):
     """While the first is held up all others come in; none waits for another's preview."""
-    stub = held._colorizer
     first = visitor.ask("pictures", picture()).json["id"]
     stub.gate.clear()
     with ThreadPoolExecutor(10) as pool:
@@ -84,19 +88,18 @@ def test_ten_uploads_at_once_are_all_answered_and_the_network_runs_one_at_a_time
     assert stub.most_at_once == 1
 
 
-def test_more_than_can_wait_are_told_to_come_again(visitor, held, monkeypatch):
-    monkeypatch.setattr(app, "_MOST_WAITING", 1)
-    stub = held._colorizer
-    stub.gate.clear()
-    with ThreadPoolExecutor(1) as pool:
+def test_more_than_can_wait_are_told_to_come_again(held, stub):
+    with pages.serving_app(app.build(held, MEGABYTE, most_waiting=1)) as address, ThreadPoolExecutor(1) as pool:
+        visitor = pages.Visitor(address)
+        stub.gate.clear()
         first = pool.submit(visitor.ask, "pictures", picture())
         helpers.wait_until(lambda: stub.asked)
         refused = visitor.ask("pictures", picture())
         stub.gate.set()
         assert first.result().status == 201
-    assert refused.status == 503
-    assert "try again" in refused.json["error"]
-    assert visitor.ask("pictures", picture()).status == 201
+        assert refused.status == 503
+        assert "try again" in refused.json["error"]
+        assert visitor.ask("pictures", picture()).status == 201
 
 
 @pytest.mark.parametrize(
@@ -132,8 +135,8 @@ def test_a_picture_under_another_types_name_is_taken_for_what_it_is(visitor):
     assert "a_coloured.png" in str(answer.headers)
 
 
-def test_pixels_are_counted_before_any_is_decoded(monkeypatch):
-    held = make_gallery(max_pixels=10_000)
+def test_pixels_are_counted_before_any_is_decoded(monkeypatch, stub):
+    held = make_gallery(stub, max_pixels=10_000)
 
     def decode(*arguments):
         raise AssertionError("decoded")
@@ -144,14 +147,14 @@ def test_pixels_are_counted_before_any_is_decoded(monkeypatch):
             refused = pages.Visitor(address).ask("pictures", data)
             assert refused.status == 422
             assert refused.json["error"] == "more than 0.01 megapixels, the most that is taken here"
-    assert held._colorizer.asked == []
+    assert stub.asked == []
 
 
-def test_files_that_are_too_large_are_refused_and_not_held(visitor, held):
+def test_files_that_are_too_large_are_refused_and_not_held(visitor, stub):
     refused = visitor.ask("pictures", bytes(MEGABYTE + 1))
     assert refused.status == 413
     assert "1 MB" in refused.json["error"]
-    assert held._colorizer.asked == []
+    assert stub.asked == []
 
 
 def test_a_body_without_a_length_cannot_be_longer_than_the_limit(visitor):
@@ -176,7 +179,7 @@ def test_odd_sizes_are_coloured(visitor, size):
     assert pages.open_image(visitor.ask(f"pictures/{id}/download")).size == size
 
 
-def test_a_new_chroma_does_not_run_the_network(visitor, held):
+def test_a_new_chroma_does_not_run_the_network(visitor, stub):
     id = visitor.ask("pictures", picture()).json["id"]
     strengths = []
     for chroma in (0, 0.5, 1, 1.5):
@@ -184,14 +187,14 @@ def test_a_new_chroma_does_not_run_the_network(visitor, held):
         strengths.append(np.linalg.norm(lab.rgb_to_lab(pixels)[..., 1:], axis=-1).mean())
     assert strengths == sorted(strengths)
     assert strengths[0] < 1 < strengths[3] - strengths[1]
-    assert held._colorizer.asked == [None]
+    assert stub.asked == [None]
 
 
-def test_a_new_temperature_runs_it_once(visitor, held):
+def test_a_new_temperature_runs_it_once(visitor, stub):
     id = visitor.ask("pictures", picture()).json["id"]
     for temperature in (0.1, 0.9, 0.1, 0.9):
         assert visitor.ask(f"pictures/{id}/coloured?temperature={temperature}").status == 200
-    assert held._colorizer.asked == [None, 0.1, 0.9]
+    assert stub.asked == [None, 0.1, 0.9]
 
 
 def test_the_download_has_the_sliders_settings_and_says_so(monkeypatch, visitor):
@@ -218,7 +221,7 @@ def test_settings_that_are_none_are_refused(visitor, query):
 
 
 def test_a_network_without_bins_has_no_temperature():
-    with pages.serving_app(app.build(make_gallery(has_bins=False), MEGABYTE)) as address:
+    with pages.serving_app(app.build(make_gallery(StubColorizer(has_bins=False)), MEGABYTE)) as address:
         visitor = pages.Visitor(address)
         id = visitor.ask("pictures", picture()).json["id"]
         assert visitor.ask(f"pictures/{id}/coloured?temperature=0.5").status == 400
@@ -248,4 +251,5 @@ def test_removed_pictures_are_gone(visitor, held):
         refused = visitor.ask(f"pictures/{id}/grey")
         assert refused.status == 404
         assert "send it again" in refused.json["error"]
-    assert list(held._kept) == [kept]
+    assert len(held) == 1
+    assert visitor.ask(f"pictures/{kept}/grey").status == 200

@@ -158,9 +158,9 @@ def test_a_removed_picture_and_those_of_a_closed_page_are_forgotten(tab, held):
     upload(tab, a_jpg=picture(), b_jpg=picture())
     tab.page.locator(".result:visible").nth(1).wait_for()
     card(tab, "a.jpg").get_by_role("button", name="Remove").click()
-    helpers.wait_until(lambda: len(held._kept) == 1)
+    helpers.wait_until(lambda: len(held) == 1)
     tab.page.goto("about:blank")
-    helpers.wait_until(lambda: not held._kept)
+    helpers.wait_until(lambda: len(held) == 0)
 
 
 def test_a_picture_that_is_no_longer_held_is_sent_again_on_demand(tab, held):
@@ -175,7 +175,7 @@ def test_a_picture_that_is_no_longer_held_is_sent_again_on_demand(tab, held):
     card(tab, "a.jpg").get_by_role("button", name="Try again").click()
     error.wait_for(state="hidden")
     assert card(tab, "a.jpg").locator(".chroma").input_value() == "0.5"
-    helpers.wait_until(lambda: len(held._kept) == 1)
+    helpers.wait_until(lambda: len(held) == 1)
 
 
 def test_a_server_that_is_away_is_told_where_one_looks_and_tried_again(tab):

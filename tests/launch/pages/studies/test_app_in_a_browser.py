@@ -177,7 +177,7 @@ def test_the_result_fits_its_window_with_its_intervals(browser, served, tmp_path
     tab.page.click("#begin")
     answer_all(tab)
     tab.context.close()
-    study = settings.load(os.path.dirname(answers._path))
+    study = settings.load(os.path.dirname(answers.path))
     path = tmp_path / "study.html"
     path.write_text(result.render(study, result.summarise(study, attentive(answers.all()))))
     tab = pages.Tab(browser, path.as_uri(), width, is_mobile=width == 390)

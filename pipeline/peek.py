@@ -3,65 +3,77 @@
 tintmill peek DATASETS/mine/1.0.0 --records=4
 """
 
+import dataclasses
 import itertools
 import sys
+from collections.abc import Iterator
 
 import numpy as np
-from absl import flags
 
-from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common import command, files, options
+from tintmill.pipeline.common.options import option
 from tintmill.pipeline.dataset import record
+from tintmill.pipeline.dataset.checks import parse_record
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
-from tintmill.pipeline.imaging import lab
-from tintmill.pipeline.verify import dataset_argument, parse
 
-FLAGS = flags.FlagValues()
-flags.DEFINE_integer("records", 4, "How many records of each split.", flag_values=FLAGS)
+_MOST_CLASSES = 12  # named in the summary
+
+
+@dataclasses.dataclass(frozen=True)
+class PeekArguments:
+    folder: str
+    records: int = option(4, "How many records of each split.", "Records")
+
+
+FLAGS = options.define(PeekArguments)
 
 
 def main(arguments: list[str]) -> None:
-    dataset = open_dataset(dataset_argument(arguments, "peek"))
-    _print_summary(dataset)
+    folder = command.take_dataset(arguments, "peek")
+    for line in peek(options.read(PeekArguments, FLAGS, folder=folder)):
+        print(line)
+
+
+def peek(arguments: PeekArguments) -> Iterator[str]:
+    """Lines that say what a dataset directory holds: a summary, then records of each split.
+
+    Raises:
+      TintmillError: there is no manifest, or it cannot be read.
+    """
+    dataset = open_dataset(arguments.folder)
+    yield from _summarise(dataset)
     for split in dataset.splits:
-        print(f"\n{split}: {dataset.splits[split]} records in {len(dataset.shards(split))} shards")
-        for values in itertools.islice(_records(dataset, split), FLAGS.records):
-            print(f"  {_describe(dataset, values)}")
+        yield ""
+        yield f"{split}: {dataset.splits[split]} records in {len(dataset.shards(split))} shards"
+        for values in itertools.islice(_read_records(dataset, split), arguments.records):
+            yield f"  {_describe(dataset, values)}"
 
 
-def decode_lab(dataset: Dataset, stored: bytes) -> np.ndarray:
-    """A record's `lab` bytes as float32 [S, S, 3]: L* 0..100, a*, b*."""
-    encoding = dataset.settings.encoding
-    return lab.unpack(record.stored_pixels(stored, encoding, dataset.settings.size), encoding)
-
-
-def _records(dataset: Dataset, split: str):
+def _read_records(dataset: Dataset, split: str) -> Iterator[dict]:
     for entry in dataset.shards(split):
         with files.open_read(dataset.path(entry.file)) as f:
-            yield from map(parse, record.read_frames(f))
+            yield from map(parse_record, record.read_frames(f))
 
 
-def _print_summary(dataset: Dataset) -> None:
-    settings, pictures = dataset.settings, dataset.manifest.pictures
-    print(f"{settings.name} {settings.version}: {pictures.kept} of {pictures.read} pictures kept")
-    print(f"  left out: {pictures.rejected or 'none'}")
-    print(f"  lab {settings.size}x{settings.size}, fit {settings.fit}, encoding {settings.encoding}")
-    embedder = dataset.embedder
-    text = "none"
+def _summarise(dataset: Dataset) -> Iterator[str]:
+    settings, pictures, embedder = dataset.settings, dataset.manifest.pictures, dataset.embedder
+    yield f"{settings.name} {settings.version}: {pictures.kept} of {pictures.read} pictures kept"
+    yield f"  left out: {pictures.rejected or 'none'}"
+    yield f"  lab {settings.size}x{settings.size}, fit {settings.fit}, encoding {settings.encoding}"
+    embedding = "none"
     if embedder:
-        text = f"{embedder.name} {embedder.layer} [{embedder.dimension}], weights {embedder.weights}"
-    print(f"  embedding: {text}")
-    print(f"  mean a*, b*: {dataset.mean_ab[0]:.2f}, {dataset.mean_ab[1]:.2f}")
-    classes = dataset.class_names
-    print(
-        f"  classes: {', '.join(classes[:12])}{' ...' if len(classes) > 12 else ''}" if classes else "  classes: none"
-    )
+        embedding = f"{embedder.name} {embedder.layer} [{embedder.dimension}], weights {embedder.weights}"
+    yield f"  embedding: {embedding}"
+    yield f"  mean a*, b*: {dataset.mean_ab[0]:.2f}, {dataset.mean_ab[1]:.2f}"
+    classes = ", ".join(dataset.class_names[:_MOST_CLASSES]) or "none"
+    yield f"  classes: {classes}{' ...' if len(dataset.class_names) > _MOST_CLASSES else ''}"
 
 
 def _describe(dataset: Dataset, values: dict) -> str:
-    means = decode_lab(dataset, values["lab"]).mean(axis=(0, 1))
+    means = record.decode_lab(values["lab"], dataset.settings).mean(axis=(0, 1))  # (S, S, 3) -> (3,)
     text = f"{values['id'].decode()}: {values['width']}x{values['height']}, mean Lab {means.round(1).tolist()}"
     if dataset.embedder:
-        embedding = np.frombuffer(values["embedding"], np.float16).astype(np.float32)
+        embedding = np.frombuffer(values["embedding"], np.float16).astype(np.float32)  # (E,)
         text += f", embedding norm {np.linalg.norm(embedding):.3g}"
     if dataset.class_names:
         label = values["label"]

@@ -7,141 +7,37 @@ ids, and that TFDS's metadata tells the same. Records are parsed by the `tfrecor
 other programs can read the shards. Every defect is named with its file; the exit code is 1 if there is any.
 """
 
-import hashlib
-import io
-import json
 import sys
-from collections.abc import Iterator
 
 from absl import flags
 
-from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common import command
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset import names, record
-from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry, open_dataset
+from tintmill.pipeline.dataset.checks import find_defects
+from tintmill.pipeline.dataset.manifest import open_dataset
 
 FLAGS = flags.FlagValues()
 
 
 def main(arguments: list[str]) -> None:
-    dataset = open_dataset(dataset_argument(arguments, "verify"))
-    defects = list(find_defects(dataset))
+    folder = command.take_dataset(arguments, "verify")
+    defects = verify(folder)
     for defect in defects:
         print(f"DEFECT {defect}")
+    dataset = open_dataset(folder)
     if defects:
         raise TintmillError(f"{dataset.folder}: {len(defects)} defects; prepare it again into another folder")
     records = sum(dataset.splits.values())
     print(f"{dataset.folder}: {len(dataset.shards())} shards, {records} records, all as the manifest says")
 
 
-def dataset_argument(arguments: list[str], name: str) -> str:
-    if len(arguments) != 1:
-        raise TintmillError(f"wanted one dataset directory: tintmill {name} DIR; got {arguments}")
-    return arguments[0]
+def verify(folder: str) -> list[str]:
+    """Every way in which a dataset directory is not what its manifest says, one line each, the file named first.
 
-
-def find_defects(dataset: Dataset) -> Iterator[str]:
-    """Every way in which the directory is not what its manifest says, one line each, the file named first."""
-    yield from _metadata_defects(dataset)
-    yield from _foreign_shards(dataset)
-    seen: dict[bytes, str] = {}  # 8 bytes an id and one string a shard: a million records take about 100 MB
-    for entry in dataset.shards():
-        try:
-            data = files.read(dataset.path(entry.file))
-        except OSError:
-            yield f"{entry.file}: missing or unreadable"
-            continue
-        hash_defects = list(shard_file_defects(entry, data))
-        yield from hash_defects
-        yield from _record_defects(dataset, entry, data, seen)
-
-
-def shard_file_defects(entry: ShardEntry, data: bytes) -> Iterator[str]:
-    """What is wrong with a shard's bytes as a whole; the trainer asks the same before it starts."""
-    if len(data) != entry.bytes:
-        yield f"{entry.file}: {len(data)} bytes, the manifest says {entry.bytes}"
-    elif hashlib.sha256(data).hexdigest() != entry.sha256:
-        yield f"{entry.file}: its sha256 is not the manifest's"
-
-
-def parse(data: bytes) -> dict:
-    """A record's features as the `tfrecord` package reads them: bytes, or int64/float arrays."""
-    from tfrecord import example_pb2
-
-    example = example_pb2.Example()
-    example.ParseFromString(data)
-    values = {}
-    for name, feature in example.features.feature.items():
-        kind = feature.WhichOneof("kind")
-        value = list(getattr(feature, kind).value) if kind else []
-        values[name] = value[0] if len(value) == 1 else value
-    return values
-
-
-def _record_defects(dataset: Dataset, entry: ShardEntry, data: bytes, seen: dict[bytes, str]) -> Iterator[str]:
-    count = 0
-    try:
-        for framed in record.read_frames(io.BytesIO(data)):
-            defect = _record_defect(dataset, parse(framed), entry.file, seen)
-            if defect:
-                yield f"{entry.file}: record {count}: {defect}"
-            count += 1
-    except Exception as error:  # protobuf's DecodeError has a different home in each implementation
-        yield f"{entry.file}: {error}"
-        return
-    if count != entry.records:
-        yield f"{entry.file}: {count} records, the manifest says {entry.records}"
-
-
-def _record_defect(dataset: Dataset, values: dict, file: str, seen: dict[bytes, str]) -> str | None:
-    missing = expected_features(dataset) - set(values)
-    if missing:
-        return f"lacks {', '.join(sorted(missing))}"
-    key = hashlib.blake2b(values["id"], digest_size=8).digest()
-    if key in seen:
-        return f"id {values['id'].decode()!r} is also in {seen[key]}"
-    seen[key] = file
-    side = dataset.settings.size
-    wanted = side * side * 3 * (2 if dataset.settings.encoding == "lab16" else 1)
-    if dataset.settings.encoding != "lab8_png" and len(values["lab"]) != wanted:
-        return f"lab has {len(values['lab'])} bytes, wanted {wanted}"
-    if dataset.embedder and len(values["embedding"]) != 2 * dataset.embedder.dimension:
-        return f"embedding has {len(values['embedding'])} bytes, wanted {2 * dataset.embedder.dimension}"
-    return None
-
-
-def expected_features(dataset: Dataset) -> set[str]:
-    """Names of the features that every record has."""
-    expected = {"id", "lab", "height", "width"}
-    expected |= {"embedding"} if dataset.embedder else set()
-    expected |= {"embedding_mirror"} if dataset.settings.embed_mirror else set()
-    expected |= {"attributes"} if dataset.manifest.attribute_names else set()
-    return expected | ({"label"} if dataset.class_names else set())
-
-
-def _metadata_defects(dataset: Dataset) -> Iterator[str]:
-    for name in (names.FEATURES, names.DATASET_INFO):
-        try:
-            content = json.loads(files.read(dataset.path(name)))
-        except (OSError, ValueError) as error:
-            yield f"{name}: missing or damaged ({type(error).__name__}); run the same `tintmill prepare` to restore it"
-            continue
-        if name == names.DATASET_INFO:
-            yield from _split_defects(dataset, content)
-
-
-def _split_defects(dataset: Dataset, info: dict) -> Iterator[str]:
-    told = {split["name"]: [int(n) for n in split["shardLengths"]] for split in info.get("splits", [])}
-    wanted = {name: [entry.records for entry in dataset.shards(name)] for name in dataset.splits}
-    if told != wanted:
-        yield f"{names.DATASET_INFO}: shard lengths {told}, the manifest says {wanted}"
-
-
-def _foreign_shards(dataset: Dataset) -> Iterator[str]:
-    known = {entry.file for entry in dataset.shards()}
-    for entry in files.list_files(dataset.folder):
-        if names.is_shard_name(entry.name) and entry.name not in known:
-            yield f"{entry.name}: a shard that is not in the manifest"
+    Raises:
+      TintmillError: there is no manifest, or it cannot be read.
+    """
+    return list(find_defects(open_dataset(folder)))
 
 
 def run_command(argv: list[str]) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 from absl import flags
 
 from tintmill.pipeline import prepare
+from tintmill.pipeline.beam.runners import LOCAL_RUNNER
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.trainer import train
 
@@ -54,5 +55,5 @@ def read_command_line(words: tuple[str, ...]) -> CommandLine:
     if rest:
         from tintmill.pipeline.beam import checks  # importing Beam takes seconds
 
-        checks.check(checks.LOCAL_RUNNER, rest, values)
+        checks.check(LOCAL_RUNNER, rest, values)
     return CommandLine(name, tuple(given), values)

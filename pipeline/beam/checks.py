@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from tintmill.pipeline.beam.runners import LOCAL_RUNNER
 from tintmill.pipeline.common.errors import TintmillError
 
-LOCAL_RUNNER = "FnApiRunner"
 _JOB_SERVERS_IN_JAVA = ("flink", "flinkrunner", "spark", "sparkrunner")
 _DATAFLOW = ("dataflow", "dataflowrunner")
 _ADDRESSES = ("flink_master", "spark_master_url", "job_endpoint")

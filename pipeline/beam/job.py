@@ -27,7 +27,7 @@ import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, GoogleCloudOptions, PipelineOptions
@@ -36,15 +36,15 @@ from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from tintmill.pipeline.beam import flink
-from tintmill.pipeline.beam.checks import LOCAL_RUNNER
 from tintmill.pipeline.beam.deal import Deal
+from tintmill.pipeline.beam.runners import LOCAL_RUNNER, Runner
 from tintmill.pipeline.beam.worker_watch import leave_lost_connections_unsaid, watch_workers
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.names import LAST_ERROR
 from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.shards.build import build_shard
-from tintmill.pipeline.shards.plan import Plan, list_references, shard_of
+from tintmill.pipeline.shards.plan import Plan, choose_shard, list_references
 
 
 class BuildShard(beam.DoFn):
@@ -85,25 +85,25 @@ def _build(plan: Plan, key: tuple[str, int], references: Iterable[tuple]) -> str
     return report.file
 
 
-def run(plan: Plan, runner: str, workers: int, flags: list[str]) -> None:
+def run(plan: Plan, runner: Runner) -> None:
     """Builds and runs the pipeline, waiting for its end."""
-    count = workers or os.cpu_count() or 1
-    if runner != LOCAL_RUNNER:
-        _run_elsewhere(plan, runner, flags)
+    count = runner.workers or os.cpu_count() or 1
+    if runner.name != LOCAL_RUNNER:
+        _run_elsewhere(plan, runner)
     elif count == 1:
-        with local_pipeline(1, flags) as pipeline:
+        with local_pipeline(1, runner.flags) as pipeline:
             _build_grouped(plan, pipeline)
     else:
-        _run_dealt(plan, count, flags)
+        _run_dealt(plan, count, runner.flags)
 
 
 def _build_grouped(plan: Plan, pipeline: beam.Pipeline) -> None:
     grouped_references(pipeline, plan) | "BuildShard" >> beam.ParDo(BuildShard(plan))
 
 
-def _run_elsewhere(plan: Plan, runner: str, flags: list[str]) -> None:
+def _run_elsewhere(plan: Plan, runner: Runner) -> None:
     """On a cluster the job goes on when this command ends, so whoever stops the command stops the job."""
-    options = PipelineOptions([f"--runner={runner}", f"--job_name=tintmill-{uuid.uuid4().hex}", *flags])
+    options = PipelineOptions([f"--runner={runner.name}", f"--job_name=tintmill-{uuid.uuid4().hex}", *runner.flags])
     pipeline = beam.Pipeline(options=options)
     _build_grouped(plan, pipeline)
     handler = signal.getsignal(signal.SIGINT)
@@ -125,7 +125,7 @@ def _cancel(result: PipelineResult, options: PipelineOptions) -> None:
         flink.cancel(master, options.view_as(GoogleCloudOptions).job_name)
 
 
-def _run_dealt(plan: Plan, workers: int, flags: list[str]) -> None:
+def _run_dealt(plan: Plan, workers: int, flags: Sequence[str]) -> None:
     with tempfile.NamedTemporaryFile() as file, watch_workers(), local_pipeline(workers, flags) as pipeline:
         by_shard = beam.pvalue.AsMultiMap(pickled_references(pipeline, plan))
         deal = BuildDealtShards(plan, Deal(file.name, len(plan.shard_keys())))
@@ -142,7 +142,7 @@ def keyed_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
         pipeline
         | "Input" >> beam.Create([plan.input])
         | "ListReferences" >> beam.FlatMap(lambda _: list_references(plan))
-        | "KeyByShard" >> beam.Map(lambda reference: (shard_of(plan, reference), reference.to_tuple()))
+        | "KeyByShard" >> beam.Map(lambda reference: (choose_shard(plan, reference), reference.to_tuple()))
     )
 
 
@@ -164,7 +164,7 @@ def grouped_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
     )
 
 
-def local_pipeline(workers: int, flags: list[str]) -> beam.Pipeline:
+def local_pipeline(workers: int, flags: Sequence[str]) -> beam.Pipeline:
     """On this machine: in this process for one worker, else in worker processes.
 
     Not `DirectRunner`: that one first tries to download another runner. Not its `multi_processing` mode: the same

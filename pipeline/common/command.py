@@ -62,6 +62,17 @@ def run(
         return 143
 
 
+def take_dataset(arguments: list[str], name: str) -> str:
+    """The one argument of the command `name`, a dataset directory.
+
+    Raises:
+      TintmillError: there is none, or more than one.
+    """
+    if len(arguments) != 1:
+        raise TintmillError(f"wanted one dataset directory: tintmill {name} DIR; got {arguments}")
+    return arguments[0]
+
+
 def show(text: str) -> None:
     """Prints what a reader may cut short (`| head`)."""
     try:

@@ -48,6 +48,11 @@ def absolute(path: str) -> str:
     return path.rstrip("/") if is_remote(path) else os.path.abspath(os.path.expanduser(path))
 
 
+def absolute_or_empty(path: str) -> str:
+    """As `absolute`, for the value of a flag that may be left out."""
+    return path and absolute(path)
+
+
 def cache_folder() -> str:
     """Where this user's machine keeps what can be fetched again."""
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tintmill")

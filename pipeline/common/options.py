@@ -17,7 +17,7 @@ A field without `option` is no flag: whoever calls `read` gives its value.
 import dataclasses
 import math
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from absl import flags
 
@@ -80,7 +80,8 @@ class Option:
 def option(default, help: str, topic: str, **more) -> dataclasses.Field:
     """A field of a dataclass that is a flag too; `more` are attributes of `Option`.
 
-    A required option has no default that means anything: give None.
+    Args:
+      default: of the field and of the flag; `dataclasses.MISSING` where a required option has none.
     """
     return dataclasses.field(default=default, metadata={_KEY: Option(help, topic, **more)})
 
@@ -117,6 +118,7 @@ def define(*classes: type, values: flags.FlagValues | None = None) -> flags.Flag
 
 def _define(name: str, kind: type, field: dataclasses.Field, about: Option, values: flags.FlagValues) -> None:
     default = field.default if about.flag_default is _FIELDS_OWN else about.flag_default
+    default = None if default is dataclasses.MISSING else default
     more = {"flag_values": values, "required": about.required}
     if about.choices:
         flags.DEFINE_enum(name, default, about.list_choices(), about.help, **more)
@@ -197,14 +199,20 @@ def check(settings) -> None:
     Raises:
       TintmillError: names the flag, the value found and the value wanted.
     """
+    for flag, value, wanted in list_defects(settings):
+        raise TintmillError(f"--{flag}={value}: wanted {wanted}")
+
+
+def list_defects(settings) -> Iterator[tuple[str, object, str]]:
+    """(flag, value found, what is wanted) of each field that its option does not allow."""
     for name, (field, about) in list_options(type(settings)).items():
         value = getattr(settings, field.name)
         if about.choices and value not in about.list_choices():
-            raise TintmillError(f"--{name}={value}: wanted one of {', '.join(about.list_choices())}")
-        if not about.holds_bounds(value):
-            raise TintmillError(f"--{name}={value}: wanted {about.describe_bounds()}")
-        if about.check and not about.check.holds(value):
-            raise TintmillError(f"--{name}={value}: wanted {about.check.wanted}")
+            yield name, value, f"one of {', '.join(about.list_choices())}"
+        elif not about.holds_bounds(value):
+            yield name, value, about.describe_bounds()
+        elif about.check and not about.check.holds(value):
+            yield name, value, about.check.wanted
 
 
 def is_given(values: flags.FlagValues, name: str) -> bool:

@@ -33,12 +33,10 @@ def draw(dataset: Dataset) -> bytes:
 def _records(dataset: Dataset, entry: ShardEntry) -> Iterator[np.ndarray]:
     from tensorflow.core.example import example_pb2  # publishing has TensorFlow loaded, so `tfrecord` cannot be
 
-    settings = dataset.settings
     with files.open_read(dataset.path(entry.file)) as f:
         for data in record.read_frames(f):
             stored = example_pb2.Example.FromString(data).features.feature["lab"].bytes_list.value[0]
-            packed = record.stored_pixels(stored, settings.encoding, settings.size)
-            yield lab.lab_to_rgb8(lab.unpack(packed, settings.encoding))
+            yield lab.lab_to_rgb8(record.decode_lab(stored, dataset.settings))
 
 
 def _in_turn(streams: list[Iterator]) -> Iterator:

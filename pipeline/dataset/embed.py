@@ -7,7 +7,6 @@ Bits: an embedding changes in its last bits with batch size and thread count, no
 padding. So batches are always `BATCH` pictures, the tail padded, and TensorFlow computes on one thread.
 """
 
-import dataclasses
 import functools
 import hashlib
 import os
@@ -17,33 +16,12 @@ import numpy as np
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.identity import EmbedderIdentity
+from tintmill.pipeline.dataset.networks import LAYERS, NETWORKS
 from tintmill.pipeline.dataset.settings import NAMED_WEIGHTS, EmbedderSettings, weights_label
 from tintmill.pipeline.imaging import photo
 
 BATCH = 8
-LAYERS = ("logits", "probabilities", "pooled")
 PREPROCESSING = "grey sRGB uint8, three equal channels, x / 127.5 - 1"
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """A network of keras.applications: class name, input side in pixels, width of the pooled layer.
-
-    `random_variance`: what its normalisation layers divide by where its weights are random. With Keras' 1 the signal
-    fades from layer to layer: MobileNetV2's logits are 1e-12 then, zero in float16 for every picture.
-    """
-
-    application: str
-    side: int
-    pooled: int
-    random_variance: float
-    classes: int = 1000
-
-
-NETWORKS = {
-    "inception_resnet_v2": Network("InceptionResNetV2", 299, 1536, 0.6),
-    "mobilenet_v2": Network("MobileNetV2", 224, 1280, 0.1),
-}
 
 
 def check(settings: EmbedderSettings) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.imaging import lab
 
 UNLABELLED = -1
 HEADER, FOOTER = 12, 4  # bytes of TFRecord framing before and after a record
@@ -32,11 +33,11 @@ def features(
 
     shape = (settings.size, settings.size, 3)
     if settings.encoding == "lab8_png":
-        lab = tfds.features.Image(shape=shape, encoding_format="png", doc="L*a*b* as three 8-bit channels, not sRGB")
+        pixels = tfds.features.Image(shape=shape, encoding_format="png", doc="L*a*b* as three 8-bit channels, not sRGB")
     else:
         dtype = np.int16 if settings.encoding == "lab16" else np.uint8
-        lab = tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
-    spec = {"id": tfds.features.Text(), "lab": lab, "height": np.int64, "width": np.int64}
+        pixels = tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
+    spec = {"id": tfds.features.Text(), "lab": pixels, "height": np.int64, "width": np.int64}
     if embedding_dimension:
         for name in embedding_names(settings):
             spec[name] = tfds.features.Tensor(shape=(embedding_dimension,), dtype=np.float16, encoding="bytes")
@@ -84,6 +85,11 @@ def stored_pixels(stored: bytes, encoding: str, size: int) -> np.ndarray:
     if encoding == "lab8_png":
         return np.asarray(Image.open(io.BytesIO(stored)))
     return np.frombuffer(stored, "<i2" if encoding == "lab16" else np.uint8).reshape(size, size, 3)
+
+
+def decode_lab(stored: bytes, settings: Settings) -> np.ndarray:
+    """A record's `lab` bytes as float32 [S, S, 3]: L* 0..100, a* and b* -128..127."""
+    return lab.unpack(stored_pixels(stored, settings.encoding, settings.size), settings.encoding)
 
 
 def frame(record: bytes) -> bytes:

@@ -3,10 +3,6 @@
 import dataclasses
 import os
 import unicodedata
-from collections.abc import Iterator
-from typing import Protocol
-
-from tintmill.pipeline.dataset.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,16 +55,6 @@ class Description:
     class_names: tuple[str, ...] | None = None
     attribute_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-class Source(Protocol):
-    """What a new source provides; one file each in this folder, one line in the registry."""
-
-    def describe(self, root: str, settings: Settings) -> Description:
-        """Raises TintmillError where `root` cannot be this source's input."""
-
-    def references(self, root: str, settings: Settings) -> Iterator[Reference]:
-        """Lists every picture of `root`; cheap enough to be done thrice (limiting, counting, then building)."""
 
 
 def stable_text(name: str) -> str:

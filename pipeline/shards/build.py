@@ -23,8 +23,11 @@ from tintmill.pipeline.dataset.shard_report import ShardReport, write_report
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.listing.reference import Reference
+from tintmill.pipeline.shards.assign import sort_for_shard
+from tintmill.pipeline.shards.digest import digest_listing
 from tintmill.pipeline.shards.picture import Picture, make_picture
-from tintmill.pipeline.shards.plan import Plan, in_shard_order, installed_versions, listing_digest, read_committed
+from tintmill.pipeline.shards.plan import Plan, list_versions
+from tintmill.pipeline.shards.resume import read_committed
 from tintmill.pipeline.shards.tally import Tally
 from tintmill.pipeline.sources import READERS
 
@@ -47,7 +50,7 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
         return committed
     _check_versions(plan)
     import_tensorflow()
-    ordered = in_shard_order(references)
+    ordered = sort_for_shard(references)
     excluded = plan.excluded_ids(split, index)
     rejects: list[dict] = []
     tally = Tally(plan.settings.encoding)
@@ -61,7 +64,7 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
         read=len(ordered),
         rejected=_count_codes(rejects),
         excluded=excluded,
-        listing=f"{listing_digest(ordered):064x}",
+        listing=f"{digest_listing(ordered):064x}",
         inputs=[[r.id, r.size, r.version] for r in ordered],
         **dataclasses.asdict(file),
         **tally.to_json(),
@@ -73,7 +76,7 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
 
 
 def _check_versions(plan: Plan) -> None:
-    for (name, wanted), (_, found) in zip(plan.versions, installed_versions(), strict=True):
+    for (name, wanted), (_, found) in zip(plan.versions, list_versions(), strict=True):
         if found != wanted:
             raise TintmillError(
                 f"the worker on {socket.gethostname()} ({sys.executable}) has {name} {found}, the plan was made with "

@@ -34,7 +34,8 @@ from tintmill.pipeline.dataset.manifest import (
 from tintmill.pipeline.dataset.names import CONTACT_SHEET, CROISSANT, DATASET_INFO, MANIFEST, PLAN, REJECTS, REPORTS
 from tintmill.pipeline.dataset.shard_report import ShardReport
 from tintmill.pipeline.imaging import photo
-from tintmill.pipeline.shards.plan import Claim, Plan
+from tintmill.pipeline.shards.plan import Plan
+from tintmill.pipeline.shards.resume import Claim
 from tintmill.pipeline.sources.reuse_lab import read_manifest
 
 

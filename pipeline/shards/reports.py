@@ -9,7 +9,9 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.identity import EmbedderIdentity
 from tintmill.pipeline.dataset.names import REPORTS, name_report
 from tintmill.pipeline.dataset.shard_report import ShardReport
-from tintmill.pipeline.shards.plan import Plan, is_shard, read_committed, shard_digests
+from tintmill.pipeline.shards.digest import MODULUS
+from tintmill.pipeline.shards.plan import Plan, digest_shards
+from tintmill.pipeline.shards.resume import is_shard, read_committed
 
 
 class Reports:
@@ -68,14 +70,14 @@ class Reports:
         """
         changed = {key for key, report in self._found.items() if "changed" in report.rejected}
         if not self._waiting and self._digest() != int(self.plan.inputs, 16):
-            wanted = shard_digests(self.plan)
+            wanted = digest_shards(self.plan)
             changed |= {key for key, report in self._found.items() if int(report.listing, 16) != wanted[key]}
         for key in changed:
             files.remove(self.plan.report_path(*key))
             self._wait(key)
 
     def _digest(self) -> int:
-        return sum(int(report.listing, 16) for report in self._found.values()) % 2**256
+        return sum(int(report.listing, 16) for report in self._found.values()) % MODULUS
 
     def _wait(self, key: tuple[str, int]) -> None:
         del self._found[key]

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.common.options import option
+from tintmill.pipeline.dataset.settings import Settings, SourceOptions
 from tintmill.pipeline.listing import tree
 from tintmill.pipeline.listing.reference import Description, Reference
+from tintmill.pipeline.sources.source import Source
 
 _PICTURES = "img_align_celeba"
 _PARTITION = "list_eval_partition.txt"
@@ -24,6 +26,12 @@ _ATTRIBUTES = "list_attr_celeba.txt"
 _PLACE = re.compile(rf"(?:{_PICTURES}/)*[^/]+\.jpg")
 _SPLITS = {"0": None, "1": "val", "2": "test"}
 _WHERE = "it comes with CelebA (folders Eval and Anno of its download); put it beside the pictures"
+
+
+@dataclasses.dataclass(frozen=True)
+class CelebaOptions(SourceOptions):
+    celeba_label: str = option("", "celeba: the attribute that becomes the label, as Smiling.", "Of some sources")
+    celeba_attributes: bool = option(True, "celeba: store the attributes.", "Of some sources")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,3 +162,16 @@ def _check_lines(path: str, names: list[str], lines: dict, remedy: str) -> None:
         raise TintmillError(
             f"{path}: {len(missing)} of {len(names)} pictures have no line in it, the first {missing[0]}; {remedy}"
         )
+
+
+SOURCE = Source(
+    describe,
+    references,
+    options=CelebaOptions,
+    terms="CelebA's pictures are given for non-commercial research only; the people in them are real.",
+    example={
+        **{f"img_align_celeba/{number:06d}.jpg": None for number in (1, 2, 3)},
+        "list_eval_partition.txt": "000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n",
+        "list_attr_celeba.txt": "3\nBald Smiling\n000001.jpg -1 1\n000002.jpg 1 -1\n000003.jpg -1 -1\n",
+    },
+)

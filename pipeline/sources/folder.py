@@ -18,6 +18,7 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.settings import Settings
 from tintmill.pipeline.listing import archive, lists, tree
 from tintmill.pipeline.listing.reference import Description, Reference, one_line, stable_text
+from tintmill.pipeline.sources.source import Source
 
 
 def describe(root: str, settings: Settings) -> Description:
@@ -69,3 +70,10 @@ def _labelled(reference: Reference) -> Reference:
     if reference.kind != "file" and len(rest) > 0 and top == archive.stem(reference.path):
         top, *rest = rest
     return dataclasses.replace(reference, label=one_line(top, "blank")) if rest else reference
+
+
+SOURCE = Source(
+    describe,
+    references,
+    example={"cat/1.jpg": None, "cat/2.jpg": None, "dog/1.jpg": None, "3.jpg": None},
+)

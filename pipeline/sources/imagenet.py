@@ -19,9 +19,11 @@ from collections.abc import Iterator
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.common.options import option
+from tintmill.pipeline.dataset.settings import Settings, SourceOptions
 from tintmill.pipeline.listing import archive, synsets, tree
 from tintmill.pipeline.listing.reference import Description, Reference
+from tintmill.pipeline.sources.source import Source
 
 _WANTED = "ILSVRC2012_img_train.tar or a folder train, ILSVRC2012_img_val.tar or a folder val"
 _TARS = {"train": "ILSVRC2012_img_train.tar", "val": "ILSVRC2012_img_val.tar"}
@@ -32,6 +34,27 @@ _MAT_REMEDY = (
     "scipy.io.loadmat('meta.mat', squeeze_me=True)['synsets']"
 )
 _VAL_NUMBER = re.compile(r"(\d{8})\.JPEG$")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImagenetOptions(SourceOptions):
+    """Paths of lists, or empty; the module's docstring says what a list holds."""
+
+    labels: str = option(
+        "", "imagenet: list of the validation pictures' synsets.", "Of some sources", parse=files.absolute_or_empty
+    )
+    label_names: str = option(
+        "", "imagenet: list of synsets and their readable names.", "Of some sources", parse=files.absolute_or_empty
+    )
+    synsets: str = option(
+        "",
+        "imagenet: list of the synsets to take; its order numbers them.",
+        "Of some sources",
+        parse=files.absolute_or_empty,
+    )
+
+    def to_json(self) -> dict:
+        return {name: "given" if path else "" for name, path in dataclasses.asdict(self).items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,3 +217,17 @@ def _synset_folders(path: str) -> set[str]:
 
 def _has_synset_folders(path: str) -> bool:
     return bool(_synset_folders(path))
+
+
+SOURCE = Source(
+    describe,
+    references,
+    options=ImagenetOptions,
+    terms="ImageNet's pictures are given for non-commercial research and education only; their authors keep their "
+    "rights.",
+    example={
+        "train/n01440764/n01440764_18.JPEG": None,
+        "train/n01443537/n01443537_2.JPEG": None,
+        "val/n01440764/ILSVRC2012_val_00000293.JPEG": None,
+    },
+)

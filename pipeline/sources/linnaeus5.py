@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from tintmill.pipeline.dataset.settings import Settings
 from tintmill.pipeline.listing import layout, tree
 from tintmill.pipeline.listing.reference import Description, Reference, one_line
+from tintmill.pipeline.sources.source import Source
 
 _WANTED = "the folder 'Linnaeus 5 256X256' (or 128, 64, 32) with train and test in it, or an archive of it"
 _PLACE = re.compile(r"(train|test)/([^/]+)/[^/]+")
@@ -31,3 +32,10 @@ def references(root: str, settings: Settings) -> Iterator[Reference]:
         else:
             split, label = place.groups()
             yield dataclasses.replace(entry, label=one_line(label, "blank"), split="test" if split == "test" else None)
+
+
+SOURCE = Source(
+    describe,
+    references,
+    example={"train/berry/1_256.jpg": None, "train/bird/1_256.jpg": None, "test/berry/2_256.jpg": None},
+)

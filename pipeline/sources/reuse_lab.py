@@ -21,6 +21,7 @@ from tintmill.pipeline.dataset.shard_report import read_report
 from tintmill.pipeline.imaging.photo import Rejected
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.listing.reference import Description, Reference
+from tintmill.pipeline.sources.source import Source
 
 _OFFICIAL = {"train": None, "val": "val", "test": "test"}
 SAME = ("size", "fit", "encoding")  # what the old records decide
@@ -121,4 +122,4 @@ def _places(path: str, size: int) -> Iterator[tuple[int, int]]:
             raise TintmillError(f"{path} is damaged; `tintmill verify` says where") from error
 
 
-READERS = {"record": take_over}
+SOURCE = Source(describe, references, readers={"record": take_over}, is_input=False)

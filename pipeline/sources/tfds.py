@@ -18,18 +18,25 @@ from collections.abc import Iterator
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import option
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset import names, record
-from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.dataset.settings import Settings, SourceOptions
 from tintmill.pipeline.imaging.photo import Rejected
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.listing.reference import Description, Reference, one_line
+from tintmill.pipeline.sources.source import Source
 
 _SPLITS = {"train": None, "validation": "val", "val": "val", "test": "test"}
 _SHARES = {
     frozenset(): (("train", 0.9), ("val", 0.05), ("test", 0.05)),
     frozenset({"test"}): (("train", 0.9), ("val", 0.1)),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class TfdsOptions(SourceOptions):
+    tfds_name: str = option("", "tfds: the dataset, as tf_flowers or NAME/CONFIG:VERSION.", "Of some sources")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +69,7 @@ def references(root: str, settings: Settings) -> Iterator[Reference]:
                 yield _with_label(reference) if with_labels else reference
 
 
-def picture(reference: Reference) -> tuple[Reference, bytes]:
+def read_picture(reference: Reference) -> tuple[Reference, bytes]:
     """The encoded picture in a record, and its reference with the record's label.
 
     Raises:
@@ -145,4 +152,6 @@ def _with_label(reference: Reference) -> Reference:
         return reference
 
 
-READERS = {"tfds": picture}
+READERS = {"tfds": read_picture}
+
+SOURCE = Source(describe, references, options=TfdsOptions, readers=READERS)

@@ -13,6 +13,7 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.settings import Settings
 from tintmill.pipeline.listing import layout, synsets, tree
 from tintmill.pipeline.listing.reference import Description, Reference
+from tintmill.pipeline.sources.source import Source
 
 _WANTED = "the folder tiny-imagenet-200 with train, val and wnids.txt in it, or its zip"
 _PLACE = re.compile(r"train/(?P<wnid>n\d{8})/images/[^/]+|(?P<split>val|test)/images/(?P<name>[^/]+)")
@@ -65,3 +66,20 @@ def _read_lists(root: str) -> _Lists:
     annotations = [line.split("\t") for line in texts.get(names[2], "").splitlines()]
     val = {words[0]: words[1].strip() for words in annotations if len(words) > 1}
     return _Lists(prefix, synsets.class_names(wnids, synsets.parse_names(texts.get(names[1], ""))), val)
+
+
+SOURCE = Source(
+    describe,
+    references,
+    terms="Tiny ImageNet is cut from ImageNet, whose pictures are given for non-commercial research and education "
+    "only; their authors keep their rights.",
+    example={
+        "train/n01443537/images/n01443537_0.JPEG": None,
+        "train/n01629819/images/n01629819_0.JPEG": None,
+        "val/images/val_0.JPEG": None,
+        "val/val_annotations.txt": "val_0.JPEG\tn01443537\t0\t32\t44\t62\n",
+        "test/images/test_0.JPEG": None,
+        "wnids.txt": "n01443537\nn01629819\n",
+        "words.txt": "n01443537\tgoldfish, Carassius auratus\nn01629819\tEuropean fire salamander\n",
+    },
+)

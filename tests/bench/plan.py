@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import apache_beam as beam
 
@@ -28,7 +27,7 @@ def main() -> None:
 
 
 def measure(shuffle: Callable[[plans.Plan], int]) -> None:
-    sources.SOURCES["synthetic"] = SimpleNamespace(describe=lambda *_: Description(), references=synthetic)
+    sources.SOURCES["synthetic"] = sources.Source(lambda *_: Description(), synthetic)
     began = time.process_time()
     plan = plans.make_plan(Settings("bench", source="synthetic", embedder=None), "/nowhere", "/nowhere")
     listed = time.process_time()

@@ -15,7 +15,7 @@ from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
 from tintmill.pipeline.imaging import lab, photo
 from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.shards import build, picture
-from tintmill.pipeline.shards.plan import Plan, installed_versions
+from tintmill.pipeline.shards.plan import Plan, list_versions
 
 EMBEDDER = EmbedderSettings("inception_resnet_v2", "logits", "random")
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 def make_plan(settings: Settings, folder: str) -> Plan:
     counts = (("train", 1),)
-    return Plan(settings, folder, folder, (), counts, (), "", None, installed_versions())
+    return Plan(settings, folder, folder, (), counts, (), "", None, list_versions())
 
 
 def measure_stages(plan: Plan, references: list[Reference]) -> None:

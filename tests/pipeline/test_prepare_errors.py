@@ -291,18 +291,18 @@ IDS = """
 import sys
 from pathlib import Path
 from tintmill.pipeline.dataset import record
-from tintmill.pipeline import verify
+from tintmill.pipeline.dataset import checks
 
 for shard in sorted(Path(sys.argv[1]).glob("*.tfrecord-*")):
     for data in record.read_frames(shard.open("rb")):
-        print(verify.parse(data)["id"].decode())
+        print(checks.parse_record(data)["id"].decode())
 """
 
 
 def test_a_worker_s_own_words_are_told_whatever_the_runner_says(tmp_path, monkeypatch):
     """An engine that tries a step again may tell only the trouble of its last attempt."""
-    from tintmill.pipeline import prepare
-    from tintmill.pipeline.beam import job
+    from tintmill.pipeline.beam import job, supervise
+    from tintmill.pipeline.beam.runners import Runner
 
     def run(*_):
         (tmp_path / "last_error.txt").write_text("the worker on node7 has tensorflow missing")
@@ -311,7 +311,6 @@ def test_a_worker_s_own_words_are_told_whatever_the_runner_says(tmp_path, monkey
     plan = SimpleNamespace(path=lambda *parts: str(tmp_path.joinpath(*parts)), folder=str(tmp_path), counts=())
     reports = SimpleNamespace(plan=plan, todo=2, built=0, read=0, look=lambda: None)
     monkeypatch.setattr(job, "run", run)
-    monkeypatch.setattr(prepare, "FLAGS", SimpleNamespace(runner="flink", workers=1))
     with pytest.raises(TintmillError, match="failed: the worker on node7 has tensorflow missing; 0 of 2 shards"):
-        prepare.build(reports, [])
+        supervise.build_shards(reports, Runner("flink"))
     assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """Shared by the tests of sources: listing and reading in this process, archives from dicts of members."""
 
 import bz2
+import dataclasses
 import gzip
 import io
 import lzma
@@ -9,19 +10,19 @@ import zipfile
 from pathlib import Path
 
 from tests.support.helpers import encode, photo_pixels
-from tintmill.pipeline.dataset.settings import Settings, SourceOptions
+from tintmill.pipeline.dataset.settings import Settings
 from tintmill.pipeline.imaging.photo import Rejected
 from tintmill.pipeline.listing.reading import read_many
 from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.shards import plan
 from tintmill.pipeline.sources import READERS, SOURCES
 
-OPTIONS = tuple(SourceOptions.__dataclass_fields__)
-
 
 def settings(source: str, **values) -> Settings:
     """Settings of a source; source options may be among the values."""
-    options = SourceOptions(**{key: values.pop(key) for key in list(values) if key in OPTIONS})
+    options_class = SOURCES[source].options
+    names = {field.name for field in dataclasses.fields(options_class)}
+    options = options_class(**{key: values.pop(key) for key in list(values) if key in names})
     return Settings(**{"name": "toy", "source": source, "embedder": None, "splits": None, "options": options, **values})
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.checks import find_file_defects
 from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
 from tintmill.pipeline.dataset.record import FOOTER, frame_places, masked_crc, stored_pixels
-from tintmill.pipeline.verify import shard_file_defects
 from tintmill.trainer.input.augment import Draws
 
 
@@ -40,7 +40,7 @@ def check_dataset(dataset: Dataset) -> None:
     for entry in dataset.shards():
         path = dataset.path(entry.file)
         try:
-            defects = list(shard_file_defects(entry, files.read(path)))
+            defects = list(find_file_defects(entry, files.read(path)))
         except OSError:
             defects = [f"{entry.file}: missing or unreadable"]
         if defects:

@@ -14,19 +14,12 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import Manifest
 from tintmill.pipeline.dataset.settings import weights_label
+from tintmill.pipeline.sources import SOURCES
 from tintmill.trainer import report
 from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 
 MARK = "<!-- Written by `tintmill export`; the next export to the same place writes it anew. -->"
-# Said of every network that learnt from them, besides what --terms says.
-SOURCE_TERMS = {
-    "imagenet": "ImageNet's pictures are given for non-commercial research and education only; their authors keep "
-    "their rights.",
-    "tiny_imagenet": "Tiny ImageNet is cut from ImageNet, whose pictures are given for non-commercial research and "
-    "education only; their authors keep their rights.",
-    "celeba": "CelebA's pictures are given for non-commercial research only; the people in them are real.",
-}
 _ALWAYS = ("network", "loss", "steps", "global_batch", "optimizer", "learning_rate", "seed")
 
 
@@ -109,7 +102,8 @@ def told_settings(settings: dict) -> dict:
 
 def known_terms(manifest: Manifest) -> list[str]:
     """What is known of the terms of pictures and of pretrained weights."""
-    terms = [SOURCE_TERMS[kind] for kind in [manifest.source.kind] if kind in SOURCE_TERMS]
+    source = SOURCES.get(manifest.source.kind)  # None: a source of another version
+    terms = [source.terms] if source and source.terms else []
     embedder = manifest.embedder
     if embedder and embedder.weights == "imagenet":
         terms.append(f"The embedder {embedder.name} holds Keras' weights, which were learnt from ImageNet.")

@@ -16,7 +16,7 @@ from tests.support.source_files import contents, listed
 from tintmill.pipeline.common import files, gcs
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.settings import Settings
-from tintmill.pipeline.shards import plan, publish
+from tintmill.pipeline.shards import plan, publish, resume
 
 DATA = os.urandom(300_000)
 OBJECTS, MEDIA, UPLOAD = r"/o\b", "alt=media", "^/upload/"  # what a request's path tells; Google's client asks for more
@@ -337,13 +337,13 @@ def test_a_bucket_that_does_not_answer_is_no_reject(bucket, fault, impatient):
 # Runs that race
 
 
-def begun(bucket: Bucket, size: int = 32) -> tuple[plan.Plan, plan.Claim]:
+def begun(bucket: Bucket, size: int = 32) -> tuple[plan.Plan, resume.Claim]:
     """As `tintmill prepare` begins."""
     the_plan = plan.make_plan(
         Settings(name="toy", size=size, embedder=None, splits=(("train", 1.0),)), bucket / "in", bucket / "out"
     )
-    plan.check_resumable(the_plan)
-    return the_plan, plan.claim(the_plan)
+    resume.check_resumable(the_plan)
+    return the_plan, resume.begin(the_plan)
 
 
 def test_a_folder_that_was_begun_with_other_settings_is_refused(bucket):
@@ -363,7 +363,7 @@ def test_of_two_that_begin_at_once_with_other_settings_the_second_is_refused(buc
     with pytest.raises(TintmillError, match=r"begun with other settings: size 32 -> 64"):
         begun(bucket, 64)
     assert bucket.get("out/plan.json") == first
-    assert plan.check_resumable(the_plan) is None
+    assert resume.check_resumable(the_plan) is None
 
 
 def test_a_plan_that_appears_while_a_run_begins_is_compared(bucket):

@@ -21,7 +21,7 @@ from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
 from tintmill.pipeline.imaging import ab_bins, lab, photo
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.listing.reference import Reference
-from tintmill.pipeline.shards import picture, plan
+from tintmill.pipeline.shards import assign, picture, plan
 from tintmill.pipeline.shards.tally import Tally
 
 # Raises on import of this project's rooms, so that what follows is a stranger's program.
@@ -376,7 +376,7 @@ def test_the_second_file_of_one_id_is_left_out(tmp_path):
         references.append(Reference("caf\u00e9.png", str(tmp_path / name), info.st_size, info.st_mtime))
     for listing in (references, references[::-1]):
         rejects = []
-        ordered = plan.in_shard_order(listing)
+        ordered = assign.sort_for_shard(listing)
         kept = list(build._checked_pictures(the_plan(embedder=None), ordered, [], Tally("lab8"), rejects))
         assert [p.reference.path for p in kept] == [min(r.path for r in references)]
         assert rejects == [{"id": "caf\u00e9.png", "code": "duplicate_id"}]

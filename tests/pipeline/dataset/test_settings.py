@@ -8,11 +8,12 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.settings import (
     EmbedderSettings,
     Settings,
-    SourceOptions,
     fingerprint,
     parse_limits,
     parse_splits,
 )
+from tintmill.pipeline.sources.celeba import CelebaOptions
+from tintmill.pipeline.sources.imagenet import ImagenetOptions
 
 WRONG = {
     "name": ("Toy", "my-set", "1st", "", "a/b", "né"),
@@ -64,7 +65,7 @@ def test_only_one_limit_at_a_time():
 
 
 def test_the_paths_of_list_files_are_no_settings():
-    one, other = (Settings(name="toy", options=SourceOptions(labels=path)) for path in ("/a/list", "/b/list"))
+    one, other = (Settings(name="toy", options=ImagenetOptions(labels=path)) for path in ("/a/list", "/b/list"))
     assert one.to_json() == other.to_json() != Settings(name="toy").to_json()
 
 
@@ -74,7 +75,7 @@ def test_every_setting_changes_the_fingerprint():
         **{"embedder": None, "splits": (("train", 1.0),), "shard_examples": 7, "limit": 3, "classes": ("cat",)},
         **{"drop_uniform": False, "drop_letterbox": False, "drop_duplicates": False, "reduced_decode": False},
         **{"embed_mirror": True, "drop_grey": False, "min_side": 8, "max_pixels": 1000, "limit_per_class": 2},
-        **{"limit_per_split": (("train", 5),), "options": SourceOptions(celeba_label="Smiling")},
+        **{"limit_per_split": (("train", 5),), "options": CelebaOptions(celeba_label="Smiling")},
     }
     assert set(changed) == {field.name for field in dataclasses.fields(Settings)}
     base = Settings(name="toy")

@@ -10,7 +10,7 @@ from tests.support import helpers
 from tests.support.manifests import make_shard_report
 from tintmill.pipeline.dataset import settings
 from tintmill.pipeline.listing.reference import Reference
-from tintmill.pipeline.shards import duplicates, plan
+from tintmill.pipeline.shards import assign, duplicates
 
 SPLITS = (("train", 8), ("val", 4), ("test", 4))
 
@@ -47,7 +47,7 @@ def names_by_split(count):
     """Ids and the split each falls to, by the rule of prepare."""
     rules = settings.Settings(name="toy", splits=(("train", 0.7), ("val", 0.3)))
     ids = [f"cat/photo_{i:03d}.png" for i in range(count)]
-    return {i: plan.split_of(rules, Reference(i, "", 0, 0.0)) for i in ids}
+    return {i: assign.choose_split(rules, Reference(i, "", 0, 0.0)) for i in ids}
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,19 @@
-"""The plan: split, shard and order are functions of the id; a folder that holds something else is refused."""
+"""The plan: split, shard and order are functions of the id."""
 
 import collections
 import dataclasses
 import itertools
-import json
 import os
 import random
 
 import pytest
 
-from tests.support.helpers import write_photos
-from tests.support.manifests import make_report
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
-from tintmill.pipeline.dataset.shard_report import write_report
 from tintmill.pipeline.listing.reference import Description, Reference
-from tintmill.pipeline.shards import plan
-from tintmill.pipeline.sources import folder
+from tintmill.pipeline.shards import assign, plan
+from tintmill.pipeline.sources import SOURCES, Source, folder
 
 SETTINGS = Settings(name="toy", shard_examples=16, embedder=None)
 
@@ -35,8 +31,7 @@ def listing(monkeypatch):
     def put(listed):
         now[:] = listed
 
-    monkeypatch.setattr(folder, "describe", lambda root, settings: Description())
-    monkeypatch.setattr(folder, "references", lambda root, settings: iter(now))
+    monkeypatch.setitem(SOURCES, "folder", Source(lambda *_: Description(), lambda *_: iter(now)))
     return put
 
 
@@ -52,13 +47,13 @@ def selected(the_plan: plan.Plan) -> set[str]:
 
 
 def test_the_split_of_a_picture_does_not_depend_on_other_pictures(listing, tmp_path):
-    splits = {r.id: plan.split_of(SETTINGS, r) for r in references()}
+    splits = {r.id: assign.choose_split(SETTINGS, r) for r in references()}
     listing(references()[500:700])
-    assert all(plan.split_of(SETTINGS, r) == splits[r.id] for r in plan.list_references(made(tmp_path)))
+    assert all(assign.choose_split(SETTINGS, r) == splits[r.id] for r in plan.list_references(made(tmp_path)))
 
 
 def test_splits_hold_about_their_shares():
-    counts = collections.Counter(plan.split_of(SETTINGS, r) for r in references(20000))
+    counts = collections.Counter(assign.choose_split(SETTINGS, r) for r in references(20000))
     assert counts["train"] == pytest.approx(18000, rel=0.02)
     assert counts["val"] == pytest.approx(1000, rel=0.15)
     assert counts["test"] == pytest.approx(1000, rel=0.15)
@@ -66,12 +61,12 @@ def test_splits_hold_about_their_shares():
 
 def test_an_official_split_is_kept():
     for reference in references(100):
-        assert plan.split_of(SETTINGS, dataclasses.replace(reference, split="val")) == "val"
+        assert assign.choose_split(SETTINGS, dataclasses.replace(reference, split="val")) == "val"
 
 
 def test_every_picture_falls_into_a_shard_of_its_split(listing, tmp_path):
     the_plan = made(tmp_path)
-    filled = collections.Counter(plan.shard_of(the_plan, r) for r in plan.list_references(the_plan))
+    filled = collections.Counter(plan.choose_shard(the_plan, r) for r in plan.list_references(the_plan))
     assert set(filled) <= set(the_plan.shard_keys())
     assert sum(filled.values()) == 2000
     assert max(filled.values()) < 3 * SETTINGS.shard_examples
@@ -87,9 +82,9 @@ def test_classes_are_mixed_inside_a_shard(listing, tmp_path):
     the_plan = made(tmp_path, shard_examples=200)
     shards = collections.defaultdict(list)
     for reference in plan.list_references(the_plan):
-        shards[plan.shard_of(the_plan, reference)].append(reference)
+        shards[plan.choose_shard(the_plan, reference)].append(reference)
     for shard in (shard for shard in shards.values() if len(shard) >= 100):
-        labels = [r.label for r in plan.in_shard_order(shard)]
+        labels = [r.label for r in assign.sort_for_shard(shard)]
         changes = sum(a != b for a, b in itertools.pairwise(labels))
         assert changes > len(labels) / 2  # 3 when sorted by class, 3/4 of all when mixed
         assert labels != [r.label for r in sorted(shard, key=lambda r: r.id)]
@@ -98,13 +93,13 @@ def test_classes_are_mixed_inside_a_shard(listing, tmp_path):
 def test_the_order_in_a_shard_does_not_depend_on_the_listing():
     listed = references(300)
     shuffled = random.Random(0).sample(listed, len(listed))
-    assert plan.in_shard_order(listed) == plan.in_shard_order(shuffled)
+    assert assign.sort_for_shard(listed) == assign.sort_for_shard(shuffled)
 
 
 def test_split_shard_and_order_are_independent_hashes(listing, tmp_path):
     """Were one hash used for all, the first shards would be the first split."""
     hashes = [
-        [plan.hash64(purpose, r.id) % 97 for r in references(500)] for purpose in ("split", "shard", "order", "limit")
+        [assign.hash64(purpose, r.id) % 97 for r in references(500)] for purpose in ("split", "shard", "order", "limit")
     ]
     agreement = [sum(a == b for a, b in zip(x, y, strict=True)) for x in hashes for y in hashes if x is not y]
     assert max(agreement) < 30
@@ -112,14 +107,14 @@ def test_split_shard_and_order_are_independent_hashes(listing, tmp_path):
 
 def test_hashes_never_change():
     """A release that changed them would deal every dataset anew: old and new shards would share pictures."""
-    assert plan.hash64("split", "cat/1.jpg") == 8967323326016791932
-    assert plan.hash64("shard", "Zürich\n") == 10247102553793217905
+    assert assign.hash64("split", "cat/1.jpg") == 8967323326016791932
+    assert assign.hash64("shard", "Zürich\n") == 10247102553793217905
 
 
 def test_the_layout_of_a_dataset_never_changes(listing, tmp_path):
     """The same for split, shard and order as a whole: (split, shard) of the first pictures, and the first in order."""
     the_plan = made(tmp_path)
-    assert [plan.shard_of(the_plan, r) for r in references(6)] == [
+    assert [plan.choose_shard(the_plan, r) for r in references(6)] == [
         ("val", 1),
         ("test", 4),
         ("train", 56),
@@ -127,7 +122,7 @@ def test_the_layout_of_a_dataset_never_changes(listing, tmp_path):
         ("train", 20),
         ("test", 1),
     ]
-    assert [r.id for r in plan.in_shard_order(references(2000))[:3]] == [
+    assert [r.id for r in assign.sort_for_shard(references(2000))[:3]] == [
         "class_1/00277.jpg",
         "class_2/00610.jpg",
         "class_0/01520.jpg",
@@ -145,8 +140,8 @@ def test_limited_subsets_nest(listing, tmp_path):
 
 def test_a_limited_subset_keeps_its_splits(listing, tmp_path):
     small, whole = made(tmp_path, limit=100), made(tmp_path)
-    of_whole = {r.id: plan.split_of(whole.settings, r) for r in plan.list_references(whole)}
-    assert all(plan.split_of(small.settings, r) == of_whole[r.id] for r in plan.list_references(small))
+    of_whole = {r.id: assign.choose_split(whole.settings, r) for r in plan.list_references(whole)}
+    assert all(assign.choose_split(small.settings, r) == of_whole[r.id] for r in plan.list_references(small))
 
 
 def test_a_limit_above_the_number_of_pictures_takes_all(listing, tmp_path):
@@ -180,7 +175,7 @@ def test_a_limit_of_a_split_that_is_not_there_is_named(listing, tmp_path):
 def test_refused_references_come_after_the_picture_of_the_same_id():
     good = Reference("a.jpg", "/in/z.zip", 1, 1.0, kind="zip", offset=50)
     refused = dataclasses.replace(good, offset=9, refused="duplicate_member")
-    assert plan.in_shard_order([refused, good]) == plan.in_shard_order([good, refused]) == [good, refused]
+    assert assign.sort_for_shard([refused, good]) == assign.sort_for_shard([good, refused]) == [good, refused]
 
 
 def test_an_unknown_class_is_named(listing, tmp_path):
@@ -347,119 +342,3 @@ def test_dead_links_and_pipes_are_listed_and_not_followed(tmp_path):
     for name in ("cat/dead", "cat/pipe"):
         with pytest.raises(OSError):
             files.read(found[name].path)
-
-
-# A folder begun before
-
-
-def begun(tmp_path, count: int = 3, **settings) -> plan.Plan:
-    """A plan over real files whose first shard is committed."""
-    write_photos(tmp_path / "in", count)
-    the_plan = plan.make_plan(dataclasses.replace(SETTINGS, **settings), str(tmp_path / "in"), str(tmp_path / "out"))
-    os.makedirs(the_plan.path("reports"))
-    files.write(the_plan.path("plan.json"), json.dumps(the_plan.to_json()))
-    commit(the_plan, "train", 0)
-    return the_plan
-
-
-def commit(the_plan: plan.Plan, split: str, index: int) -> None:
-    files.write(the_plan.path(the_plan.shard_name(split, index)), b"shard")
-    inputs = [[r.id, r.size, r.version] for r in plan.list_references(the_plan)]
-    write_report(the_plan.report_path(split, index), make_report(the_plan, split, index, inputs=inputs))
-
-
-def again(the_plan: plan.Plan, **settings) -> plan.Plan:
-    return plan.make_plan(dataclasses.replace(the_plan.settings, **settings), the_plan.input, the_plan.folder)
-
-
-def test_the_same_plan_is_resumed(tmp_path):
-    the_plan = begun(tmp_path)
-    plan.check_resumable(again(the_plan))
-    assert plan.read_committed(again(the_plan), "train", 0)
-
-
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [
-        ({"encoding": "lab16"}, "encoding 'lab8' -> 'lab16'"),
-        ({"fit": "pad", "size": 64}, "size 224 -> 64, fit 'crop' -> 'pad'"),
-        ({"splits": (("train", 1.0),)}, "splits"),
-    ],
-)
-def test_other_settings_are_refused_and_named(tmp_path, settings, named):
-    the_plan = begun(tmp_path)
-    with pytest.raises(TintmillError, match="other settings") as caught:
-        plan.check_resumable(again(the_plan, **settings))
-    assert named in str(caught.value)
-
-
-def test_a_shard_of_other_settings_without_its_report_is_refused_too(tmp_path):
-    """Killed between shard and report: under other settings the shard would stay behind, in no manifest."""
-    the_plan = begun(tmp_path)
-    os.remove(the_plan.report_path("train", 0))
-    plan.check_resumable(again(the_plan))
-    with pytest.raises(TintmillError, match="shard_examples"):
-        plan.check_resumable(again(the_plan, shard_examples=1))
-
-
-def test_a_plan_of_which_nothing_was_built_may_be_changed(tmp_path):
-    the_plan = begun(tmp_path)
-    os.remove(the_plan.report_path("train", 0))
-    os.remove(the_plan.path(the_plan.shard_name("train", 0)))
-    plan.check_resumable(again(the_plan, encoding="lab16"))
-
-
-def test_other_library_versions_are_refused_and_named(tmp_path, monkeypatch):
-    the_plan = begun(tmp_path)
-    monkeypatch.setattr(plan, "installed_versions", lambda: tuple(dict(the_plan.versions, pillow="0.1").items()))
-    with pytest.raises(TintmillError, match=r"other versions: pillow '.*' -> '0.1'"):
-        plan.check_resumable(again(the_plan))
-
-
-def test_a_removed_picture_is_named(tmp_path):
-    the_plan = begun(tmp_path)
-    (tmp_path / "in" / "cat" / "photo_000.png").unlink()
-    with pytest.raises(TintmillError, match=r"changed since .*cat/photo_000.png is gone"):
-        plan.check_resumable(again(the_plan))
-
-
-def test_a_changed_picture_is_named(tmp_path):
-    the_plan = begun(tmp_path)
-    (tmp_path / "in" / "cat" / "photo_000.png").write_bytes(b"other")
-    with pytest.raises(TintmillError, match=r"changed since .*cat/photo_000.png had \(size, version\)"):
-        plan.check_resumable(again(the_plan))
-
-
-def test_an_added_picture_is_noticed(tmp_path):
-    the_plan = begun(tmp_path)
-    (tmp_path / "in" / "cat" / "new.png").write_bytes(b"new")
-    with pytest.raises(TintmillError, match="changed since"):
-        plan.check_resumable(again(the_plan))
-
-
-def test_a_folder_of_other_files_is_refused(tmp_path, listing):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.doc").write_text("years of work")
-    with pytest.raises(TintmillError, match=r"thesis.doc.*another --output"):
-        plan.check_resumable(made(tmp_path))
-
-
-def test_what_a_killed_writer_left_is_no_foreign_file(tmp_path, listing):
-    (tmp_path / "out" / "reports").mkdir(parents=True)
-    (tmp_path / "out" / ".tmp-0123").write_text("")
-    plan.check_resumable(made(tmp_path))
-
-
-@pytest.mark.parametrize("damage", ["truncated", "emptied", "other plan", "no shard", "short shard"])
-def test_a_shard_that_is_not_wholly_committed_is_built_again(tmp_path, damage):
-    the_plan = begun(tmp_path)
-    report, shard = the_plan.report_path("train", 0), the_plan.path(the_plan.shard_name("train", 0))
-    text = files.read(report).decode()
-    if damage == "no shard":
-        os.remove(shard)
-    elif damage == "short shard":
-        files.write(shard, b"shar")
-    else:
-        broken = {"truncated": text[:40], "emptied": "", "other plan": text.replace(the_plan.fingerprint, "0" * 64)}
-        files.write(report, broken[damage])
-    assert plan.read_committed(the_plan, "train", 0) is None

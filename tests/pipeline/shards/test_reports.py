@@ -10,7 +10,7 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import settings
 from tintmill.pipeline.dataset.shard_report import write_report
-from tintmill.pipeline.shards import plan, reports
+from tintmill.pipeline.shards import digest, plan, reports, resume
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def reading(monkeypatch):
 
 def commit(the_plan, key, excluded=(), rejected=()) -> None:
     """As a worker commits a shard, by the listing of the moment."""
-    pictures = [r for r in plan.list_references(the_plan) if plan.shard_of(the_plan, r) == key]
+    pictures = [r for r in plan.list_references(the_plan) if plan.choose_shard(the_plan, r) == key]
     files.write(the_plan.path(the_plan.shard_name(*key)), b"shard")
-    told = {"read": len(pictures), "listing": f"{plan.listing_digest(pictures):064x}", "rejected": dict(rejected)}
+    told = {"read": len(pictures), "listing": f"{digest.digest_listing(pictures):064x}", "rejected": dict(rejected)}
     told |= {"inputs": [["a", 1, 0.0]], "pixels": [["a", "0f"]], "excluded": list(excluded)}
     write_report(the_plan.report_path(*key), make_report(the_plan, *key, **told))
 
@@ -133,4 +133,4 @@ def test_a_shard_that_lacks_a_picture_that_changed_is_built_again(the_plan):
     found.look()
     found.take_back_changed()
     assert found.todo == 1
-    assert plan.read_committed(the_plan, *keys[1]) is None
+    assert resume.read_committed(the_plan, *keys[1]) is None

@@ -29,13 +29,13 @@ def reused(source, tmp_path_factory):
 DUMP = """
 import sys, pickle
 from tintmill.pipeline.dataset import manifest as dataset, record
-from tintmill.pipeline.verify import parse
+from tintmill.pipeline.dataset.checks import parse_record
 data = dataset.open_dataset(sys.argv[1])
 found = {}
 for entry in data.shards():
     with open(data.path(entry.file), "rb") as f:
         for frame in record.read_frames(f):
-            values = parse(frame)
+            values = parse_record(frame)
             found[values["id"]] = (entry.split, values)
 sys.stdout.buffer.write(pickle.dumps(found))
 """

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from tests.support import helpers, training
 from tests.support.manifests import make_dataset, make_identity
-from tintmill.pipeline import peek
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import record
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
@@ -150,7 +149,7 @@ def test_the_index_finds_the_records_that_a_stranger_reads(opened):
 def test_training_sees_the_lab_that_peek_shows(encoded, encoding):
     dataset = encoded[encoding]
     data = all_records(dataset)
-    shown = np.stack([peek.decode_lab(dataset, stored) for stored in stored_labs(data)])
+    shown = np.stack([record.decode_lab(stored, dataset.settings) for stored in stored_labs(data)])
     assert np.abs(shown[..., 1:]).max() > 20
     np.testing.assert_allclose(trained_labs(dataset, data), shown, atol=1e-4)
 

@@ -27,8 +27,8 @@ def centres() -> np.ndarray:
 def nearest_table() -> np.ndarray:
     """Index of the nearest centre for each pair of integer a*, b* in -128..127: int16 [256, 256], [a+128, b+128]."""
     values = np.arange(-128, 128, dtype=np.float32)
-    a, b = np.meshgrid(values, values, indexing="ij")
-    distance = (a[..., None] - centres()[:, 0]) ** 2 + (b[..., None] - centres()[:, 1]) ** 2
+    a, b = np.meshgrid(values, values, indexing="ij")  # (256, 256) each
+    distance = (a[..., None] - centres()[:, 0]) ** 2 + (b[..., None] - centres()[:, 1]) ** 2  # (256, 256, 313)
     return distance.argmin(axis=-1).astype(np.int16)
 
 
@@ -40,7 +40,7 @@ def pair_counts(lab8: np.ndarray) -> np.ndarray:
     Returns:
       int64 [65536], index 256 (a + 128) + b + 128.
     """
-    pairs = lab8[..., 1].astype(np.uint16) * np.uint16(256) + lab8[..., 2]
+    pairs = lab8[..., 1].astype(np.uint16) * np.uint16(256) + lab8[..., 2]  # (...), 0 to 65535
     return np.bincount(pairs.ravel(), minlength=65536)
 
 
@@ -52,7 +52,7 @@ def histogram(counts: np.ndarray) -> np.ndarray:
 def sums(counts: np.ndarray) -> dict[str, float]:
     """Sums over the pixels of `pair_counts`: a*, b* and chroma sqrt(a*^2 + b*^2)."""
     values = np.arange(-128.0, 128.0)
-    grid = counts.reshape(256, 256)
-    chroma = np.hypot(values[:, None], values[None, :])
+    grid = counts.reshape(256, 256)  # rows a*, columns b*
+    chroma = np.hypot(values[:, None], values[None, :])  # (256, 256)
     totals = {"a": grid.sum(axis=1) @ values, "b": grid.sum(axis=0) @ values, "chroma": (grid * chroma).sum()}
     return {name: float(total) for name, total in totals.items()}

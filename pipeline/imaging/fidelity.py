@@ -1,7 +1,7 @@
 """How far one 8-bit sRGB picture is from another: PSNR, SSIM, CIEDE2000.
 
-scikit-image computes, this fixes the protocol. It lives in the lowest room because prepare measures with it what the
-record's encoding costs.
+scikit-image computes them; this module fixes the protocol. It lives in `pipeline/`, below `model/metrics`, because
+prepare measures with it what the record's encoding costs. That cost is the ceiling row of every table.
 """
 
 import numpy as np

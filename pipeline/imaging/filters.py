@@ -10,8 +10,8 @@ _EDGE_BLUR = 2  # rows over which resizing smears that end
 BAR_SPREAD = 8  # greatest difference of 8-bit values inside a bar: JPEG's noise around a flat colour
 
 
-def reason(rgb: np.ndarray, lab: np.ndarray, drop_grey: bool, drop_uniform: bool, drop_bars: bool) -> str | None:
-    """The reason code for which a picture is filtered out, or None.
+def find_reason(rgb: np.ndarray, lab: np.ndarray, drop_grey: bool, drop_uniform: bool, drop_bars: bool) -> str | None:
+    """The reason code for which a picture is left out, or None.
 
     Args:
       rgb: uint8 [S, S, 3] sRGB; lab: float32 [S, S, 3] of the same picture.
@@ -27,7 +27,7 @@ def reason(rgb: np.ndarray, lab: np.ndarray, drop_grey: bool, drop_uniform: bool
 
 def is_grey(lab: np.ndarray) -> bool:
     """No a* or b* beyond `GREY_AB` anywhere; float [..., 3]."""
-    a, b = lab[..., 1], lab[..., 2]
+    a, b = lab[..., 1], lab[..., 2]  # (...) each
     return bool(max(a.max(), -a.min(), b.max(), -b.min()) <= GREY_AB)
 
 
@@ -39,26 +39,26 @@ def is_uniform(lab: np.ndarray) -> bool:
 def has_bars(rgb: np.ndarray) -> bool:
     """Bars of one colour along both upper and lower, or both left and right edges; uint8 [H, W, 3].
 
-    A thing on a flat background has flat edges too; what makes a bar is that it ends in a straight line: the first row
-    that is not flat differs from the bar along most of its length.
+    A thing on a flat background has flat edges too. A bar ends in a straight line: the first row that is not flat
+    differs from the bar along most of its length.
     """
-    return _bars_along_rows(rgb) or _bars_along_rows(rgb.swapaxes(0, 1))
+    return _has_bars_along_rows(rgb) or _has_bars_along_rows(rgb.swapaxes(0, 1))
 
 
-def _bars_along_rows(rgb: np.ndarray) -> bool:
-    upper, lower = _bar_depth(rgb), _bar_depth(rgb[::-1])
+def _has_bars_along_rows(rgb: np.ndarray) -> bool:
+    upper, lower = _measure_bar(rgb), _measure_bar(rgb[::-1])  # rows
     least = max(2, round(len(rgb) * BAR_SHARE))
     if min(upper, lower) < least or max(upper, lower) > len(rgb) // 2:
         return False
     return bool(np.abs(rgb[0].astype(int) - rgb[-1].astype(int)).max() <= BAR_SPREAD)
 
 
-def _bar_depth(rgb: np.ndarray) -> int:
+def _measure_bar(rgb: np.ndarray) -> int:
     """Rows of a bar at the upper edge; 0 where there is none or it does not end in a straight line."""
-    colour = rgb[0, 0].astype(int)
-    for depth, row in enumerate(rgb):
+    colour = rgb[0, 0].astype(int)  # (3,)
+    for depth, row in enumerate(rgb):  # row: (W, 3)
         if np.abs(row.astype(int) - colour).max() > BAR_SPREAD:
             edge = rgb[min(depth + _EDGE_BLUR, len(rgb) - 1)].astype(int)
-            differs = np.abs(edge - colour).max(axis=-1) > BAR_SPREAD
+            differs = np.abs(edge - colour).max(axis=-1) > BAR_SPREAD  # (W,)
             return depth if differs.mean() >= EDGE_SHARE else 0
     return 0

@@ -63,11 +63,13 @@ def fit_gamut(lab: np.ndarray) -> np.ndarray:
     outside = ~_displayable(lab)
     if not outside.any():
         return lab
-    bad = lab[outside]
-    keep, lost = np.zeros(len(bad), np.float32), np.ones(len(bad), np.float32)
-    for _ in range(12):  # halving: the kept share of chroma is known to 1/4096
+    bad = lab[outside]  # (n, 3) of the n colours outside sRGB
+    # Halving: after 12 steps the share of chroma that may be kept is known to 1/4096.
+    keep = np.zeros(len(bad), np.float32)  # (n,) shares that are inside sRGB
+    lost = np.ones(len(bad), np.float32)  # (n,) shares that are outside
+    for _ in range(12):
         middle = (keep + lost) / 2
-        inside = _displayable(_scale_chroma(bad, middle))
+        inside = _displayable(_scale_chroma(bad, middle))  # (n,) bool
         keep, lost = np.where(inside, middle, keep), np.where(inside, lost, middle)
     fitted = lab.copy()
     fitted[outside] = _scale_chroma(bad, keep)
@@ -84,7 +86,7 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
     """
     if pixels.ndim == 2 and pixels.dtype == np.uint8:
         return pixels
-    scaled = luminance(pixels)
+    scaled = luminance(pixels)  # (H, W)
     scaled *= 65535.0
     scaled += 0.5
     return grey_table().take(scaled.astype(np.uint16))
@@ -94,8 +96,9 @@ def luminance(pixels: np.ndarray) -> np.ndarray:
     """Relative luminance Y, 0..1, float32 [H, W] of uint8 or uint16 sRGB [H, W, 3], or [H, W] of a grey picture."""
     if pixels.ndim == 2:
         return luminance_tables(pixels.dtype, 1)[0].take(pixels)
-    red, green, blue = luminance_tables(pixels.dtype, 3)
-    total = red.take(pixels[..., 0])  # `take` and in place: half the time of indexing and temporaries
+    red, green, blue = luminance_tables(pixels.dtype, 3)  # (levels,) each
+    # `take` and in place: half the time of indexing and temporaries.
+    total = red.take(pixels[..., 0])  # (H, W)
     total += green.take(pixels[..., 1])
     total += blue.take(pixels[..., 2])
     return total
@@ -115,7 +118,7 @@ def pack(lab: np.ndarray, encoding: str) -> np.ndarray:
     if encoding == "lab16":
         return np.rint(lab * 128.0).astype(np.int16)
     _check_encoding(encoding)
-    scaled = lab * np.array([2.55, 1, 1], np.float32)
+    scaled = lab * np.array([2.55, 1, 1], np.float32)  # (..., 3)
     scaled += np.array([0, 128, 128], np.float32)  # in place from here: temporaries cost as much as the arithmetic
     np.rint(scaled, out=scaled)
     np.clip(scaled, 0, 255, out=scaled)
@@ -137,13 +140,16 @@ def _check_encoding(encoding: str) -> None:
 
 
 def _linear_to_lab(rgb, xp):
+    # rgb: (..., 3), linear, 0..1; f: of X, Y and Z relative to white, (...) each
     f = [_f(_dot(rgb, _XYZ_FROM_RGB[i] / WHITE[i], xp), xp) for i in range(3)]
     return xp.stack([116.0 * f[1] - 16.0, 500.0 * (f[0] - f[1]), 200.0 * (f[1] - f[2])], axis=-1)
 
 
 def _lab_to_linear(lab, xp):
+    # lab: (..., 3); fx, fy, fz: (...) each
     fy = (lab[..., 0] + 16.0) / 116.0
-    fx, fz = fy + lab[..., 1] / 500.0, fy - lab[..., 2] / 200.0
+    fx = fy + lab[..., 1] / 500.0
+    fz = fy - lab[..., 2] / 200.0
     xyz = xp.stack([_f_inverse(f, xp) * float(w) for f, w in zip((fx, fy, fz), WHITE, strict=True)], axis=-1)
     return xp.stack([_dot(xyz, row, xp) for row in RGB_FROM_XYZ], axis=-1)
 
@@ -174,7 +180,7 @@ def delinearise(linear, xp=np):
 
 def _displayable(lab: np.ndarray) -> np.ndarray:
     # The linear values of -0.5 and 255.5 in 8 bits: what rounds into 0..255 without clipping.
-    linear = _lab_to_linear(lab, np)
+    linear = _lab_to_linear(lab, np)  # (..., 3) -> (...)
     return np.all((linear > -0.5 / 255 / 12.92) & (linear < 1.0045), axis=-1)
 
 

@@ -42,7 +42,7 @@ def make_picture(settings: Settings, reference: Reference, data: bytes | StoredR
     image, (width, height) = photo.decode_reduced(data, settings.limits, decoded_side(settings))
     rgb = photo.fit(image, settings.size, settings.fit)
     values = lab.rgb_to_lab(rgb)
-    code = filters.reason(rgb, values, settings.drop_grey, settings.drop_uniform, settings.drop_letterbox)
+    code = filters.find_reason(rgb, values, settings.drop_grey, settings.drop_uniform, settings.drop_letterbox)
     if code:
         raise photo.Rejected(code)
     view = None

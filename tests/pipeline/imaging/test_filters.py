@@ -25,7 +25,7 @@ def with_bars(colour, depth, axis=0):
 
 def reason(rgb, **switches):
     on = {"drop_grey": True, "drop_uniform": True, "drop_bars": True} | switches
-    return filters.reason(rgb, lab.rgb_to_lab(rgb), **on)
+    return filters.find_reason(rgb, lab.rgb_to_lab(rgb), **on)
 
 
 def test_a_photograph_passes():

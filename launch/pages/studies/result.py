@@ -15,34 +15,42 @@ import json
 import math
 import os
 import statistics
+from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
 from tintmill.launch.pages.studies import trials
 from tintmill.launch.pages.studies.answers import Answered
-from tintmill.launch.pages.studies.settings import REAL, Study
+from tintmill.launch.pages.studies.settings import REAL, LeftOut, Study
 from tintmill.pipeline.common import files
 
 CONFIDENCE = 0.95
-# Published shares, and how they were asked for: other protocols, so that they cannot be compared row by row.
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A published share of coloured pictures taken for real, and how it was asked for."""
+
+    name: str
+    share: float
+    protocol: str
+
+
+# The protocols differ from each other and from a study's, so that the shares cannot be compared row by row.
 PUBLISHED = (
-    {
-        "name": "koalarization (Baldassarre et al. 2017), user study",
-        "share": 0.4587,
-        "protocol": (
-            "one picture at a time, real or recoloured; 12 pictures, 9 of them recoloured, among its best; about 41 "
-            "people. Chosen pictures flatter, and with single pictures 50 % is no ceiling: what counts is how often "
-            "real ones are called real"
-        ),
-    },
-    {
-        "name": "Zhang et al. 2016, full method, Amazon Mechanical Turk",
-        "share": 0.323,
-        "protocol": (
-            "pairs of one picture (2AFC) at 256x256, 1 second, 10 practice and 40 test pairs, 40 people; pictures of "
-            "ImageNet's test set. 50 % is the ceiling: real and coloured cannot be told apart"
-        ),
-    },
+    Published(
+        "koalarization (Baldassarre et al. 2017), user study",
+        0.4587,
+        "one picture at a time, real or recoloured; 12 pictures, 9 of them recoloured, among its best; about 41 "
+        "people. Chosen pictures flatter, and with single pictures 50 % is no ceiling: what counts is how often "
+        "real ones are called real",
+    ),
+    Published(
+        "Zhang et al. 2016, full method, Amazon Mechanical Turk",
+        0.323,
+        "pairs of one picture (2AFC) at 256x256, 1 second, 10 practice and 40 test pairs, 40 people; pictures of "
+        "ImageNet's test set. 50 % is the ceiling: real and coloured cannot be told apart",
+    ),
 )
 _THUMBNAIL = 200  # pixels of the longer side, in study.html
 
@@ -63,8 +71,65 @@ def wilson(successes: int, count: int, confidence: float = CONFIDENCE) -> tuple[
     return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
-def summarise(study: Study, rows: list[Answered]) -> dict:
-    """The content of result.json: counts, shares 0..1 with their intervals, times in seconds."""
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """How many answers took a picture for real.
+
+    `share` and its interval `low` to `high` are 0..1; without answers they and `median_seconds` are None.
+    """
+
+    answers: int
+    taken_for_real: int
+    share: float | None
+    low: float | None
+    high: float | None
+    median_seconds: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureShare:
+    """The share of one model's version of one picture."""
+
+    picture: str
+    number: int
+    model: str
+    taken: Share
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The result of a study.
+
+    Attributes:
+      participants: those whose answers count.
+      left_out_by_checks: those who came to the end and missed too many checks of attention.
+      unfinished: those who began and did not come to the end.
+      checks_passed: share of the checks, of all who came to the end; None without checks.
+      each_picture: those taken for real most often first.
+    """
+
+    settings: dict[str, object]
+    pictures: int
+    pictures_left_out: Sequence[LeftOut]
+    participants: int
+    left_out_by_checks: int
+    unfinished: int
+    checks_passed: float | None
+    confidence: float
+    models: Mapping[str, Share]
+    real_taken_for_real: Share
+    each_picture: Sequence[PictureShare]
+    published: Sequence[Published]
+
+    def to_json(self) -> dict:
+        """The content of result.json."""
+        content = dataclasses.asdict(self)
+        content["each_picture"] = [row | row.pop("taken") for row in content["each_picture"]]
+        return content
+
+
+def summarise(study: Study, rows: Sequence[Answered]) -> Summary:
+    """Counts the answers of all participants who came to the end and passed enough checks."""
     people = collections.defaultdict(list)
     for row in rows:
         people[row.code].append(row)
@@ -79,22 +144,21 @@ def summarise(study: Study, rows: list[Answered]) -> dict:
         if row.trial.part == trials.QUESTION and not row.trial.is_check
     ]
     checks = [row for found in finished.values() for row in found if row.trial.is_check]
-    return {
-        "settings": {"mode": study.settings.mode, "seconds": study.settings.seconds, "side": study.settings.side}
-        | {"questions": study.settings.questions, "practice": study.settings.practice, "checks": study.settings.checks}
-        | {"missed_checks": study.settings.missed_checks},
-        "pictures": len(study.pictures),
-        "pictures_left_out": [dataclasses.asdict(entry) for entry in study.left_out],
-        "participants": len(attentive),
-        "left_out_by_checks": len(finished) - len(attentive),
-        "unfinished": len(begun) - len(finished),
-        "checks_passed": _share([row.answer == row.trial.right for row in checks]),
-        "confidence": CONFIDENCE,
-        "models": _by_model(study, counted),
-        "real_taken_for_real": _row([row for row in counted if row.trial.fake == REAL]),
-        "each_picture": _by_picture(study, counted),
-        "published": list(PUBLISHED),
-    }
+    asked = ("mode", "seconds", "side", "questions", "practice", "checks", "missed_checks")
+    return Summary(
+        settings={name: getattr(study.settings, name) for name in asked},
+        pictures=len(study.pictures),
+        pictures_left_out=study.left_out,
+        participants=len(attentive),
+        left_out_by_checks=len(finished) - len(attentive),
+        unfinished=len(begun) - len(finished),
+        checks_passed=_mean([row.answer == row.trial.right for row in checks]),
+        confidence=CONFIDENCE,
+        models=_count_by_model(study, counted),
+        real_taken_for_real=_count([row for row in counted if row.trial.fake == REAL]),
+        each_picture=_count_by_picture(study, counted),
+        published=PUBLISHED,
+    )
 
 
 def taken_for_real(row: Answered) -> bool:
@@ -102,12 +166,12 @@ def taken_for_real(row: Answered) -> bool:
     return row.answer == "real" if not row.trial.b else row.answer != row.trial.right
 
 
-def format_table(summary: dict) -> str:
+def format_table(summary: Summary) -> str:
     """The result as text for a terminal."""
-    rows = list(summary["models"].items())
-    if summary["settings"]["mode"] == "single":
-        rows.append(("real pictures, for comparison", summary["real_taken_for_real"]))
-    published = [(f"published: {row['name']}", row["share"]) for row in summary["published"]]
+    rows = list(summary.models.items())
+    if summary.settings["mode"] == "single":
+        rows.append(("real pictures, for comparison", summary.real_taken_for_real))
+    published = [(f"published: {row.name}", row.share) for row in summary.published]
     width = max(len(name) for name, _ in [*rows, *published]) + 2
     lines = [f"{'':<{width}}{'answers':>8}{'taken for real':>16}{'95 % interval':>20}{'median time':>13}"]
     lines += [f"{name:<{width}}{_format_row(row)}" for name, row in rows]
@@ -115,14 +179,14 @@ def format_table(summary: dict) -> str:
     return "\n".join([*lines, "", *notes(summary)])
 
 
-def notes(summary: dict) -> list[str]:
+def notes(summary: Summary) -> list[str]:
     """What a reader must know to judge the numbers."""
-    people, checks = summary["participants"], summary["checks_passed"]
-    left = f"{summary['left_out_by_checks']} left out by attention checks"
-    found = [f"{people} participants counted, {left}, {summary['unfinished']} did not finish (not counted)."]
+    people, checks = summary.participants, summary.checks_passed
+    left = f"{summary.left_out_by_checks} left out by attention checks"
+    found = [f"{people} participants counted, {left}, {summary.unfinished} did not finish (not counted)."]
     if checks is not None:
         found.append(f"Checks passed, of all who came to the end: {_percent(checks)} (Zhang et al.: 87 %).")
-    if summary["settings"]["mode"] == "2afc":
+    if summary.settings["mode"] == "2afc":
         found.append("Pairs: 50 % means that real and coloured cannot be told apart. Only Zhang's number was asked so.")
     else:
         found.append(
@@ -131,20 +195,20 @@ def notes(summary: dict) -> list[str]:
     found.append(
         "The intervals take answers as independent; those of one person are not quite, so they are too narrow."
     )
-    if summary["pictures_left_out"]:
-        found.append(f"Left out of the pictures: {len(summary['pictures_left_out'])}; result.json says why.")
+    if summary.pictures_left_out:
+        found.append(f"Left out of the pictures: {len(summary.pictures_left_out)}; result.json says why.")
     return found
 
 
-def write(study: Study, summary: dict) -> list[str]:
+def write(study: Study, summary: Summary) -> list[str]:
     """Writes study.html and result.json into the folder of the study. Returns their paths."""
     page, data = (os.path.join(study.folder, name) for name in ("study.html", "result.json"))
-    files.write(data, json.dumps(summary, indent=1) + "\n")
+    files.write(data, json.dumps(summary.to_json(), indent=1) + "\n")
     files.write(page, render(study, summary))
     return [page, data]
 
 
-def render(study: Study, summary: dict) -> str:
+def render(study: Study, summary: Summary) -> str:
     """The result as a page that opens offline."""
     import jinja2
 
@@ -153,46 +217,48 @@ def render(study: Study, summary: dict) -> str:
     )
     environment.filters |= {"percent": _percent, "percent_published": _percent_published}
     pictures = [
-        row
-        | {"real": _thumbnail(study, row["number"], REAL), "coloured": _thumbnail(study, row["number"], row["model"])}
-        for row in summary["each_picture"]
+        {
+            "about": row,
+            "real": _thumbnail(study, row.number, REAL),
+            "coloured": _thumbnail(study, row.number, row.model),
+        }
+        for row in summary.each_picture
     ]
     template = environment.get_template("result.html.jinja")
     return template.render(summary=summary, notes=notes(summary), pictures=pictures)
 
 
-def _missed_checks(rows: list[Answered]) -> float:
-    return _share([row.answer != row.trial.right for row in rows if row.trial.is_check]) or 0.0
+def _missed_checks(rows: Sequence[Answered]) -> float:
+    return _mean([row.answer != row.trial.right for row in rows if row.trial.is_check]) or 0.0
 
 
-def _by_model(study: Study, rows: list[Answered]) -> dict[str, dict]:
-    return {model: _row([row for row in rows if row.trial.fake == model]) for model in study.settings.models}
+def _count_by_model(study: Study, rows: Sequence[Answered]) -> dict[str, Share]:
+    return {model: _count([row for row in rows if row.trial.fake == model]) for model in study.settings.models}
 
 
-def _by_picture(study: Study, rows: list[Answered]) -> list[dict]:
-    """A row for each coloured picture that was asked, those taken for real most often first."""
+def _count_by_picture(study: Study, rows: Sequence[Answered]) -> list[PictureShare]:
+    """The share of each coloured picture that was asked about, those taken for real most often first."""
     asked = collections.defaultdict(list)
     for row in rows:
         if row.trial.fake != REAL:
             asked[row.trial.picture, row.trial.fake].append(row)
     found = [
-        {"picture": study.pictures[number], "number": number, "model": model} | _row(answered)
+        PictureShare(study.pictures[number], number, model, _count(answered))
         for (number, model), answered in asked.items()
     ]
-    return sorted(found, key=lambda row: (-row["share"], row["picture"], row["model"]))
+    return sorted(found, key=lambda row: (-row.taken.share, row.picture, row.model))
 
 
-def _row(rows: list[Answered]) -> dict:
+def _count(rows: Sequence[Answered]) -> Share:
     if not rows:
-        return {"answers": 0, "taken_for_real": 0, "share": None, "low": None, "high": None, "median_seconds": None}
+        return Share(0, 0, None, None, None, None)
     taken = sum(taken_for_real(row) for row in rows)
     low, high = wilson(taken, len(rows))
     seconds = statistics.median(row.milliseconds for row in rows) / 1000
-    found = {"answers": len(rows), "taken_for_real": taken, "share": taken / len(rows)}
-    return found | {"low": low, "high": high, "median_seconds": seconds}
+    return Share(len(rows), taken, taken / len(rows), low, high, seconds)
 
 
-def _share(outcomes: list[bool]) -> float | None:
+def _mean(outcomes: Sequence[bool]) -> float | None:
     return sum(outcomes) / len(outcomes) if outcomes else None
 
 
@@ -205,10 +271,10 @@ def _percent_published(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def _format_row(row: dict) -> str:
-    interval = f"{_percent(row['low'])} to {_percent(row['high'])}" if row["answers"] else "-"
-    time = f"{row['median_seconds']:.2f} s" if row["answers"] else "-"
-    return f"{row['answers']:>8}{_percent(row['share']):>16}{interval:>20}{time:>13}"
+def _format_row(row: Share) -> str:
+    interval = f"{_percent(row.low)} to {_percent(row.high)}" if row.answers else "-"
+    time = f"{row.median_seconds:.2f} s" if row.answers else "-"
+    return f"{row.answers:>8}{_percent(row.share):>16}{interval:>20}{time:>13}"
 
 
 def _thumbnail(study: Study, number: int, version: str) -> str:

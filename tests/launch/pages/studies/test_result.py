@@ -47,11 +47,11 @@ def a_study(tmp_path, mode: str = "2afc") -> Study:
 def test_in_pairs_the_real_one_called_coloured_is_one_taken_for_real(tmp_path):
     rows = person("1", [("real", "mine", "a"), ("mine", "real", "b"), ("real", "mine", "b"), ("other", "real", "a")])
     summary = result.summarise(a_study(tmp_path), rows)
-    mine, other = summary["models"]["mine"], summary["models"]["other"]
-    assert (mine["taken_for_real"], mine["answers"], mine["median_seconds"]) == (2, 3, 1.0)
-    assert (mine["low"], mine["high"]) == pytest.approx(result.wilson(2, 3))
-    assert (other["taken_for_real"], other["answers"]) == (0, 1)
-    assert [(row["picture"], row["model"], row["share"]) for row in summary["each_picture"]] == [
+    mine, other = summary.models["mine"], summary.models["other"]
+    assert (mine.taken_for_real, mine.answers, mine.median_seconds) == (2, 3, 1.0)
+    assert (mine.low, mine.high) == pytest.approx(result.wilson(2, 3))
+    assert (other.taken_for_real, other.answers) == (0, 1)
+    assert [(row.picture, row.model, row.taken.share) for row in summary.each_picture] == [
         ("a", "mine", 1.0), ("b", "mine", 1.0), ("c", "mine", 0.0), ("d", "other", 0.0)
     ]  # fmt: skip
 
@@ -59,10 +59,10 @@ def test_in_pairs_the_real_one_called_coloured_is_one_taken_for_real(tmp_path):
 def test_of_single_pictures_real_ones_have_a_row_of_their_own(tmp_path):
     rows = person("1", [("real", "", "real"), ("real", "", "coloured"), ("mine", "", "real"), ("mine", "", "coloured")])
     summary = result.summarise(a_study(tmp_path, "single"), rows)
-    assert summary["models"]["mine"]["share"] == 0.5
-    assert summary["real_taken_for_real"]["share"] == 0.5
-    assert summary["models"]["other"]["share"] is None
-    assert {row["model"] for row in summary["each_picture"]} == {"mine"}
+    assert summary.models["mine"].share == 0.5
+    assert summary.real_taken_for_real.share == 0.5
+    assert summary.models["other"].share is None
+    assert {row.model for row in summary.each_picture} == {"mine"}
 
 
 def test_who_misses_checks_is_left_out_and_counted(tmp_path):
@@ -71,14 +71,14 @@ def test_who_misses_checks_is_left_out_and_counted(tmp_path):
     away = person("3", [("check", "real", "a"), ("real", "check", "b"), ("real", "mine", "")])
     never_began = person("4", [("check", "real", ""), ("real", "check", ""), ("real", "mine", "")])
     summary = result.summarise(a_study(tmp_path), asleep + awake + away + never_began)
-    assert (summary["participants"], summary["left_out_by_checks"], summary["unfinished"]) == (1, 1, 1)
-    assert (summary["models"]["mine"]["taken_for_real"], summary["models"]["mine"]["answers"]) == (0, 1)
-    assert summary["checks_passed"] == 0.75
+    assert (summary.participants, summary.left_out_by_checks, summary.unfinished) == (1, 1, 1)
+    assert (summary.models["mine"].taken_for_real, summary.models["mine"].answers) == (0, 1)
+    assert summary.checks_passed == 0.75
 
 
 def test_practice_is_not_counted(tmp_path):
     rows = person("1", [("real", "mine", "a")], part="practice")
-    assert result.summarise(a_study(tmp_path), rows)["models"]["mine"]["answers"] == 0
+    assert result.summarise(a_study(tmp_path), rows).models["mine"].answers == 0
 
 
 def test_a_study_without_answers_has_a_report(folders, tmp_path):

@@ -13,6 +13,8 @@ import dataclasses
 import sys
 
 from tintmill.launch.pages import serving
+from tintmill.model.colorizers import load
+from tintmill.model.colorizers.identity import identify
 from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
@@ -34,8 +36,7 @@ class WebArguments:
     port: int = serving.port_option(7860)
 
     def __post_init__(self):
-        if (self.run is None) == (self.model is None):
-            raise TintmillError(f"--run={self.run} --model={self.model}: wanted one of the two")
+        load.check_choice(self.run, self.model)
         options.check(self)
 
 
@@ -58,7 +59,7 @@ def run_web(arguments: WebArguments) -> None:
     serving.check_installed("tintmill web")
     with serving.listen(arguments.host, arguments.port) as listener:  # first: a taken port is told before loading
         command.tell("Loading the model ...")
-        colorizer, provenance = load(arguments)
+        colorizer, provenance = load_model(arguments)
         from tintmill.launch.pages.colouring import app
         from tintmill.launch.pages.colouring.gallery import Gallery
 
@@ -68,27 +69,14 @@ def run_web(arguments: WebArguments) -> None:
         serving.serve(page, listener, f"Pictures are coloured by {provenance['model']}")
 
 
-def load(arguments: WebArguments):
+def load_model(arguments: WebArguments) -> tuple[load.Colorizer, dict[str, str]]:
     """The colorizer, and what its pictures say of it.
 
     Raises:
       TintmillError: there is no such run or model, or it cannot be loaded.
     """
-    from tintmill.model.colorizers import identity as model_identity
-
-    identity = model_identity.of_run(arguments.run) if arguments.run else model_identity.of_export(arguments.model)
-    if arguments.run:
-        from tintmill.pipeline.common.tensorflow import import_tensorflow
-
-        import_tensorflow()
-        from tintmill.model.prediction import colorizer
-
-        loaded = colorizer.load(arguments.run, arguments.embedder_weights)
-    else:
-        from tintmill.model.export import reader
-
-        loaded = reader.load(arguments.model)
-    return loaded, {"model": identity.name, "model_sha256": identity.sha256}
+    identity = identify(arguments.run, arguments.model)
+    return load.load(arguments.run, arguments.model, arguments.embedder_weights), identity.provenance
 
 
 def run_command(argv: list[str]) -> int:

@@ -1,21 +1,42 @@
-"""Which model colours: its network's name and the sha256 of its file, without loading it."""
+"""Who colours: the network's name and the sha256 of its file, known without loading it.
 
+A coloured file names it (`provenance`), and so does each line of colorize.jsonl.
+"""
+
+import dataclasses
 import hashlib
 import json
-from typing import NamedTuple
 
 from tintmill.model.prediction.saved_model import MODEL, TrainedFolder
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 
 
-class Identity(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """Which model it is. Attributes: `name` of the network; `sha256` of the model's file, hexadecimal."""
+
     name: str
     sha256: str
 
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What a coloured file says of it."""
+        return {"model": self.name, "model_sha256": self.sha256}
 
-def of_run(run: str) -> Identity:
-    """Raises TintmillError where `run` is no run directory, or holds no model yet."""
+
+def identify(run: str | None, model: str | None) -> Identity:
+    """The identity of a run directory or of an exported model.
+
+    Args:
+      run, model: paths, of which one is given.
+    Raises:
+      TintmillError: there is no such run or export, or training has not ended yet.
+    """
+    return _identify_run(run) if run is not None else _identify_export(model)
+
+
+def _identify_run(run: str) -> Identity:
     folder = TrainedFolder(run)
     folder.read_manifest()
     try:
@@ -31,8 +52,7 @@ def of_run(run: str) -> Identity:
         ) from error
 
 
-def of_export(path: str) -> Identity:
-    """Raises TintmillError where `path` is not what `tintmill export` wrote."""
+def _identify_export(path: str) -> Identity:
     from tintmill.model.export import reader
 
     _, description = reader.describe(path)

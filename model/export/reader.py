@@ -15,7 +15,7 @@ from PIL import Image
 from tintmill.model.export.formats import reading
 from tintmill.model.export.formats.format import Run
 from tintmill.model.export.formats.registry import FORMATS, recognise
-from tintmill.model.prediction.prediction import Prediction, annealed
+from tintmill.model.prediction.prediction import Prediction, annealed, refuse_temperature
 from tintmill.model.prediction.saved_model import TrainedFolder
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
@@ -53,10 +53,7 @@ class Exported:
           TintmillError: a temperature for a network without bins.
         """
         if temperature is not None and not self.has_bins:
-            raise TintmillError(
-                f"--temperature={temperature}: the exported {self.name} predicts colours without bins, it has no "
-                "temperature; leave the flag out"
-            )
+            raise refuse_temperature(temperature, f"the exported {self.name}")
         pixels = np.asarray(bounded(grey, self._needed()), np.float32)
         answer = self._run(pixels[None, ..., None])
         ab, logits = answer["ab"][0], answer["bins"][0] if self.has_bins else None

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tintmill.model.painting import finish
 from tintmill.model.prediction import saved_model
-from tintmill.model.prediction.prediction import Prediction, annealed
+from tintmill.model.prediction.prediction import TRAIN_WITH_BINS, Prediction, annealed, refuse_temperature
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
 from tintmill.pipeline.dataset.identity import EmbedderIdentity, check_same
@@ -79,10 +79,7 @@ class Colorizer:
           TintmillError: a temperature, and the network has no bins.
         """
         if temperature is not None and not self.has_bins:
-            raise TintmillError(
-                f"--temperature={temperature}: the network predicts colours without bins, it has no temperature; leave "
-                "the flag out, or train with --loss=bins"
-            )
+            raise refuse_temperature(temperature, "the network", TRAIN_WITH_BINS)
         inputs = self._inputs(grey)
         answer = self._forward(inputs)
         logits = np.asarray(answer["bins"], np.float32)[0] if self.has_bins else None

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tintmill.model.painting import finish
+from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import ab_bins
 
 
@@ -35,3 +36,13 @@ def annealed(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> n
     maps = np.ascontiguousarray((share @ ab_bins.centres()).transpose(2, 0, 1))
     doubled = finish.resize(maps, 2 * maps.shape[2], 2 * maps.shape[1])
     return np.ascontiguousarray(doubled[:, : size[0], : size[1]].transpose(1, 2, 0))
+
+
+def refuse_temperature(temperature: float, network: str, remedy: str = "leave the flag out") -> TintmillError:
+    """The error of a temperature for a network without bins, `network` in words."""
+    return TintmillError(
+        f"--temperature={temperature}: {network} predicts colours without bins, it has no temperature; {remedy}"
+    )
+
+
+TRAIN_WITH_BINS = "leave the flag out, or train with --loss=bins"  # the remedy where the network is a run's

@@ -9,6 +9,7 @@ import math
 import os
 import zipfile
 
+from tintmill.model.prediction.prediction import TRAIN_WITH_BINS, refuse_temperature
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import Manifest
@@ -127,7 +128,4 @@ def _set_temperature(run: str, network, temperature: float) -> None:
     if not 0 < temperature < math.inf:
         raise TintmillError(f"--temperature={temperature}: wanted a positive number; 1 is the mean, near 0 the mode")
     if not heads.set_temperature(network, temperature):
-        raise TintmillError(
-            f"--temperature={temperature}: the network of --run={run} predicts colours without bins, it has no "
-            "temperature; leave the flag out, or train with --loss=bins"
-        )
+        raise refuse_temperature(temperature, f"the network of --run={run}", TRAIN_WITH_BINS)

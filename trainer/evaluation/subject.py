@@ -4,6 +4,7 @@ import dataclasses
 import os
 import sys
 
+from tintmill.model.colorizers import load
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -69,10 +70,9 @@ def _open_run_on_folder(arguments: EvaluateArguments) -> Subject:
     """A run on a folder of colour pictures. Whether it was trained on some of them is not known."""
     run, frame = RunFolder(arguments.run), Frame(arguments.resize, arguments.size)
     settings = run.read_settings()
-    import_tensorflow()
-    from tintmill.model.prediction import colorizer
-
-    colorize = colorizer.load(run.path, arguments.embedder_weights, arguments.temperature)
+    colorize = load.load(
+        run.path, embedder_weights=arguments.embedder_weights, temperature=arguments.temperature
+    )
     source = on_folders.coloured_by(colorize, settings["network"], arguments.truth, frame)
     split = f"truth-{os.path.basename(files.absolute(arguments.truth))}"
     about = _describe_run(settings, colorize.network, run.read_manifest().settings.size)

@@ -10,8 +10,10 @@ from PIL import Image
 from tintmill.model.files import picture_file, xmp
 from tintmill.model.painting import finish
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import option
 from tintmill.pipeline.imaging import lab, photo
 
+_COLOURS, _FILES = "Colours", "Files"  # headings of the help
 _COLOUR = 1.0  # mean chroma of the source from which on it is called toned
 
 
@@ -29,11 +31,17 @@ class Options:
       TintmillError: a value out of its range, by the name of its flag.
     """
 
-    temperature: float | None = None
-    chroma: float = 1.0
-    upsample: str = "bilinear"
-    quality: int = 95
-    uncertainty: bool = False
+    temperature: float | None = option(
+        None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", _COLOURS
+    )
+    chroma: float = option(1.0, "Factor on the colours' strength: 0 is grey.", _COLOURS)
+    upsample: str = option(
+        "bilinear", "How colours come to the picture's size: bilinear, or guided by its edges.", _COLOURS
+    )
+    quality: int = option(95, "Of JPEG and WebP, 1 to 100.", _FILES)
+    uncertainty: bool = option(
+        False, "Also write NAME.uncertainty.png: how unsure a network with bins is. Pictures only.", _FILES
+    )
 
     def __post_init__(self):
         if self.temperature is not None and not 0 < self.temperature < math.inf:

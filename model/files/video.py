@@ -46,7 +46,8 @@ class Container:
     writer: str
 
 
-def is_named_so(name: str) -> bool:
+def is_video_name(name: str) -> bool:
+    """Whether a file's name ends as that of a video that is coloured."""
     return _extension(name) in _EXTENSIONS
 
 

@@ -9,22 +9,24 @@ line leaves a picture that the log does not know: it is known again by its bytes
 """
 
 import contextlib
+import dataclasses
 import errno
 import hashlib
 import itertools
-import json
 import os
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from tintmill.model.files.not_coloured import NotColoured
-from tintmill.model.output import colour_log
+from tintmill.model.output.inputs import display_name
+from tintmill.model.output.log import Log, open_log
+from tintmill.model.output.task import Order, Task
 from tintmill.pipeline.common import files
-from tintmill.pipeline.listing.reference import Reference, stable_text
+from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.listing.reference import stable_text
 
-_ORDER = ("input", "name", "size", "version", "model_sha256", "settings")
 _LONGEST = 255  # bytes of a name, on the usual file systems
 _LONGEST_OBJECT = 1024  # bytes of a name in a bucket, folders included
 _SAME = {".jpg": (".jpg", ".jpeg", ".jpe", ".jfif"), ".tif": (".tif", ".tiff")}
@@ -39,95 +41,109 @@ def with_extension(name: str, extension: str) -> str:
     return name if os.path.splitext(name)[1].lower() in known else name + extension
 
 
-class _Made(NamedTuple):
-    """What a run made of an input: a digest of its order, and (name, size) of each file that was written."""
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """A file in the output: its name below the folder, and its size in bytes."""
 
-    order: bytes
-    written: tuple[tuple[str, int], ...]
+    name: str
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Made:
+    """What a run made of an input: the digest of its order, and the files that were written."""
+
+    digest: bytes
+    written: list[Written]
 
 
 class ColouredFolder:
-    """See `opened`.
+    """See `open_output`. Files go in by their orders; an order's `key` says which file it is."""
 
-    An order says what a file is coloured from and with: a dict with at least the keys `_ORDER`. `input` and `name`, its
-    name below this folder before formats and other files are looked at, say which file it is; where any of the others
-    is not as it was, the file is coloured anew.
-    """
-
-    def __init__(self, root: str, log: colour_log.Log, inputs: list[Reference], overwrite: bool):
+    def __init__(self, root: str, log: Log, tasks: list[Task], overwrite: bool):
         self.log_path = log.path
         self.root, self._log, self._overwrite = root, log, overwrite
         self._remote = files.is_remote(root)
-        self._inputs = {place(reference.path) for reference in inputs}
+        self._inputs = {_real_path(task.reference.path) for task in tasks}
         self._made: dict[tuple[str, str], _Made] = {}
         self._owners: dict[str, tuple[str, str]] = {}
-        for entry in log.lines():
-            self._remember(entry)
+        self._read_log(log)
         self._objects = {e.name: (e.size, int(e.version)) for e in files.list_files(root)} if self._remote else {}
         self._folders: set[str] = set()
 
-    def has(self, order: dict) -> bool:
+    def has(self, order: Order) -> bool:
         """Whether an earlier run has done this, and its files are still there."""
-        made = self._made.get(_key(order))
-        if self._overwrite or made is None or made.order != _digest(order):
+        made = self._made.get(order.key)
+        if self._overwrite or made is None or made.digest != order.digest:
             return False
-        return all(self._size(name) == size for name, size in made.written)
+        return all(self._size(file.name) == file.size for file in made.written)
 
-    def write(self, order: dict, name: str, data: bytes) -> tuple[str, int]:
-        """Publishes a file under `name`, or one like it where that is taken: its name and size.
+    def write(self, order: Order, name: str, data: bytes) -> Written:
+        """Publishes a file under `name`, or one like it where that is taken.
 
         Raises:
           NotColoured: no file can have this name.
           OSError: it cannot be written.
         """
         for candidate in self._candidates(order, name):
-            with _names_told(candidate):
+            with _bad_names_named(candidate):
                 if self._publish(candidate, data):
-                    self._owners[candidate] = _key(order)
-                    return candidate, len(data)
+                    self._owners[candidate] = order.key
+                    return Written(candidate, len(data))
         raise AssertionError("candidates do not end")
 
     @contextlib.contextmanager
-    def writer(self, order: dict, name: str) -> Iterator[tuple[str, BinaryIO]]:
-        """As `write`, piece by piece: its name, and a file that is published where the block ends without an error."""
-        candidate = next(c for c in self._candidates(order, name) if self._is_free(c))
-        with _names_told(candidate):
-            path = self._make_place(candidate)
+    def open_writer(self, order: Order) -> Iterator[tuple[str, BinaryIO]]:
+        """As `write` under the order's name, piece by piece.
+
+        Yields:
+          The name that was chosen, and a file that is published where the block ends without an error.
+        """
+        candidate = next(c for c in self._candidates(order, order.name) if self._is_free(c))
+        with _bad_names_named(candidate):
+            path = self._make__real_path(candidate)
         with files.atomic_writer(path, self._generation(candidate)) as f:
             yield candidate, f
-        self._owners[candidate] = _key(order)
+        self._owners[candidate] = order.key
 
-    def log_done(self, order: dict, written: list[tuple[str, int]], more: dict) -> None:
+    def log_done(self, order: Order, written: list[Written], more: dict) -> None:
         """A line for a coloured file; the first written one is the file itself. What it was before is removed."""
-        self._remove_outdated(order, {name for name, _ in written})
-        listed = [{"name": name, "size": size} for name, size in written]
-        entry = order | {"output": files.join(self.root, written[0][0]), "code": "coloured", "written": listed} | more
-        self._remember(entry)
-        self._log.append(entry)
+        self._remove_outdated(order, {file.name for file in written})
+        self._remember(order, written)
+        done = {
+            "output": files.join(self.root, written[0].name),
+            "code": "coloured",
+            "written": [dataclasses.asdict(file) for file in written],
+        }
+        self._log.append(dataclasses.asdict(order) | done | more)
 
-    def log_failure(self, order: dict, code: str, more: dict) -> None:
-        self._log.append(order | {"output": None, "code": code} | more)
+    def log_failure(self, order: Order, code: str, more: dict) -> None:
+        self._log.append(dataclasses.asdict(order) | {"output": None, "code": code} | more)
 
-    def _remove_outdated(self, order: dict, names: set[str]) -> None:
+    def _remove_outdated(self, order: Order, names: set[str]) -> None:
         """Removes what an earlier run made of the same input under other names, as an uncertainty map that is no longer
         asked for: it is not of these colours. What somebody has changed since is left, and so is any input.
         """
-        made = self._made.get(_key(order))
-        for name, size in made.written if made else ():
-            path = files.join(self.root, name)
-            outdated = name not in names and self._owners.get(name) == _key(order) and self._size(name) == size
-            if outdated and place(path) not in self._inputs:
+        made = self._made.get(order.key)
+        for file in made.written if made else ():
+            path = files.join(self.root, file.name)
+            own = self._owners.get(file.name) == order.key and self._size(file.name) == file.size
+            outdated = own and file.name not in names
+            if outdated and _real_path(path) not in self._inputs:
                 files.remove(path)
 
-    def _remember(self, entry: dict) -> None:
+    def _read_log(self, log: Log) -> None:
         """Lines of failures, and of versions that logged less, say nothing of what is there."""
-        if entry.get("code") != "coloured" or not {*_ORDER, "written"} <= entry.keys():
-            return
-        written = tuple((one["name"], one["size"]) for one in entry["written"])
-        self._made[_key(entry)] = _Made(_digest(entry), written)
-        self._owners |= {name: _key(entry) for name, _ in written}
+        for entry in log.lines():
+            order = Order.from_log(entry)
+            if order and entry.get("code") == "coloured" and "written" in entry:
+                self._remember(order, [Written(file["name"], file["size"]) for file in entry["written"]])
 
-    def _candidates(self, order: dict, name: str) -> Iterator[str]:
+    def _remember(self, order: Order, written: list[Written]) -> None:
+        self._made[order.key] = _Made(order.digest, written)
+        self._owners |= {file.name: order.key for file in written}
+
+    def _candidates(self, order: Order, name: str) -> Iterator[str]:
         """Names like `name` that are no other input's output, no input and no folder."""
         name = posixpath.normpath(name)
         if self._remote:
@@ -137,7 +153,7 @@ class ColouredFolder:
             full = name if number == 1 else f"{stem}-{number}{extension}"
             candidate = "/".join(map(_shortened, full.split("/")))
             path = files.join(self.root, candidate)
-            taken = self._owners.get(candidate, _key(order)) != _key(order) or place(path) in self._inputs
+            taken = self._owners.get(candidate, order.key) != order.key or _real_path(path) in self._inputs
             if not taken and (self._remote or not os.path.isdir(path)):
                 yield candidate
 
@@ -148,7 +164,7 @@ class ColouredFolder:
 
     def _publish(self, name: str, data: bytes) -> bool:
         """False where somebody else's file is there."""
-        path = self._make_place(name)
+        path = self._make__real_path(name)
         if not self._remote and not self._is_free(name):
             return _holds(path, data)
         try:
@@ -163,7 +179,7 @@ class ColouredFolder:
             return None
         return self._objects.get(name, (0, 0))[1] if self._is_free(name) else 0
 
-    def _make_place(self, name: str) -> str:
+    def _make__real_path(self, name: str) -> str:
         """The path for a name; its folder is there, without what killed writers of earlier runs left in it."""
         path = files.join(self.root, name)
         if self._remote and len(path.split("/", 3)[3].encode()) > _LONGEST_OBJECT:
@@ -185,29 +201,33 @@ class ColouredFolder:
 
 
 @contextlib.contextmanager
-def opened(root: str, inputs: list[Reference], overwrite: bool) -> Iterator[ColouredFolder]:
+def open_output(root: str, tasks: list[Task], overwrite: bool) -> Iterator[ColouredFolder]:
     """An output folder, made where there is none, kept from other runs until the block ends.
 
     Args:
-      inputs: what is to be coloured; none of them is ever written over.
+      root: an absolute path, local or gs://.
+      tasks: what is to be coloured; no input is ever written over.
       overwrite: nothing counts as done, and files that no run has logged are replaced.
     Raises:
-      TintmillError: it cannot be written, or another run writes there.
+      TintmillError: it is the folder of an input, it cannot be written, or another run writes there.
     """
-    with colour_log.opened(root) as log:
-        yield ColouredFolder(root, log, inputs, overwrite)
+    _check_inputs_stay(root, tasks)
+    with open_log(root) as log:
+        yield ColouredFolder(root, log, tasks, overwrite)
 
 
-def _key(order: dict) -> tuple[str, str]:
-    return order["input"], order["name"]
+def _check_inputs_stay(root: str, tasks: list[Task]) -> None:
+    """Raises TintmillError where a file's first name is that of an input; other names are looked at when chosen."""
+    given = {_real_path(task.reference.path) for task in tasks}
+    for task in tasks:
+        target = _real_path(files.join(root, task.order.name))
+        if target in given:
+            raise TintmillError(
+                f"--output={root}: would write over the input {display_name(target)}; give another folder"
+            )
 
 
-def _digest(order: dict) -> bytes:
-    text = json.dumps([order[key] for key in _ORDER], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def place(path: str) -> str:
+def _real_path(path: str) -> str:
     """What two paths of one file have in common."""
     return path if files.is_remote(path) else os.path.realpath(path)
 
@@ -231,7 +251,7 @@ def _shortened(part: str) -> str:
 
 
 @contextlib.contextmanager
-def _names_told(name: str) -> Iterator[None]:
+def _bad_names_named(name: str) -> Iterator[None]:
     """What is wrong with a name is a failure of one file; what is wrong with the disk passes."""
     try:
         yield

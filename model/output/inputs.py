@@ -19,7 +19,7 @@ from tintmill.pipeline.listing import archive
 from tintmill.pipeline.listing.reference import Reference
 
 
-def listed(arguments: list[str], output: str) -> list[Reference]:
+def list_inputs(arguments: list[str], output: str) -> list[Reference]:
     """Every file to be coloured, once, in a stable order; paths are absolute.
 
     Where the output lies inside a given folder, what is in it is left out: it was coloured by an earlier run.
@@ -41,20 +41,15 @@ def listed(arguments: list[str], output: str) -> list[Reference]:
                 found.setdefault((reference.path, *member), reference)
                 empty = False
         except OSError as error:
-            raise TintmillError(f"{shown(argument)}: cannot be listed: {error}") from error
+            raise TintmillError(f"{display_name(argument)}: cannot be listed: {error}") from error
         if empty:
-            raise TintmillError(f"{shown(argument)}: no files in it; wanted pictures")
+            raise TintmillError(f"{display_name(argument)}: no files in it; wanted pictures")
     return list(found.values())
 
 
-def told(reference: Reference) -> str:
-    """The file's path; of a member, the archive's path and the member's name in it."""
-    return reference.path if reference.kind == "file" else f"{reference.path}/{reference.id}"
-
-
-def shown(text: str) -> str:
-    """`text` on one line of a terminal: line breaks, escapes and bytes that are no UTF-8 as backslash escapes."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+def display_name(name: str) -> str:
+    """A name on one line of a terminal: line breaks, escapes and bytes that are no UTF-8 as backslash escapes."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)
 
 
 def _references(argument: str, output: str, known: list[str]) -> Iterator[Reference]:
@@ -121,7 +116,7 @@ def _is_folder(path: str) -> bool:
     """Raises TintmillError where there is nothing."""
     if not files.is_remote(path):
         if not os.path.exists(path):
-            raise TintmillError(f"{shown(path)}: no such file or folder")
+            raise TintmillError(f"{display_name(path)}: no such file or folder")
         return os.path.isdir(path)
     try:
         files.stat(path)

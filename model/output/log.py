@@ -69,14 +69,14 @@ class _RemoteLog(Log):
         except FileNotFoundError as error:
             raise TintmillError(f"{self.path}: was deleted; run the same command again to go on") from error
         except FileExistsError as error:
-            raise _taken(self.path) from error
+            raise _describe_other_writer(self.path) from error
         if written.size != size:
-            raise _taken(self.path)
+            raise _describe_other_writer(self.path)
         self._generation, self._uploaded = written.generation, time.monotonic()
 
 
 @contextlib.contextmanager
-def opened(folder: str) -> Iterator[Log]:
+def open_log(folder: str) -> Iterator[Log]:
     """The log of an output folder, which is made where there is none.
 
     Raises:
@@ -112,12 +112,12 @@ def _lock(path: str, file: BinaryIO) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise _taken(path) from error
+        raise _describe_other_writer(path) from error
     except OSError:
         pass  # some network file systems know no locks
 
 
-def _taken(path: str) -> TintmillError:
+def _describe_other_writer(path: str) -> TintmillError:
     return TintmillError(
         f"{path}: another `tintmill colorize` writes there; wait for its end, or give another --output"
     )

@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.support.manifests import make_manifest
 from tintmill.model import colorize
+from tintmill.model.colorizers import load
+from tintmill.model.files import colour_file
 from tintmill.model.files.colour_file import Coloured
 from tintmill.pipeline.imaging import photo
 
@@ -45,7 +48,7 @@ def colour_bytes(data, colorizer, options, limits, provenance) -> Coloured:
 def make_run(folder: Path, model: bytes = b"weights") -> Path:
     """As much of a run directory as tells which model it is."""
     folder.mkdir(exist_ok=True)
-    (folder / "dataset.json").write_text("{}")
+    (folder / "dataset.json").write_text(make_manifest().to_text())
     (folder / "settings.json").write_text(json.dumps({"network": "toy"}))
     (folder / "model.keras").write_bytes(model)
     return folder
@@ -56,8 +59,8 @@ def command_line(run: Path, *arguments) -> list[str]:
 
 
 def install(setattr=setattr) -> None:
-    setattr(colorize, "_load_model", Painter)
-    setattr(colorize, "colour_bytes", colour_bytes)
+    setattr(load, "load", lambda *arguments, **more: Painter())
+    setattr(colour_file, "colour_bytes", colour_bytes)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from tintmill.model.output import colour_log
+from tintmill.model.output import log
 from tintmill.model.prediction import size_stability
 from tintmill.model.prediction.colorizer import Colorizer
 from tintmill.pipeline.common import files
@@ -260,7 +260,7 @@ def _by_stem(folder: str, flag: str) -> tuple[dict[str, tuple[str, str]], list[L
     try:
         for entry in files.list_files(folder):
             name = stable_text(entry.name)
-            if name != colour_log.NAME:  # what `tintmill colorize` leaves beside its pictures
+            if name != log.NAME:  # what `tintmill colorize` leaves beside its pictures
                 listed[stem(name)].append((name, entry.path))
     except OSError as error:
         raise TintmillError(f"{flag}={folder}: cannot be listed ({error})") from error

@@ -23,8 +23,12 @@ import pytest
 from tests.support import fake_colouring, gcs, helpers
 from tests.support.source_files import write_files
 from tintmill.model import colorize
-from tintmill.model.output import colour_log
+from tintmill.model.colorizers import load
+from tintmill.model.files import colour_file
+from tintmill.model.output import log as colour_log
+from tintmill.model.output import read_ahead
 from tintmill.pipeline.common import files
+from tintmill.pipeline.listing import reading
 
 PICTURE = helpers.encode(helpers.photo_pixels(0), "JPEG")
 SCAN = helpers.encode(helpers.photo_pixels(1), "TIFF")
@@ -86,9 +90,9 @@ def test_a_large_picture_is_read_in_its_turn_and_held_by_nobody_but_who_colours_
 ):
     pictures = {"a.jpg": PICTURE, "b.jpg": PICTURE, "bad.jpg": b"text"}
     photos = write_files(tmp_path / "in", {"all.zip": zipped(pictures)} if packed else pictures)
-    events, read = [], colorize.reading.read
+    events, read = [], reading.read
 
-    def reading(reference, largest):
+    def read_one(reference, largest):
         events.append(f"read {reference.id}")
         return read(reference, largest)
 
@@ -96,9 +100,9 @@ def test_a_large_picture_is_read_in_its_turn_and_held_by_nobody_but_who_colours_
         events.append(sys.getrefcount(data))  # the caller's argument, ours, and that of the question
         return fake_colouring.colour_bytes(data, *rest)
 
-    monkeypatch.setattr(colorize, "_LARGE", -1)
-    monkeypatch.setattr(colorize.reading, "read", reading)
-    monkeypatch.setattr(colorize, "colour_bytes", colouring)
+    monkeypatch.setattr(read_ahead, "LARGE", -1)
+    monkeypatch.setattr(reading, "read", read_one)
+    monkeypatch.setattr(colour_file, "colour_bytes", colouring)
     code, said = colour(tmp_path / "out", photos / "all.zip" if packed else photos)
     assert code == 1
     assert "bad.jpg: not_a_picture" in said
@@ -335,7 +339,7 @@ def done(colour, tmp_path):
 def test_a_rerun_does_nothing_where_all_is_done(colour, done, monkeypatch, tmp_path):
     given, out = done
     before = state(out)
-    monkeypatch.setattr(colorize, "_load_model", None)
+    monkeypatch.setattr(load, "load", None)
     assert colour(out, *given)[0] == 0
     monkeypatch.chdir(tmp_path)
     assert colour("out", "photos", "more.tar.gz")[0] == 0
@@ -538,19 +542,19 @@ def test_members_of_a_compressed_tar_are_held_one_at_a_time(colour, tmp_path, mo
     """A large archive must not be read into memory: when a picture is coloured, at most the next one has been read."""
     (tmp_path / "a.tar.gz").write_bytes(tarred({f"{i}.jpg": PICTURE for i in range(6)}, "gz"))
     read, ahead = [], []
-    contents, colour_one = colorize._contents, colorize._colour_one
+    read_stream = reading.read_stream
 
     def counted(*arguments):
-        for item in contents(*arguments):
-            read.append(item)
-            yield item
+        for member in read_stream(*arguments):
+            read.append(member[0].id)
+            yield member
 
     def watched(*arguments):
         ahead.append(len(read) - len(ahead))
-        return colour_one(*arguments)
+        return fake_colouring.colour_bytes(*arguments)
 
-    monkeypatch.setattr(colorize, "_contents", counted)
-    monkeypatch.setattr(colorize, "_colour_one", watched)
+    monkeypatch.setattr(reading, "read_stream", counted)
+    monkeypatch.setattr(colour_file, "colour_bytes", watched)
     assert colour(tmp_path / "out", tmp_path / "a.tar.gz")[0] == 0
     assert len(ahead) == 6
     assert max(ahead) <= 2
@@ -613,7 +617,7 @@ def test_of_two_runs_into_one_folder_of_a_bucket_the_later_log_is_refused(colour
         bucket.put(f"out/{colour_log.NAME}", b'{"of": "another"}\n')
         return fake_colouring.colour_bytes(*arguments)
 
-    monkeypatch.setattr(colorize, "colour_bytes", race)
+    monkeypatch.setattr(colour_file, "colour_bytes", race)
     code, said = colour(bucket / "out", photos)
     assert code == 1
     assert "another `tintmill colorize` writes there" in said
@@ -629,6 +633,6 @@ def test_the_log_in_a_bucket_is_uploaded_while_the_run_goes_on(colour, bucket, t
         lengths.append(len(remote_log(bucket)))
         return fake_colouring.colour_bytes(*arguments)
 
-    monkeypatch.setattr(colorize, "colour_bytes", look)
+    monkeypatch.setattr(colour_file, "colour_bytes", look)
     assert colour(bucket / "out", photos)[0] == 0
     assert lengths == [0, 1]

@@ -1,0 +1,95 @@
+"""What is to be coloured: each file as it was listed, with what decides its colours."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+
+from tintmill.model.colorizers.identity import Identity
+from tintmill.model.files import video
+from tintmill.pipeline.common import files
+from tintmill.pipeline.listing.reference import Reference
+
+_DECIDING = ("input", "name", "size", "version", "model_sha256", "settings")
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What a file is coloured from and with. Where any of it but `model` is not as it was, the file is coloured anew.
+
+    Attributes:
+      input: the file's path; of a member, the archive's path and the member's name in it.
+      name: its name below the output, before formats and other files are looked at.
+      size, version: bytes, and the time of its last writing; in a bucket, its generation.
+      model, model_sha256: who colours, see `Identity`.
+      settings: of `colour_file.Options`.
+    """
+
+    input: str
+    name: str
+    size: int
+    version: float
+    model: str
+    model_sha256: str
+    settings: dict
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Which file it is, whatever it is coloured with."""
+        return self.input, self.name
+
+    @functools.cached_property
+    def digest(self) -> bytes:
+        """The same for two orders that give the same file."""
+        text = json.dumps([getattr(self, name) for name in _DECIDING], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+    @classmethod
+    def from_log(cls, entry: dict) -> "Order | None":
+        """The order of a line of the log; None where an older version logged less."""
+        if not {*_DECIDING} <= entry.keys():
+            return None
+        return cls(**{name: entry[name] for name in _DECIDING}, model=entry.get("model", ""))
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A file that is to be coloured. `is_video`: by its name."""
+
+    reference: Reference
+    order: Order
+    is_video: bool
+
+    @property
+    def is_linked_folder(self) -> bool:
+        return not files.is_remote(self.reference.path) and os.path.isdir(self.reference.path)
+
+
+def make_tasks(references: list[Reference], model: Identity, settings: dict) -> list[Task]:
+    """A task for each file.
+
+    Args:
+      settings: of `colour_file.Options`, as JSON values.
+    """
+    return [
+        Task(
+            reference,
+            Order(
+                input=locate(reference),
+                name=reference.id,
+                size=reference.size,
+                version=reference.version,
+                model=model.name,
+                model_sha256=model.sha256,
+                settings=settings,
+            ),
+            video.is_video_name(reference.id),
+        )
+        for reference in references
+    ]
+
+
+def locate(reference: Reference) -> str:
+    """The file's path; of a member, the archive's path and the member's name in it."""
+    return reference.path if reference.kind == "file" else f"{reference.path}/{reference.id}"

@@ -70,9 +70,7 @@ def _open_run_on_folder(arguments: EvaluateArguments) -> Subject:
     """A run on a folder of colour pictures. Whether it was trained on some of them is not known."""
     run, frame = RunFolder(arguments.run), Frame(arguments.resize, arguments.size)
     settings = run.read_settings()
-    colorize = load.load(
-        run.path, embedder_weights=arguments.embedder_weights, temperature=arguments.temperature
-    )
+    colorize = load.load(run.path, embedder_weights=arguments.embedder_weights, temperature=arguments.temperature)
     source = on_folders.coloured_by(colorize, settings["network"], arguments.truth, frame)
     split = f"truth-{os.path.basename(files.absolute(arguments.truth))}"
     about = _describe_run(settings, colorize.network, run.read_manifest().settings.size)

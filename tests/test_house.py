@@ -30,7 +30,6 @@ KNOWN = {
 
 # Test files whose name is no module's, and why.
 NAMED_FOR_NO_MODULE = {
-    "tests/model/test_colour_files.py": "what colorize does to files of every kind",
     "tests/pipeline/dataset/test_cards.py": "croissant and contact_sheet, of one dataset",
     "tests/pipeline/imaging/test_reduced_decode.py": "photo and lab together: what decoding at a smaller scale costs",
     "tests/trainer/reporting/test_report_in_a_browser.py": "the page as a whole, in a browser",

@@ -4,7 +4,7 @@ PHOTOS ?=
 BIN := .venv/bin
 UV := .venv/lock/bin/uv
 GCS_SERVER := github.com/fsouza/fake-gcs-server@v1.56.1
-PYTEST := python -m pytest --numprocesses=auto --dist=loadfile
+PYTEST := python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 # An editable install goes by an import hook, which editors and type checkers do not follow. These links they follow.
@@ -14,12 +14,15 @@ ln -s $(addprefix $(CURDIR)/,launch/interface/__init__.py pipeline model trainer
 echo $(CURDIR)/$(1)/links > $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tintmill_links.pth
 endef
 
-.PHONY: demo test test-faults test-cluster lint format bench bench-train bench-peers bench-cluster lock lock-bench lock-cluster lock-engines clean
+.PHONY: demo test test-all test-faults test-cluster lint format bench bench-train bench-peers bench-cluster lock lock-bench lock-cluster lock-engines clean
 
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
 
-test: .venv/done $(BIN)/fake-gcs-server ## all tests but the long fault tests and those of clusters
+test: .venv/done $(BIN)/fake-gcs-server ## the quick tests, some minutes; says at its end how many there are in all
+	$(BIN)/$(PYTEST) -m "not slow and not faults and not cluster"
+
+test-all: .venv/done $(BIN)/fake-gcs-server ## all tests but the long fault tests and those of clusters
 	$(BIN)/$(PYTEST) -m "not faults and not cluster"
 
 test-faults: .venv/done ## kills, races, full disks: long

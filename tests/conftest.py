@@ -1,5 +1,6 @@
 """Fixtures shared by all rooms: real pictures where there are any, and small prepared datasets, made once a session."""
 
+import collections
 import itertools
 import os
 import shutil
@@ -73,6 +74,10 @@ def bucket(storage, monkeypatch) -> gcs.Bucket:
     storage.forget()
 
 
+_ALL = pytest.StashKey[int]()  # tests of the full suite, as far as its files were collected
+_COUNTS = pytest.StashKey[tuple[int, int]]()  # tests that were chosen, and `_ALL`
+
+
 def pytest_configure(config):
     """Tests started in the background of a script inherit that SIGINT is ignored, and so would what they interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -83,3 +88,32 @@ def pytest_configure(config):
 def pytest_runtest_setup(item):
     """JAX, which Keras imports where there is one, sets TensorFlow's log level for all children; they set their own."""
     os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Puts files with many slow tests first, so that no worker begins a long one when the others are done."""
+    slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+    config.stash[_ALL] = sum(not any(item.get_closest_marker(name) for name in ("faults", "cluster")) for item in items)
+
+
+def pytest_collection_finish(session):
+    """Tells xdist's controller, which collects nothing itself, what its workers collected."""
+    config = session.config
+    config.stash[_COUNTS] = len(session.items), config.stash.get(_ALL, 0)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["counts"] = config.stash[_COUNTS]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Takes over what `pytest_collection_finish` told."""
+    node.config.stash[_COUNTS] = getattr(node, "workeroutput", {}).get("counts", (0, 0))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Says what was left out, if `slow` tests were."""
+    chosen, everything = config.stash.get(_COUNTS, (0, 0))
+    if chosen < everything and "not slow" in config.option.markexpr:
+        terminalreporter.write_line(f"{chosen:,} of {everything:,} tests; all of them: make test-all")

@@ -39,6 +39,30 @@ def test_an_exception_is_a_traceback_and_code_1():
     assert done.stderr.endswith("ValueError: deliberate\n")
 
 
+def test_a_text_as_exit_code_is_printed_and_code_1():
+    done = run("sys.exit('deliberate')")
+    assert (done.returncode, done.stderr) == (1, "deliberate\n")
+
+
+def test_it_ends_with_its_threads_and_what_it_wants_done_at_its_end():
+    code = "import atexit, threading, time; atexit.register(print, 'end'); "
+    code += "threading.Thread(target=lambda: (time.sleep(0.3), print('thread'))).start(); sys.exit(3)"
+    done = run(code)
+    assert (done.returncode, done.stdout) == (3, "thread\nend\n")
+
+
+def test_output_that_nobody_reads_is_an_error_as_in_a_new_process():
+    reader, writer = os.pipe()
+    os.close(reader)
+    line = [sys.executable, "-c", "import sys; 'tensorflow'; sys.stdout.reconfigure(write_through=False); print(1)"]
+    ends = []
+    for start in (subprocess.Popen, warm_processes.popen):
+        process = start(line, stdout=writer, stderr=subprocess.PIPE, text=True)
+        ends.append((process.communicate(timeout=helpers.TIMEOUT)[1].split("\n")[-2], process.returncode))
+    os.close(writer)
+    assert ends == [("BrokenPipeError: [Errno 32] Broken pipe", 120)] * 2
+
+
 def test_a_crash_is_the_signal_that_it_was():
     assert run("os.abort()").returncode == -signal.SIGABRT
 

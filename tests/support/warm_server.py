@@ -7,6 +7,7 @@ descriptors. The answer is the id of the process that runs it, in four bytes. No
 TensorFlow: its threads start with the first one, in the process that needs them.
 """
 
+import atexit
 import dataclasses
 import gc
 import importlib
@@ -17,6 +18,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 import types
 
@@ -124,6 +126,29 @@ def _become(request: Request, streams: list[int]) -> None:
     sys.modules["numpy.random"].seed()
 
 
+def run_to_exit(request: Request) -> None:
+    """Runs and ends this process as the interpreter does, but leaves modules to the system instead of clearing them.
+
+    To clear what TensorFlow imported would copy the pages that hold it, which takes longer than most commands.
+    """
+    code = 0
+    try:
+        run(request)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            raise  # the interpreter prints it
+        code = end.code or 0
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        print(f"Exception ignored in: {sys.stdout!r}\n{type(error).__name__}: {error}", file=sys.stderr)
+        code = 120  # as the interpreter ends where its last output cannot be written
+    os._exit(code & 0xFF)
+
+
 def run(request: Request) -> None:
     """Does what the interpreter does for `-m MODULE ...` and for `-c CODE ...`."""
     kind, program, *arguments = request.arguments
@@ -140,4 +165,4 @@ def run(request: Request) -> None:
 
 
 if __name__ == "__main__" and (wanted := main()):
-    run(wanted)
+    run_to_exit(wanted)

@@ -65,7 +65,6 @@ def onnx(exportable, tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.slow
 def test_a_model_file_colours_what_a_browser_sends(onnx, tmp_path):
     """From the file of `tintmill export` to the file on a visitor's disk, the temperature moved on the way."""
     data = picture(3, 300, 400, "PNG")

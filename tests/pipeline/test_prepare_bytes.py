@@ -11,8 +11,6 @@ import pytest
 
 from tests.support import helpers
 
-pytestmark = pytest.mark.slow
-
 # Shuffles every listing of a process and of its children that find this on PYTHONPATH.
 SHUFFLED_LISTING = """
 import os, random
@@ -34,6 +32,7 @@ def assert_same(folder: Path, wanted: Path) -> None:
     assert helpers.digests(folder) == helpers.digests(wanted)
 
 
+@pytest.mark.slow
 def test_shard_bytes_do_not_depend_on_worker_count(photos, dataset, tmp_path):
     flags = helpers.prepare_flags(photos, tmp_path, *helpers.EMBEDDER, workers=2)
     running = helpers.start(helpers.command_line("prepare", *flags))
@@ -43,6 +42,7 @@ def test_shard_bytes_do_not_depend_on_worker_count(photos, dataset, tmp_path):
     assert_same(tmp_path / "toy" / "1.0.0", dataset)
 
 
+@pytest.mark.slow
 def test_shard_bytes_do_not_depend_on_listing_order(photos, dataset, tmp_path):
     env = helpers.site(tmp_path / "site", SHUFFLED_LISTING) | {"PYTHONHASHSEED": "7"}
     assert "1" in helpers.run_python("import os; print(os.environ['LISTING_WAS_SHUFFLED'])", env=env)
@@ -69,6 +69,7 @@ def test_shard_bytes_do_not_depend_on_the_folder_of_the_input(photos, plain_data
     assert {name for name in wanted if found[name] != wanted[name]} == {"manifest.json"}
 
 
+@pytest.mark.slow
 def test_shard_bytes_do_not_depend_on_the_runner(photos, dataset, tmp_path):
     """Beam's portable runner, as Flink and Spark are driven; the workers are threads of the same process."""
     runner = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
@@ -95,6 +96,7 @@ def worker_pool():
     helpers.kill_group(pool)
 
 
+@pytest.mark.slow
 def test_shard_bytes_do_not_depend_on_external_workers(photos, dataset, tmp_path, worker_pool):
     """Workers that the job did not start, with an environment of their own."""
     runner = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=EXTERNAL")
@@ -102,6 +104,7 @@ def test_shard_bytes_do_not_depend_on_external_workers(photos, dataset, tmp_path
     assert_same(helpers.prepare(photos, tmp_path, *helpers.EMBEDDER, *runner, where), dataset)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(photos, dataset, tmp_path):
     """kill -9 in the middle, then the same command: finished shards are kept, the result is that of no kill."""
     flags = helpers.prepare_flags(photos, tmp_path, *helpers.EMBEDDER)

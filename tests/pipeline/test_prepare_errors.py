@@ -13,8 +13,6 @@ import pytest
 from tests.support import helpers
 from tintmill.pipeline.common.errors import TintmillError
 
-pytestmark = pytest.mark.slow
-
 
 def prepare(photos, output, *flags, **options):
     return helpers.tintmill("prepare", *helpers.prepare_flags(photos, output, *flags), **options)
@@ -75,6 +73,7 @@ def test_a_wrong_value_for_beam_is_named(photos, tmp_path):
     refused(photos, tmp_path, "--direct_num_workers=many", named=("--direct_num_workers", "many"))
 
 
+@pytest.mark.slow
 def test_flags_of_beam_are_passed_on(photos, tmp_path):
     done = prepare(
         photos, tmp_path, "--max_reject_fraction=0.1", "--limit=12", "--job_name=mine", "--save_main_session"
@@ -87,6 +86,7 @@ def test_missing_weights_are_named(photos, tmp_path):
     refused(photos, tmp_path / "out", *flags, named=("--embedder_weights", "none.h5", "no such file"))
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_named(photos, tmp_path):
     (tmp_path / "other.weights.h5").write_bytes(b"no HDF5 at all")
     flags = ("--embedder=mobilenet_v2", f"--embedder_weights={tmp_path / 'other.weights.h5'}")
@@ -193,6 +193,7 @@ def test_a_changed_input_on_the_same_output_is_refused_and_named(photos, copy, t
 # Signals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "to_all", "code"),
     [(signal.SIGTERM, False, 143), (signal.SIGTERM, True, 143), (signal.SIGINT, True, 130)],
@@ -256,6 +257,7 @@ def test_unreadable_entries_are_reasons_and_not_failures(tmp_path):
     assert helpers.manifest(folder)["pictures"]["rejected"] == {"unreadable": 2}
 
 
+@pytest.mark.slow
 def test_shards_without_pictures_are_whole(tmp_path):
     """Many shards for few pictures: some stay empty, and TFDS still reads all."""
     photos = helpers.write_photos(tmp_path / "in", 10)
@@ -272,6 +274,7 @@ for split in ("train", "val"):
     assert len(helpers.run_python(code, folder).split()) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_every_odd_file_is_a_record_or_a_reject_exactly_once(real_data, tmp_path):
     """Truncated, fuzzed, CMYK, 16-bit, bombs: 349 files, none stops the run, none is lost, none is counted twice."""

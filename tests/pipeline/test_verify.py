@@ -9,8 +9,6 @@ import pytest
 from tests.support import helpers
 from tintmill.pipeline.dataset import record
 
-pytestmark = pytest.mark.slow  # the dataset they damage takes its time
-
 
 @pytest.fixture
 def copy(dataset, tmp_path):

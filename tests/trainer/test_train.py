@@ -104,8 +104,7 @@ def test_another_seed_is_another_training(plain_dataset, toy_run, runs):
     assert training.logged_ids(other)[0] != training.logged_ids(toy_run)[0]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_in_two_parts_equals_one_run(plain_dataset, toy_run, runs, replicas):
     """To step 10, then to step 20, with dropout: weights, optimizer, random state and logs are those of one go."""
     more = "toy_dropout", f"--replicas={replicas}", "--keep_checkpoints=1"

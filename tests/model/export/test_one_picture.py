@@ -82,6 +82,7 @@ def difference_and_spread(run: str, width: int, height: int) -> tuple[float, flo
     return float(np.abs(found - wanted).mean()), float(wanted.std())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(150, 100), (200, 280)])
 def test_its_colours_are_the_colorizers(run, width, height):
     difference, spread = difference_and_spread(run, width, height)
@@ -89,6 +90,7 @@ def test_its_colours_are_the_colorizers(run, width, height):
     assert difference < 0.05 * spread
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", ["shift", "filter"])
 def test_a_shift_of_half_a_pixel_or_a_wrong_filter_would_be_seen(run, monkeypatch, mistake):
     if mistake == "filter":

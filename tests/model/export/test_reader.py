@@ -205,6 +205,7 @@ def test_a_model_in_a_bucket_is_refused_with_the_remedy():
         reader.load("gs://bucket/a.onnx")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_export_colours_a_video_from_the_command_line(made, tmp_path, name):
     """Frames, times and sound are the source's, colours are there, and nothing but the bar is on the terminal."""

@@ -62,6 +62,7 @@ def test_features_and_critic_in_both_precisions(policy):
         assert np.abs(gradient).max() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed: no second Keras backend to try")
 def test_losses_and_heads_are_the_same_on_another_backend():
     code = "import json; from tests.support import losses_on_a_backend as l; print(json.dumps(l.evaluate()))"

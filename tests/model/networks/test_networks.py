@@ -533,6 +533,7 @@ def test_the_networks_command_says_which_network_a_size_does_not_fit(capsys):
     assert all("[30, 30, 1]" in rows[name] for name in rows if name != "jain")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed: no second Keras backend to try")
 def test_networks_run_on_another_backend(tmp_path):
     """Each network is saved here, and loaded, asked and trained there; built there, it takes other sizes too."""

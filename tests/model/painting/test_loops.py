@@ -36,6 +36,7 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_one_without_a_place_to_keep_it_still_paints(tmp_path):
     kept = {"NUMBA_CACHE_DIR": str(tmp_path)}
     assert helpers.run_python(COLOUR_ONE, env=kept).split() == ["0", "1"]

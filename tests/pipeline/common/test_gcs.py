@@ -440,7 +440,6 @@ def prepared(bucket: Bucket, photos: str, *flags, workers: int = 1) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.slow
 def test_a_dataset_from_a_bucket_is_the_local_one_to_the_byte(bucket, photos, plain_dataset):
     bucket.upload(photos, "photos")
     bucket.storage.fault("GET", MEDIA, reset_in_the_body, 2)

@@ -216,6 +216,7 @@ def test_a_golden_vector_that_is_off_is_refused(embedder):
             check_same(dataclasses.replace(embedder.identity, golden_vector=tuple(wrong)), embedder.identity, "here")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["probabilities", "pooled"])
 def test_another_layer_is_another_embedder(embedder, layer):
     other = embed.Embedder(EmbedderSettings("mobilenet_v2", layer, "random"))
@@ -234,6 +235,7 @@ def test_one_changed_weight_changes_the_identity(embedder):
     assert other.identity.weights_sha256 != embedder.identity.weights_sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", embed.LAYERS)
 def test_zeros_say_nothing_and_are_named_so(layer):
     zeros = embed.Embedder(EmbedderSettings("mobilenet_v2", layer, "zeros"))

@@ -108,6 +108,7 @@ def test_weight_decay_shrinks_the_kernels_alone(opened):
     assert any((adamw[name] != adam[name]).any() for name in adam)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pieces", [2, 4])
 def test_pieces_add_up_to_the_batch(opened, plainly, pieces):
     """No layer here looks at more than one picture: the losses are those of the whole batch at once."""
@@ -116,6 +117,7 @@ def test_pieces_add_up_to_the_batch(opened, plainly, pieces):
     assert_equal(weights[1], plainly[2][1], 1e-5)
 
 
+@pytest.mark.slow
 def test_float16_scales_the_loss_and_not_what_is_learnt(opened):
     """The scale is state, its gradients are those of float32 but for rounding, and the loss is told unscaled."""
     state, losses, _ = train(opened, steps=1, precision="float16")
@@ -136,6 +138,7 @@ def test_float16_skips_a_step_that_overflows_and_halves_the_scale(opened):
     assert optimizer_values(state, "dynamic_scale") == [2.0**14]
 
 
+@pytest.mark.slow
 def test_xla_computes_the_same(opened, plainly):
     _, losses, _ = train(opened, jit_compile=True)
     np.testing.assert_allclose(losses, plainly[1], rtol=1e-5)

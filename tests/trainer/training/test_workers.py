@@ -72,7 +72,6 @@ def assert_same_training(run: Path, wanted: Path) -> None:
         np.testing.assert_allclose(arrays[name], others[name], atol=1e-5, rtol=1e-5, err_msg=name)
 
 
-@pytest.mark.slow
 def test_four_replicas_train_as_one_device(plain_dataset, alone, runs):
     assert_same_training(training.trained(*steps(plain_dataset, runs / "replicas"), "--replicas=4"), alone)
 

@@ -3,7 +3,7 @@
 The module of a target has:
 
     COMMANDS            the commands that run there
-    FLAGS               the fields of a job that it reads
+    FIELDS              the fields of a job that it reads
     NEEDS               those of them that must be given
     REACHES             in words, the files that its machines see
     reaches(job, path)  whether its machines see a file

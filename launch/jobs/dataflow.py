@@ -9,7 +9,7 @@ import shlex
 from tintmill.launch.jobs.job import Job, is_bucket
 
 COMMANDS = ("prepare",)
-FLAGS = ("workers", "machine_type", "image", "project", "region", "bucket", "setup_file", "service_account")
+FIELDS = ("workers", "machine_type", "image", "project", "region", "bucket", "setup_file", "service_account")
 NEEDS = ("image", "project", "region", "bucket")
 REACHES = "gs://BUCKET/..."
 

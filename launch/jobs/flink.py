@@ -11,9 +11,9 @@ from tintmill.launch.jobs.job import Job
 from tintmill.launch.jobs.manifests import REACHES, reaches
 
 COMMANDS = ("prepare",)
-FLAGS = ("workers", "cpus", "memory", "image", "namespace", "claim", "mount", "service_account")
+FIELDS = ("workers", "cpus", "memory", "image", "namespace", "claim", "mount", "service_account")
 NEEDS = ("image",)
-__all__ = ["COMMANDS", "FLAGS", "NEEDS", "REACHES", "job_file", "reaches"]
+__all__ = ["COMMANDS", "FIELDS", "NEEDS", "REACHES", "job_file", "reaches"]
 
 FLINK = "1.19"
 _POOL_PORT = 50000

@@ -19,7 +19,7 @@ _SLURM = "Slurm"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What a job gets. A target reads some of the fields (its `FLAGS`) and leaves the others at their defaults."""
+    """What a job gets. A target reads some of the fields (its `FIELDS`) and leaves the others at their defaults."""
 
     workers: int = option(1, "Machines, at most so many.", _MACHINES, least=1)
     cpus: int = option(8, "CPUs of a worker.", _MACHINES, least=1)

@@ -14,9 +14,9 @@ from tintmill.launch.jobs.job import Job
 from tintmill.launch.jobs.manifests import REACHES, reaches
 
 COMMANDS = ("prepare", "train")
-FLAGS = ("workers", "cpus", "memory", "gpus", "image", "namespace", "claim", "mount", "service_account")
+FIELDS = ("workers", "cpus", "memory", "gpus", "image", "namespace", "claim", "mount", "service_account")
 NEEDS = ("image",)
-__all__ = ["COMMANDS", "FLAGS", "NEEDS", "REACHES", "job_file", "reaches"]
+__all__ = ["COMMANDS", "FIELDS", "NEEDS", "REACHES", "job_file", "reaches"]
 
 _PORT = 2222
 _ATTEMPTS = 5

@@ -11,7 +11,7 @@ import jinja2
 from tintmill.launch.jobs.job import GRACE, STOPPED, TERMINATED, Job
 
 COMMANDS = ("prepare", "train")
-FLAGS = ("workers", "cpus", "memory", "gpus", "partition", "account", "time", "tintmill")
+FIELDS = ("workers", "cpus", "memory", "gpus", "partition", "account", "time", "tintmill")
 NEEDS = ()
 REACHES = "any path that all nodes see"
 

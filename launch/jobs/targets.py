@@ -35,8 +35,8 @@ def check(name: str, job: Job, given: Collection[str], line: CommandLine) -> Non
         raise TintmillError(f"--target={name} runs {runs}, not {job.command}; choose another --target")
     if missing := [f"--{field}" for field in target.NEEDS if not getattr(job, field)]:
         raise TintmillError(f"--target={name} wants {', '.join(missing)} as well")
-    if unread := [f"--{field}" for field in given if field not in target.FLAGS]:
-        known = ", ".join(f"--{field}" for field in target.FLAGS)
+    if unread := [f"--{field}" for field in given if field not in target.FIELDS]:
+        known = ", ".join(f"--{field}" for field in target.FIELDS)
         raise TintmillError(f"{', '.join(unread)}: not of --target={name}, which has {known}")
     if not _NAME.fullmatch(job.name):
         raise TintmillError(f"--name={job.name}: wanted at most 52 lower-case letters, digits and -, a letter first")

@@ -8,7 +8,7 @@ from tintmill.launch.jobs.job import Job, is_bucket
 from tintmill.launch.jobs.manifests import as_yaml
 
 COMMANDS = ("train",)
-FLAGS = ("workers", "gpus", "gpu_type", "machine_type", "image", "project", "region", "service_account")
+FIELDS = ("workers", "gpus", "gpu_type", "machine_type", "image", "project", "region", "service_account")
 NEEDS = ("image", "project", "region")
 REACHES = "gs://BUCKET/... or /gcs/BUCKET/..."
 

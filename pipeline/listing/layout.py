@@ -11,7 +11,7 @@ def find_prefix(root: str, begins: str, wanted: str) -> str:
     Raises:
       TintmillError: nothing or several such folders are there; `wanted` says what should be.
     """
-    tree.check(root, wanted)
+    tree.check_input(root, wanted)
     candidates = (
         [""] if not tree.is_archive(root) and files.exists(files.join(root, begins)) else _prefixes(root, begins)
     )
@@ -25,7 +25,7 @@ def find_prefix(root: str, begins: str, wanted: str) -> str:
 def _prefixes(root: str, begins: str) -> list[str]:
     """Empty or one folder deep, sorted."""
     found = set()
-    for entry in tree.entries(root):
+    for entry in tree.list_entries(root):
         folders = entry.id.split("/")[:-1]
         if begins in folders[:2]:
             found.add("/".join([*folders[: folders.index(begins)], ""]) if folders[0] != begins else "")

@@ -57,7 +57,7 @@ def _rows(path: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
     """(line number, (path, label, split)) of each line that is not empty."""
     delimiter = next(sign for suffix, sign in _DELIMITERS.items() if path.lower().endswith(suffix))
     plain = path.lower().endswith(".txt")
-    lines = tree.text(path).splitlines()
+    lines = tree.read_text(path).splitlines()
     rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
     columns = {"path": 0, "label": 1, "split": 2}
     for row in _csv_rows(path, rows):

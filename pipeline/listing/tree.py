@@ -12,7 +12,7 @@ from tintmill.pipeline.listing.reference import Reference, stable_text
 _MOST_TEXT = 256 << 20  # bytes of a list file
 
 
-def check(root: str, wanted: str) -> None:
+def check_input(root: str, wanted: str) -> None:
     """Raises TintmillError where `root` is neither a folder nor an archive; a bucket's folder always passes."""
     if files.is_remote(root) or os.path.isdir(root):
         return
@@ -26,7 +26,7 @@ def is_archive(root: str) -> bool:
     return archive.has_suffix(root) if files.is_remote(root) else os.path.isfile(root)
 
 
-def entries(root: str) -> Iterator[Reference]:
+def list_entries(root: str) -> Iterator[Reference]:
     """Every file below a folder, or every member of an archive; ids are names relative to it."""
     if is_archive(root):
         yield from archive.members(root)
@@ -35,28 +35,28 @@ def entries(root: str) -> Iterator[Reference]:
         yield Reference(stable_text(entry.name), entry.path, entry.size, entry.version)
 
 
-def below(root: str, prefix: str) -> Iterator[Reference]:
-    """`entries`, their ids relative to `prefix` (empty, or ending in /); what lies beside it is left out.
+def list_below(root: str, prefix: str) -> Iterator[Reference]:
+    """`list_entries`, their ids relative to `prefix` (empty, or ending in /); what lies beside it is left out.
 
     Members refused for their name keep it: they lie nowhere.
     """
-    for entry in entries(root):
+    for entry in list_entries(root):
         if entry.refused == "unsafe_member":
             yield entry
         elif entry.id.startswith(prefix):
             yield dataclasses.replace(entry, id=entry.id[len(prefix) :]) if prefix else entry
 
 
-def texts(root: str, names: tuple[str, ...]) -> dict[str, str]:
+def read_texts(root: str, names: tuple[str, ...]) -> dict[str, str]:
     """The list files of these names (relative to `root`) that are there, as text."""
     if not is_archive(root):
         paths = {name: files.join(root, name) for name in names}
-        return {name: text(path) for name, path in paths.items() if files.exists(path)}
-    found = {entry.id: entry for entry in entries(root) if entry.id in names and not entry.refused}
+        return {name: read_text(path) for name, path in paths.items() if files.exists(path)}
+    found = {entry.id: entry for entry in list_entries(root) if entry.id in names and not entry.refused}
     return {name: reading.read(entry, _MOST_TEXT)[1].decode("utf-8", "replace") for name, entry in found.items()}
 
 
-def text(path: str) -> str:
+def read_text(path: str) -> str:
     """A list file as text. Raises TintmillError where it cannot be read or is no UTF-8."""
     try:
         return files.read(path).decode("utf-8-sig")

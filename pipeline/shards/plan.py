@@ -37,10 +37,17 @@ _LIBRARIES = ("tintmill", "numpy", "pillow", "tensorflow", "keras", "tensorflow-
 class Plan:
     """What every worker is told. `input` and `folder` are paths; all else decides the bytes.
 
-    `counts`: pictures of each split. `limits`: by group (see `limits`), pictures with a greater hash are left out.
-    `excluded`: (split, shard, ids) of pictures to leave out as duplicates; None while that is not known yet.
-    `inputs`: order-independent digest of the listing. `weights_file`: sha256 of the embedder's weights file, if any.
-    `attribute_names`: of the records' attributes, if the source has any. `notes`: what the source wants said.
+    Attributes:
+      settings: with the source's own splits and options where none were given.
+      class_names: in the order of the labels; empty without classes.
+      counts: (split, pictures) pairs.
+      limits: (group, hash) pairs: pictures of the group with a greater hash are left out (`limits.find_limits`).
+      inputs: the digest of the listing, in hex.
+      weights_file: sha256 of the embedder's weights file, if it has one.
+      versions: (library, version) pairs.
+      attribute_names: of the records' attributes, if the source has any.
+      notes: what the source wants said.
+      excluded: (split, shard, ids) of pictures to leave out as duplicates; None while that is not known yet.
     """
 
     settings: Settings
@@ -113,22 +120,22 @@ def make_plan(settings: Settings, root: str, folder: str) -> Plan:
         if settings.splits is None:
             settings = dataclasses.replace(settings, splits=about.splits)
         limits = find_limits(settings, source.references(root, settings))
-        counts, labels, digest = _count(settings, limits, source.references(root, settings))
+        listing = _count(settings, limits, source.references(root, settings))
     except OSError as error:
         raise TintmillError(f"--input={root}: cannot be listed: {error}") from error
-    class_names = _class_names(settings, root, labels, about.class_names)
-    if not sum(counts.values()):
+    class_names = _list_classes(settings, root, listing.labels, about.class_names)
+    if not sum(listing.counts.values()):
         raise TintmillError(f"--input={root}: no files in it; wanted a folder of pictures")
-    _check_splits(settings, counts)
+    _check_splits(settings, listing.counts)
     weights = settings.embedder.weights if settings.embedder else "random"
     return Plan(
         settings=settings,
         input=root,
         folder=folder,
         class_names=class_names,
-        counts=tuple(counts.items()),
+        counts=tuple(listing.counts.items()),
         limits=tuple(sorted(limits.items())),
-        inputs=f"{digest:064x}",
+        inputs=f"{listing.digest:064x}",
         weights_file=None if weights in NAMED_WEIGHTS else hashlib.sha256(files.read(weights)).hexdigest(),
         versions=list_versions(),
         attribute_names=about.attribute_names,
@@ -136,7 +143,7 @@ def make_plan(settings: Settings, root: str, folder: str) -> Plan:
     )
 
 
-def _class_names(settings: Settings, root: str, labels: set[str], listed: tuple[str, ...] | None) -> tuple[str, ...]:
+def _list_classes(settings: Settings, root: str, labels: set[str], listed: tuple[str, ...] | None) -> tuple[str, ...]:
     """The source's own list, so that class numbers do not depend on a limit; else the classes found, sorted."""
     missing = set(settings.classes) - (labels if listed is None else set(listed))
     if missing:
@@ -183,8 +190,21 @@ def choose_shard(plan: Plan, reference: Reference) -> tuple[str, int]:
     return split, hash64("shard", reference.id) % plan.shards(split)
 
 
-def _count(settings: Settings, limits: dict[str, int], references: Iterator[Reference]):
-    """({split: pictures}, class names found, digest of the listing); official splits come after those of shares."""
+@dataclasses.dataclass(frozen=True)
+class _Listing:
+    """What one listing was: pictures by split, the labels found, the digest."""
+
+    counts: dict[str, int]
+    labels: set[str]
+    digest: int
+
+
+def _count(settings: Settings, limits: dict[str, int], references: Iterator[Reference]) -> _Listing:
+    """Counts what is selected; official splits come after those of shares.
+
+    Raises:
+      TintmillError: a split is official and among the shares.
+    """
     counts = collections.Counter({name: 0 for name, _ in settings.splits})
     labels: set[str] = set()
     official: set[str] = set()
@@ -205,7 +225,7 @@ def _count(settings: Settings, limits: dict[str, int], references: Iterator[Refe
             f"--splits: found {found}, which the source has itself; wanted shares of the rest, train:1 for example"
         )
     splits = [name for name, _ in settings.splits] + [name for name in OFFICIAL_SPLITS if name in official]
-    return {name: counts[name] for name in splits}, labels, digest % MODULUS
+    return _Listing({name: counts[name] for name in splits}, labels, digest % MODULUS)
 
 
 def digest_shards(plan: Plan) -> dict[tuple[str, int], int]:

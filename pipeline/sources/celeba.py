@@ -46,7 +46,7 @@ class _Lists:
 def describe(root: str, settings: Settings) -> Description:
     """Reads both lists and holds them against the pictures."""
     pictures, lists = _pictures(root), _read_lists(root, settings)
-    names = [_name(entry) for entry in tree.entries(pictures) if _is_picture(entry)]
+    names = [_name(entry) for entry in tree.list_entries(pictures) if _is_picture(entry)]
     if not names:
         raise TintmillError(f"{pictures}: found no .jpg in it, wanted CelebA's pictures, 000001.jpg and so on")
     _check_lines(_find_list(root, _PARTITION), names, lists.partition, _WHERE)
@@ -64,7 +64,7 @@ def describe(root: str, settings: Settings) -> Description:
 def references(root: str, settings: Settings) -> Iterator[Reference]:
     lists, label = _read_lists(root, settings), settings.options.celeba_label
     place = lists.attribute_names.index(label) if label else -1
-    for entry in tree.entries(_pictures(root)):
+    for entry in tree.list_entries(_pictures(root)):
         if not _is_picture(entry):
             yield dataclasses.replace(entry, refused=entry.refused or "outside_layout")
             continue
@@ -88,9 +88,9 @@ def _name(entry: Reference) -> str:
 def _pictures(root: str) -> str:
     """The zip or the folder of the pictures."""
     if root.endswith((".zip", _PICTURES)):
-        tree.check(root, "CelebA's pictures")
+        tree.check_input(root, "CelebA's pictures")
         return root
-    tree.check(root, "CelebA's folder")
+    tree.check_input(root, "CelebA's folder")
     for folder in (root, files.join(root, "Img")):
         for name in (f"{_PICTURES}.zip", _PICTURES):
             if files.exists(files.join(folder, name)):
@@ -123,7 +123,7 @@ def _read_lists(root: str, settings: Settings) -> _Lists:
 def _read_partition(path: str) -> dict[str, str | None]:
     """Lines `000001.jpg 0`."""
     found = {}
-    for number, line in enumerate(tree.text(path).splitlines(), 1):
+    for number, line in enumerate(tree.read_text(path).splitlines(), 1):
         words = line.split()
         if not words:
             continue
@@ -135,7 +135,7 @@ def _read_partition(path: str) -> dict[str, str | None]:
 
 def _read_attributes(path: str) -> tuple[tuple[str, ...], dict[str, bytes]]:
     """A line with the number of pictures, one with the names, then lines `000001.jpg -1 1 ...`."""
-    lines = tree.text(path).splitlines()
+    lines = tree.read_text(path).splitlines()
     names = tuple(lines[1].split()) if len(lines) > 1 else ()
     found, bits = {}, {"1": 1, "-1": 255}
     for number, line in enumerate(lines[2:], 3):

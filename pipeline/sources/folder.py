@@ -33,7 +33,7 @@ def references(root: str, settings: Settings) -> Iterator[Reference]:
     elif shape == "pattern":
         yield from _matched(root)
     else:
-        yield from map(_labelled, tree.entries(root))
+        yield from map(_labelled, tree.list_entries(root))
 
 
 def _shape(root: str) -> str:

@@ -90,7 +90,7 @@ def references(root: str, settings: Settings) -> Iterator[Reference]:
 def _parts(root: str) -> dict[str, str]:
     """Tar or folder of `train` and `val`, as far as they are there."""
     if tree.is_archive(root):
-        tree.check(root, _WANTED)
+        tree.check_input(root, _WANTED)
         return {"val" if "val" in root.rpartition("/")[2] else "train": root}
     found = {}
     for split, tar in _TARS.items():
@@ -106,7 +106,7 @@ def _train(path: str, labels: _Labels, wanted: set[str] | None) -> Iterator[Refe
     if tree.is_archive(path):
         yield from _tar_of_tars(path, labels, wanted)
         return
-    for entry in tree.entries(path):
+    for entry in tree.list_entries(path):
         wnid, name = _place(entry)
         if wnid is None:
             yield dataclasses.replace(entry, id=f"train/{entry.id}", refused=entry.refused or "outside_layout")
@@ -130,7 +130,7 @@ def _tar_of_tars(path: str, labels: _Labels, wanted: set[str] | None) -> Iterato
 
 
 def _val(path: str, labels: _Labels, wanted: set[str] | None, list_file: str) -> Iterator[Reference]:
-    for entry in tree.entries(path):
+    for entry in tree.list_entries(path):
         wnid, name = _place(entry)
         if entry.refused or name is None:
             yield dataclasses.replace(entry, id=f"val/{entry.id}", refused=entry.refused or "outside_layout")
@@ -164,10 +164,10 @@ def _read_labels(root: str, settings: Settings) -> _Labels:
     for flag in ("labels", "label_names", "synsets"):
         if getattr(options, flag).endswith(".mat"):
             raise TintmillError(f"--{flag}={getattr(options, flag)}: MATLAB's format is not read; {_MAT_REMEDY}")
-    names_text = tree.text(options.label_names) if options.label_names else ""
+    names_text = tree.read_text(options.label_names) if options.label_names else ""
     val = _read_val_labels(options.labels, names_text, options.label_names) if options.labels else None
     if options.synsets:
-        wnids = synsets.parse_synsets(tree.text(options.synsets), options.synsets)
+        wnids = synsets.parse_synsets(tree.read_text(options.synsets), options.synsets)
     else:
         found = set().union(*(_synset_folders(path) for path in parts.values()))
         wnids = sorted(found | set(val.values() if isinstance(val, dict) else val or ()))
@@ -182,7 +182,7 @@ def _read_labels(root: str, settings: Settings) -> _Labels:
 
 
 def _read_val_labels(path: str, names_text: str, names_path: str) -> dict[str, str] | list[str]:
-    rows = [line.split() for line in tree.text(path).splitlines() if line.strip()]
+    rows = [line.split() for line in tree.read_text(path).splitlines() if line.strip()]
     if not rows or len({len(row) for row in rows}) != 1 or len(rows[0]) > 2:
         raise TintmillError(f"--labels={path}: wanted one synset a line, or a file name and a synset")
     values = [row[-1] for row in rows]

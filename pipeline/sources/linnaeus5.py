@@ -23,7 +23,7 @@ def describe(root: str, settings: Settings) -> Description:
 
 
 def references(root: str, settings: Settings) -> Iterator[Reference]:
-    for entry in tree.below(root, layout.find_prefix(root, "train", _WANTED)):
+    for entry in tree.list_below(root, layout.find_prefix(root, "train", _WANTED)):
         place = _PLACE.fullmatch(entry.id)
         if entry.refused:
             yield entry

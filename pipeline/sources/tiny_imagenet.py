@@ -36,7 +36,7 @@ def describe(root: str, settings: Settings) -> Description:
 
 def references(root: str, settings: Settings) -> Iterator[Reference]:
     lists = _read_lists(root)
-    for entry in tree.below(root, lists.prefix):
+    for entry in tree.list_below(root, lists.prefix):
         place = _PLACE.fullmatch(entry.id)
         if entry.refused:
             yield entry
@@ -59,7 +59,7 @@ def _placed(root: str, entry: Reference, lists: _Lists, wnid: str | None, split:
 def _read_lists(root: str) -> _Lists:
     prefix = layout.find_prefix(root, "train", _WANTED)
     names = tuple(prefix + name for name in ("wnids.txt", "words.txt", "val/val_annotations.txt"))
-    texts = tree.texts(root, names)
+    texts = tree.read_texts(root, names)
     if names[0] not in texts:
         raise TintmillError(f"--input={root}: {names[0]} is missing, wanted {_WANTED}")
     wnids = synsets.parse_synsets(texts[names[0]], names[0])

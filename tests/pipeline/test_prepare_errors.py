@@ -317,3 +317,14 @@ def test_a_worker_s_own_words_are_told_whatever_the_runner_says(tmp_path, monkey
     with pytest.raises(TintmillError, match="failed: the worker on node7 has tensorflow missing; 0 of 2 shards"):
         supervise.build_shards(reports, Runner("flink"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_program_is_told_as_the_command_is(tmp_path):
+    """An output inside the input: refused before anything is written, without a flag being read."""
+    from tintmill.pipeline.dataset.settings import Settings
+    from tintmill.pipeline.prepare import PrepareArguments, prepare
+
+    arguments = PrepareArguments(output=str(tmp_path / "data"), input=str(tmp_path))
+    with pytest.raises(TintmillError, match=r"--output=.*/data lies inside --input="):
+        prepare(arguments, Settings(name="toy", embedder=None))
+    assert not list(tmp_path.iterdir())

@@ -41,6 +41,23 @@ def test_verify_changes_nothing(dataset):
     assert helpers.digests(dataset) == before
 
 
+PROGRAM = """
+import json, sys
+from tintmill.pipeline import peek, verify
+shown = list(peek.peek(peek.PeekArguments(sys.argv[1], records=1)))
+print(json.dumps([verify.verify(sys.argv[1]), shown]))
+"""
+
+
+def test_programs_get_what_the_commands_print(copy):
+    """In a process of its own: the `tfrecord` package and TensorFlow cannot live in one."""
+    shard = helpers.shard_files(copy)[-1]
+    shard.write_bytes(b"")
+    found, shown = json.loads(helpers.run_python(PROGRAM, copy, cwd=helpers.ROOT))
+    assert found == defects(copy)
+    assert shown == helpers.tintmill("peek", copy, "--records=1").stdout.splitlines()
+
+
 @pytest.mark.parametrize("position", ["first", "last"])
 def test_a_shard_cut_at_a_record_boundary_is_named(copy, position):
     """Every reader takes such a shard for a whole one."""

@@ -76,7 +76,7 @@ def report(folder: str) -> None:
     Raises:
       TintmillError: there is no study in the folder.
     """
-    from tintmill.launch.pages.studies import result
+    from tintmill.launch.pages.studies import result, result_page
     from tintmill.launch.pages.studies.answers import Answers
 
     study = settings.load(folder)
@@ -84,8 +84,8 @@ def report(folder: str) -> None:
         raise TintmillError(f"--output={folder}: no study in it; begin one with --real and --coloured")
     with contextlib.closing(Answers(study.answers_path)) as answers:
         summary = result.summarise(study, answers.all())
-    print(result.format_table(summary))
-    print("\n".join(result.write(study, summary)))
+    print(result_page.format_table(summary))
+    print("\n".join(result_page.write(study, summary)))
 
 
 def run_command(argv: list[str]) -> int:

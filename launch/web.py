@@ -20,7 +20,9 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
 from tintmill.pipeline.imaging import photo
 
-_MODEL, _UPLOADS = "What colours", "Pictures"  # headings of the help
+# Headings of the help.
+_MODEL = "What colours"
+_UPLOADS = "Pictures"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -61,7 +61,8 @@ def train_and_score(work: Work, arguments: ExperimentArguments, folders: Mapping
     Args:
       folders: the dataset directories by name.
     """
-    experiment, run = EXPERIMENTS[arguments.name], work.folder
+    experiment = EXPERIMENTS[arguments.name]
+    run = work.folder
     os.makedirs(os.path.dirname(run.path), exist_ok=True)
     if not os.path.exists(run.model_file):
         own = (f"--data={folders[work.run.data]}", f"--run={run.path}", f"--seed={work.seed}")

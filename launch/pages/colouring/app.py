@@ -31,7 +31,8 @@ from tintmill.pipeline.imaging import photo
 _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
 _DRAINED = 8  # times the limit: this much of a body that is too large is read, so that its sender gets the answer
-_GREATEST_CHROMA, _GREATEST_TEMPERATURE = 2.0, 1.0
+_GREATEST_CHROMA = 2.0
+_GREATEST_TEMPERATURE = 1.0
 # The formats of pipeline.imaging.photo, by the names that people know.
 _FORMATS = "JPEG, PNG, WebP, AVIF, JPEG 2000, TIFF, GIF, BMP or PPM"
 _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".tif": "image/tiff"}

@@ -56,7 +56,8 @@ def _check_enough(wanted: StudySettings, found: int, left_out: Sequence[LeftOut]
 
 def describe(study: Study) -> str:
     """The study in a line or two: what is asked, and how many pictures were left out."""
-    asked, out = study.settings, study.left_out
+    asked = study.settings
+    out = study.left_out
     lines = [
         f"{len(study.pictures)} pictures, {', '.join(asked.models)}; {asked.mode}, {asked.practice} for practice, "
         f"{asked.questions} questions, {asked.checks} checks; shown for {asked.seconds:g} s (0: until answered)"

@@ -7,22 +7,15 @@ share beside the share of real pictures that were called real.
 Only participants who came to the end count: how attentive the others were is not known.
 """
 
-import base64
 import collections
 import dataclasses
-import io
-import json
 import math
-import os
 import statistics
 from collections.abc import Mapping, Sequence
-
-from PIL import Image
 
 from tintmill.launch.pages.studies import trials
 from tintmill.launch.pages.studies.answers import Answered
 from tintmill.launch.pages.studies.settings import REAL, LeftOut, Study
-from tintmill.pipeline.common import files
 
 CONFIDENCE = 0.95
 
@@ -52,7 +45,6 @@ PUBLISHED = (
         "ImageNet's test set. 50 % is the ceiling: real and coloured cannot be told apart",
     ),
 )
-_THUMBNAIL = 200  # pixels of the longer side, in study.html
 
 
 def wilson(successes: int, count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -166,68 +158,6 @@ def taken_for_real(row: Answered) -> bool:
     return row.answer == "real" if not row.trial.b else row.answer != row.trial.right
 
 
-def format_table(summary: Summary) -> str:
-    """The result as text for a terminal."""
-    rows = list(summary.models.items())
-    if summary.settings["mode"] == "single":
-        rows.append(("real pictures, for comparison", summary.real_taken_for_real))
-    published = [(f"published: {row.name}", row.share) for row in summary.published]
-    width = max(len(name) for name, _ in [*rows, *published]) + 2
-    lines = [f"{'':<{width}}{'answers':>8}{'taken for real':>16}{'95 % interval':>20}{'median time':>13}"]
-    lines += [f"{name:<{width}}{_format_row(row)}" for name, row in rows]
-    lines += [f"{name:<{width}}{'':>8}{_percent_published(share):>16}" for name, share in published]
-    return "\n".join([*lines, "", *notes(summary)])
-
-
-def notes(summary: Summary) -> list[str]:
-    """What a reader must know to judge the numbers."""
-    people, checks = summary.participants, summary.checks_passed
-    left = f"{summary.left_out_by_checks} left out by attention checks"
-    found = [f"{people} participants counted, {left}, {summary.unfinished} did not finish (not counted)."]
-    if checks is not None:
-        found.append(f"Checks passed, of all who came to the end: {_percent(checks)} (Zhang et al.: 87 %).")
-    if summary.settings["mode"] == "2afc":
-        found.append("Pairs: 50 % means that real and coloured cannot be told apart. Only Zhang's number was asked so.")
-    else:
-        found.append(
-            "Single pictures: read the models beside the real pictures' own share. Zhang's number is of pairs."
-        )
-    found.append(
-        "The intervals take answers as independent; those of one person are not quite, so they are too narrow."
-    )
-    if summary.pictures_left_out:
-        found.append(f"Left out of the pictures: {len(summary.pictures_left_out)}; result.json says why.")
-    return found
-
-
-def write(study: Study, summary: Summary) -> list[str]:
-    """Writes study.html and result.json into the folder of the study. Returns their paths."""
-    page, data = (os.path.join(study.folder, name) for name in ("study.html", "result.json"))
-    files.write(data, json.dumps(summary.to_json(), indent=1) + "\n")
-    files.write(page, render(study, summary))
-    return [page, data]
-
-
-def render(study: Study, summary: Summary) -> str:
-    """The result as a page that opens offline."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"percent": _percent, "percent_published": _percent_published}
-    pictures = [
-        {
-            "about": row,
-            "real": _thumbnail(study, row.number, REAL),
-            "coloured": _thumbnail(study, row.number, row.model),
-        }
-        for row in summary.each_picture
-    ]
-    template = environment.get_template("result.html.jinja")
-    return template.render(summary=summary, notes=notes(summary), pictures=pictures)
-
-
 def _missed_checks(rows: Sequence[Answered]) -> float:
     return _mean([row.answer != row.trial.right for row in rows if row.trial.is_check]) or 0.0
 
@@ -260,27 +190,3 @@ def _count(rows: Sequence[Answered]) -> Share:
 
 def _mean(outcomes: Sequence[bool]) -> float | None:
     return sum(outcomes) / len(outcomes) if outcomes else None
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
-
-
-def _percent_published(share: float) -> str:
-    """The share with as many digits as were published."""
-    return f"{100 * share:g} %"
-
-
-def _format_row(row: Share) -> str:
-    interval = f"{_percent(row.low)} to {_percent(row.high)}" if row.answers else "-"
-    time = f"{row.median_seconds:.2f} s" if row.answers else "-"
-    return f"{row.answers:>8}{_percent(row.share):>16}{interval:>20}{time:>13}"
-
-
-def _thumbnail(study: Study, number: int, version: str) -> str:
-    with Image.open(study.picture_path(number, version)) as image:
-        small = image.convert("RGB")
-    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    data = io.BytesIO()
-    small.save(data, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()

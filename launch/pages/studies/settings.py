@@ -20,7 +20,9 @@ MODES = ("2afc", "single")
 REAL = "real"
 CHECK = "check"
 _FILE = "study.json"
-_SHOWN, _ASKED = "What is shown", "How people are asked"  # headings of the help
+# Headings of the help.
+_SHOWN = "What is shown"
+_ASKED = "How people are asked"
 
 
 def _absolute(folder: str) -> str:

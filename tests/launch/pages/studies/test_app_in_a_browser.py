@@ -6,7 +6,7 @@ import os
 import pytest
 
 from tests.support import pages, studies
-from tintmill.launch.pages.studies import app, result, settings
+from tintmill.launch.pages.studies import app, result, result_page, settings
 from tintmill.launch.pages.studies.answers import Answers
 
 SECONDS = 0.4  # pictures are shown
@@ -179,7 +179,7 @@ def test_the_result_fits_its_window_with_its_intervals(browser, served, tmp_path
     tab.context.close()
     study = settings.load(os.path.dirname(answers.path))
     path = tmp_path / "study.html"
-    path.write_text(result.render(study, result.summarise(study, attentive(answers.all()))))
+    path.write_text(result_page.render(study, result.summarise(study, attentive(answers.all()))))
     tab = pages.Tab(browser, path.as_uri(), width, is_mobile=width == 390)
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
     interval = tab.page.locator("td", has_text=" % to ").first.bounding_box()

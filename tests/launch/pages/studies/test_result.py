@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.support import studies
 from tintmill.launch.pages.studies import result, trials
 from tintmill.launch.pages.studies.answers import Answered
 from tintmill.launch.pages.studies.settings import Study, StudySettings
@@ -79,10 +78,3 @@ def test_who_misses_checks_is_left_out_and_counted(tmp_path):
 def test_practice_is_not_counted(tmp_path):
     rows = person("1", [("real", "mine", "a")], part="practice")
     assert result.summarise(a_study(tmp_path), rows).models["mine"].answers == 0
-
-
-def test_a_study_without_answers_has_a_report(folders, tmp_path):
-    study = studies.make(folders, tmp_path)
-    text = result.format_table(result.summarise(study, []))
-    assert "0 participants counted" in text
-    assert result.render(study, result.summarise(study, []))

@@ -22,12 +22,6 @@ HEAVY = ("tensorflow", "keras", "apache_beam", "tensorflow_datasets", "skimage",
 # What others may use of a command, beside its function (named as the module is) and its dataclasses of arguments.
 DOORS = {"FLAGS", "run_command"}
 
-# Imports that break the rule, to be removed.
-KNOWN = {
-    ("trainer.report", "trainer.runs"),
-    ("trainer.reporting.model_card", "trainer.report"),
-}
-
 # Test files whose name is no module's, and why.
 NAMED_FOR_NO_MODULE = {
     "tests/pipeline/dataset/test_cards.py": "croissant and contact_sheet, of one dataset",
@@ -92,7 +86,7 @@ def test_no_module_imports_a_command_of_its_room():
     """Neither a subpackage nor another command: what several need lives in a subpackage."""
     for module in sources():
         commands = {(module.name, other.name) for other in imports_within_room(module) if other.name in COMMANDS}
-        odd = commands - KNOWN - {("launch.cli", "launch.cli")}
+        odd = commands - {("launch.cli", "launch.cli")}
         assert not odd, f"{odd}: move what is shared to a subpackage"
 
 
@@ -101,8 +95,7 @@ def test_other_rooms_use_a_command_s_function_arguments_and_flags_alone(command)
     for module in sources():
         used = source_tree.used_of(module.path.read_text(), command)
         odd = {name for name in used - DOORS - {command.rpartition(".")[2]} if not name.endswith("Arguments")}
-        if (module.name, command) not in KNOWN:
-            assert not odd, f"{module.name} uses {odd} of the command {command}; move them to a subpackage"
+        assert not odd, f"{module.name} uses {odd} of the command {command}; move them to a subpackage"
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -74,9 +74,9 @@ def evaluate(arguments: EvaluateArguments) -> MetricsFile:
     metrics = subject.about | {
         "protocol_card": scoring.make_card(subject.source, scores, networks),
         "rows": [*scoring.make_rows(scores), scoring.make_truth_row(scores, subject.encoding_fidelity)],
-        "ab_histograms": scoring.histograms(scores),
+        "ab_histograms": scoring.format_histograms(scores),
         "examples": scoring.keep_examples(subject.source, answers, arguments.examples, subject.folder),
-        "pictures": [scoring.finite(values) for values in answers],
+        "pictures": [scoring.null_infinite(values) for values in answers],
     }
     files.write(subject.folder.metrics_file, json.dumps(metrics, indent=1) + "\n")
     return MetricsFile(subject.folder.metrics_file, metrics)

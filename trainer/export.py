@@ -9,56 +9,87 @@ Beside it lies OUTPUT.MODEL_CARD.md: what it learnt from, its scores beside the 
 `tintmill colorize --model=OUTPUT` colours with it.
 """
 
+import dataclasses
 import sys
 
-from absl import flags
-
 from tintmill.model.export.formats import registry as formats
-from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common import command, files, options
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import option
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 
-FLAGS = flags.FlagValues()
-flags.DEFINE_string("run", None, "Run directory of `tintmill train`.", flag_values=FLAGS, required=True)
-flags.DEFINE_enum(
-    "format",
-    None,
-    list(formats.FORMATS),
-    formats.flag_help(),
-    flag_values=FLAGS,
-    required=True,
-)
-flags.DEFINE_string(
-    "output", None, "File, or folder for saved_model; an earlier export is replaced.", flag_values=FLAGS, required=True
-)
-flags.DEFINE_string("embedder_weights", None, "Where the embedder's weights file is now.", flag_values=FLAGS)
-flags.DEFINE_float(
-    "temperature", None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", flag_values=FLAGS
-)
-flags.DEFINE_string(
-    "terms", None, "Licence and terms of use, for the model card; without it the card asks for them.", flag_values=FLAGS
-)
+_WHAT = "What is exported"
+_HOW = "How"
 
 
-def main(arguments: list[str]) -> None:
-    if arguments:
-        raise TintmillError(f"wanted flags only, got {arguments}")
+@dataclasses.dataclass(frozen=True)
+class ExportArguments:
+    """Which run is exported, in which format, and where to."""
+
+    run: str = option(None, "Run directory of `tintmill train`.", _WHAT, required=True)
+    format: str = option(None, formats.flag_help(), _HOW, choices=list(formats.FORMATS), required=True)
+    output: str = option(None, "File, or folder for saved_model; an earlier export is replaced.", _HOW, required=True)
+    embedder_weights: str | None = option(None, "Where the embedder's weights file is now.", _WHAT)
+    temperature: float | None = option(
+        None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", _WHAT
+    )
+    terms: str | None = option(
+        None, "Licence and terms of use, for the model card; without it the card asks for them.", _HOW
+    )
+
+    def __post_init__(self):
+        options.check(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedFiles:
+    """What an export wrote.
+
+    Attributes:
+      path: of the network, a file or folder.
+      card: of the model card.
+      ab_difference: how far a* and b* of the format's runtime are from Keras' own, at most.
+    """
+
+    path: str
+    card: str
+    ab_difference: float
+
+
+FLAGS = options.define(ExportArguments)
+
+
+def main(words: list[str]) -> None:
+    if words:
+        raise TintmillError(f"wanted flags only, got {words}")
+    made = export(options.read(ExportArguments, FLAGS))
+    print(f"{made.path}: a* and b* within {made.ab_difference:.1g} of Keras' own")
+    print(made.card)
+
+
+def export(arguments: ExportArguments) -> ExportedFiles:
+    """Writes a run as one file or folder, and its model card beside it.
+
+    Raises:
+      TintmillError: the run is none or not trained, something else lies where the files go, the format's runtime is
+        not installed, or its answers differ from Keras' own.
+    """
     from tintmill.model.export import reader, writer
     from tintmill.trainer.reporting import model_card
     from tintmill.trainer.run.folder import RunFolder
 
-    writer.check_output(FLAGS.format, FLAGS.output)
-    reader.check_runtime(FLAGS.format, f"--format={FLAGS.format}")
-    model_card.check_output(FLAGS.output)
-    run = model_card.read_run(RunFolder(FLAGS.run))
+    output = arguments.output
+    writer.check_output(arguments.format, output)
+    reader.check_runtime(arguments.format, f"--format={arguments.format}")
+    model_card.check_output(output)
+    run = model_card.read_run(RunFolder(arguments.run))
     import_tensorflow()
-    network, description = writer.of_run(FLAGS.run, FLAGS.embedder_weights, FLAGS.temperature)
+    network, description = writer.of_run(arguments.run, arguments.embedder_weights, arguments.temperature)
     description |= {"network": run.settings["network"]}  # which a test's or a user's own network need not be called
-    description = writer.write(network, description, FLAGS.format, FLAGS.output)
-    card = model_card.render(run, description, FLAGS.output, FLAGS.terms)
-    files.write(model_card.path_of(FLAGS.output), card)
-    print(f"{FLAGS.output}: a* and b* within {description['ab_difference']:.1g} of Keras' own")
-    print(model_card.path_of(FLAGS.output))
+    description = writer.write(network, description, arguments.format, output)
+    card = model_card.path_of(output)
+    files.write(card, model_card.render(run, description, output, arguments.terms))
+    return ExportedFiles(output, card, description["ab_difference"])
 
 
 def run_command(argv: list[str]) -> int:

@@ -124,7 +124,7 @@ def test_the_gap_is_the_difference_of_mean_colourfulness(evaluated):
 
 
 def test_each_picture_meets_another_ones_colours():
-    assert list(scoring.with_another(iter("abc"))) == [("b", "a"), ("c", "b"), ("a", "c")]
+    assert list(scoring.pair_with_another(iter("abc"))) == [("b", "a"), ("c", "b"), ("a", "c")]
 
 
 def test_metrics_say_what_they_were_measured_on(evaluated, toy, dataset):

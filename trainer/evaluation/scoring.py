@@ -52,7 +52,7 @@ class Example:
     picture: np.ndarray
 
     def with_ab(self, ab) -> np.ndarray:
-        """The truth's L* with these colours, uint8 [H, W, 3] sRGB."""
+        """The truth's L* with these colours, a pair or [H, W, 2], as uint8 [H, W, 3] sRGB."""
         ab = np.broadcast_to(np.asarray(ab, np.float32), (*self.lab.shape[:2], 2))
         return lab.lab_to_rgb8(np.concatenate([self.lab[..., :1], ab], axis=-1))
 
@@ -88,11 +88,14 @@ class Networks:
 
 @dataclasses.dataclass
 class Scores:
-    """Of a source: scores of each picture by row in the source's order, the truths' own, and sums over pictures.
+    """The scores of a source's pictures.
 
-    `grey`: how many truths are grey, which grey answers well.
-    `moments`: of the features, by row, and of "truth"; empty without a network.
-    `histograms`: `ab_histogram` of "truth" and "run", the answers.
+    Attributes:
+      rows: scores of each picture by row, in the source's order.
+      truth: colourfulness of each truth.
+      moments: of the features by row, and of "truth"; empty without a network.
+      histograms: `ab_histogram` of "truth" and of "run", the answers, over all pictures.
+      grey: how many truths are grey; the answer grey is right for them.
     """
 
     rows: dict[str, list[dict]]
@@ -107,10 +110,10 @@ def score(source: Source, networks: Networks) -> Scores:
     weights = colour_accuracy.rarity(source.histogram)
     shape = (ab_histogram.CELLS, ab_histogram.CELLS)
     scores = Scores({}, [], {}, {name: np.zeros(shape, np.int64) for name in ("truth", "run")})
-    for example, other in with_another(source.examples()):
-        _add(scores, example, answers(source, example, other), weights, networks)
+    for example, other in pair_with_another(source.examples()):
+        _add(scores, example, make_answers(source, example, other), weights, networks)
     for found in (scores.truth, *scores.rows.values()):
-        found[:] = [found[-1], *found[:-1]]  # the first was scored last, see `with_another`
+        found[:] = [found[-1], *found[:-1]]  # the first was scored last, see `pair_with_another`
     return scores
 
 
@@ -133,20 +136,24 @@ def _add(scores: Scores, example: Example, pictures: dict, weights: np.ndarray, 
         scores.histograms[name] += ab_histogram.ab_histogram(picture)
 
 
-def answers(source: Source, example: Example, other: Example) -> dict[str, np.ndarray]:
-    """What is scored against the truth, by row: the answer, and the trivial ones beside which it is to be read."""
-    truth = example.lab[..., 1:]
+def make_answers(source: Source, example: Example, other: Example) -> dict[str, np.ndarray]:
+    """The pictures that are scored against the truth, by row: the answer, and the trivial answers.
+
+    Returns:
+      uint8 [H, W, 3] sRGB each.
+    """
+    truth = example.lab[..., 1:]  # (H, W, 2)
     return {
         source.answer: example.picture,
         "grey": example.with_ab((0, 0)),
         source.mean_name: example.with_ab(source.mean_ab),
-        "another picture's ab": example.with_ab(_resized(other.lab[..., 1:], truth.shape)),
+        "another picture's ab": example.with_ab(_resize(other.lab[..., 1:], truth.shape)),
         "true ab halved": example.with_ab(truth / 2),
     }
 
 
-def with_another(examples: Iterable[Example]) -> Iterator[tuple[Example, Example]]:
-    """Each example with the one before it, the first at the end with the last: no two are neighbours for a reason."""
+def pair_with_another(examples: Iterable[Example]) -> Iterator[tuple[Example, Example]]:
+    """Each example with the one before it; the first comes at the end, with the last."""
     examples = iter(examples)
     first = before = next(examples)
     for example in examples:
@@ -155,7 +162,8 @@ def with_another(examples: Iterable[Example]) -> Iterator[tuple[Example, Example
     yield first, before
 
 
-def _resized(ab: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _resize(ab: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """ab float32 [h, w, 2] at another shape (H, W, 2), bilinear."""
     if ab.shape == shape:
         return ab
     channels = [Image.fromarray(np.ascontiguousarray(ab[..., i])) for i in range(2)]
@@ -208,8 +216,8 @@ def make_card(source: Source, scores: Scores, networks: Networks) -> dict[str, s
     }
 
 
-def histograms(scores: Scores) -> dict:
-    """For metrics.json: pixels over a* (rows) and b* (columns)."""
+def format_histograms(scores: Scores) -> dict:
+    """The ab histograms as metrics.json has them: pixels over a* (rows) and b* (columns)."""
     counts = {name: found.tolist() for name, found in scores.histograms.items()}
     return counts | {"step": ab_histogram.STEP, "low": ab_histogram.LOW}
 
@@ -230,8 +238,8 @@ def choose_examples(scores: list[dict], first: int) -> list[tuple[str, int]]:
 def keep_examples(source: Source, scores: list[dict], first: int, folder: EvaluationFolder) -> list[dict]:
     """Writes the chosen examples to the folder; returns them as metrics.json names them.
 
-    Which are the median is known when all are scored. So the chosen ones are read, and coloured, once more: to keep all
-    until then would take more disk than the pictures themselves.
+    The median pictures are known once all are scored. So the chosen ones are read and coloured once more: keeping
+    all pictures until then would take more disk than the pictures themselves.
     """
     chosen = choose_examples(scores, first)
     numbers = sorted({number for _, number in chosen})
@@ -241,7 +249,9 @@ def keep_examples(source: Source, scores: list[dict], first: int, folder: Evalua
         files[number] = {kind: f"{number:03d}_{kind}.png" for kind in pictures}
         for kind, name in files[number].items():
             Image.fromarray(pictures[kind]).save(folder.picture(name))
-    return [{"id": scores[n]["id"], "files": files[n], "why": why, "scores": finite(scores[n])} for why, n in chosen]
+    return [
+        {"id": scores[n]["id"], "files": files[n], "why": why, "scores": null_infinite(scores[n])} for why, n in chosen
+    ]
 
 
 def remove_examples(folder: EvaluationFolder) -> None:
@@ -251,6 +261,6 @@ def remove_examples(folder: EvaluationFolder) -> None:
             os.remove(folder.picture(name))
 
 
-def finite(scores: dict) -> dict:
+def null_infinite(scores: dict) -> dict:
     """JSON has no infinity; an infinite PSNR (the answer equals the truth) is null."""
     return {key: value if isinstance(value, str) or np.isfinite(value) else None for key, value in scores.items()}

@@ -36,10 +36,10 @@ def add_legend(axes, names: list[str]) -> None:
     legend = axes.legend([str(number) for number in range(len(names))], fontsize="small")
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
-        text.set_text(shortened(name))
+        text.set_text(shorten(name))
 
 
-def shortened(name: str) -> str:
+def shorten(name: str) -> str:
     """At most 32 characters, and all of them such as can be drawn; an SVG with a control character in it is none."""
     name = "".join(letter if letter.isprintable() else "?" for letter in name)
     return name if len(name) <= 32 else name[:15] + ".." + name[-15:]

@@ -15,7 +15,7 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import Manifest
 from tintmill.pipeline.dataset.settings import weights_label
 from tintmill.pipeline.sources import SOURCES
-from tintmill.trainer import report
+from tintmill.trainer.reporting.notes import make_notes
 from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 
@@ -40,7 +40,7 @@ def read_run(run: RunFolder) -> Run:
       TintmillError: it is none, or a file of it is damaged.
     """
     settings, manifest, metrics = run.read_settings(), run.read_manifest(), run.read_evaluations()
-    notes = report.make_notes(settings, manifest, [*metrics.values()])
+    notes = make_notes(settings, manifest, [*metrics.values()])
     return Run(settings, manifest, metrics, notes)
 
 
@@ -86,13 +86,13 @@ def render(run: Run, description: dict, output: str, terms: str | None) -> str:
         dataset=run.manifest.settings,
         columns={name: metric.plain_heading for name, metric in registry.in_table("card").items()},
         number=_number,
-        settings=told_settings(run.settings),
+        settings=choose_settings(run.settings),
         terms=terms,
         known_terms=known_terms(run.manifest),
     )
 
 
-def told_settings(settings: dict) -> dict:
+def choose_settings(settings: dict) -> dict:
     """The settings that decide what was learnt: the first few always, of the others those that are not the default."""
     defaults = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
     told = {key: value for key, value in settings.items() if key in _ALWAYS or value != defaults.get(key)}

@@ -1,39 +1,29 @@
-"""A run, or several side by side, as one self-contained HTML page.
+"""The report: a run, or several side by side, as one self-contained HTML page.
 
-    tintmill report RUNS/first
-    tintmill report RUNS/first RUNS/second --output=both.html
-
-Of one run it writes RUN/report.html, of several report.html here; --output says otherwise. The page opens offline:
-curves, scores with intervals, pictures with sliders, maps of colours, settings and data are inside it. The pictures are
-JPEGs of quality 92, at most 448 pixels long, for their size; all scores were taken from the exact pixels.
+The page opens offline: curves, scores with intervals, pictures with sliders, maps of colours, settings and data are
+inside it, and its policy lets nothing else in.
 """
 
 import base64
 import dataclasses
 import hashlib
 import os
-import sys
-
-from absl import flags
 
 from tintmill.model.losses.settings import LossSettings
-from tintmill.model.networks import registry as networks
 from tintmill.model.prediction import saved_model
-from tintmill.pipeline.common import command, files
+from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import Manifest
-from tintmill.trainer import runs
 from tintmill.trainer.evaluation import results
 from tintmill.trainer.evaluation.results import Evaluation
 from tintmill.trainer.reporting import ab_map, curves, data_card, examples, score_table
 from tintmill.trainer.reporting.drawing import Drawing
+from tintmill.trainer.reporting.notes import make_notes
 from tintmill.trainer.run import starts
 from tintmill.trainer.run.folder import REPORT, RunFolder
+from tintmill.trainer.run.settings import list_differing
 
-FLAGS = flags.FlagValues()
-flags.DEFINE_string("output", None, "File to write.", flag_values=FLAGS)
-
-_TEMPLATES = os.path.join(os.path.dirname(__file__), "reporting", "templates")
+_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,18 +82,6 @@ class Split:
         return found
 
 
-def main(arguments: list[str]) -> None:
-    if not arguments:
-        raise TintmillError("wanted run directories: tintmill report RUN...")
-    path = FLAGS.output or (RunFolder(arguments[0]).report_file if len(arguments) == 1 else REPORT)
-    page = render(arguments)
-    try:
-        files.write(path, page.encode(errors="backslashreplace"))  # names of files need not be text
-    except OSError as error:
-        raise TintmillError(f"{path} cannot be written: {error}; give another --output") from error
-    print(path)
-
-
 def render(folders: list[str]) -> str:
     """The page's HTML, a function of the run directories alone.
 
@@ -114,6 +92,7 @@ def render(folders: list[str]) -> str:
     import markupsafe
 
     shown = [read_run(RunFolder(folder), name) for folder, name in zip(folders, name_runs(folders), strict=True)]
+    differing = list_differing([run.settings for run in shown])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -124,8 +103,8 @@ def render(folders: list[str]) -> str:
         notes=_shared({run.name: run.notes for run in shown}),
         splits=make_splits(shown),
         curves=curves.draw({run.name: run.folder for run in shown}),
-        other_losses=_differ_in(shown, [field.name for field in dataclasses.fields(LossSettings)]),
-        differing=differing_settings(shown),
+        other_losses=any(field.name in differing for field in dataclasses.fields(LossSettings)),
+        differing=differing,
         hardware=_shared({run.name: run.starts for run in shown}),
         data=_shared({run.name: run.data for run in shown}),
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
@@ -179,47 +158,12 @@ def read_run(folder: RunFolder, name: str) -> Run:
     return Run(name, folder, settings, manifest, evaluated, folder.read_starts(), data, notes)
 
 
-def make_notes(settings: dict, manifest: Manifest, metrics: list[dict]) -> list[str]:
-    """What a reader must know before believing a number; `metrics` of every evaluated split."""
-    notes = []
-    records = manifest.splits[settings["split"]]
-    if any(each["same_pictures_as_training"] for each in metrics):
-        notes.append(
-            f"Scored on the pictures it was trained on ({records}): an overfitting check that shows that the whole way "
-            "works. It says nothing about other pictures."
-        )
-    embedder = manifest.embedder
-    if embedder and embedder.weights == "random":
-        notes.append(
-            f"The embedder {embedder.name} has random weights here: its embedding is a fixed random projection of "
-            "the picture and knows nothing about its content."
-        )
-    if settings.get("perceptual_weight") and settings["perceptual_weights"] == "random":
-        notes.append(
-            f"The perceptual loss compared features of {settings['perceptual_network']} with random weights: textures "
-            "of a fixed random projection, not what the network would see had it learnt."
-        )
-    if networks.has_encoder(settings["network"]) and settings.get("encoder_weights") == "random":
-        notes.append(f"The encoder of {settings['network']} has random weights here, where ImageNet's were meant.")
-    if not metrics:
-        notes.append("Not evaluated yet: run `tintmill evaluate`.")
-    return notes
-
-
 def make_splits(shown: list[Run]) -> list[Split]:
     """Every split that at least one of the runs was evaluated on."""
     names = dict.fromkeys(split for run in shown for split in run.evaluations)
     return [
         Split(name, {run.name: run.evaluations[name] for run in shown if name in run.evaluations}) for name in names
     ]
-
-
-def differing_settings(shown: list[Run]) -> list[str]:
-    return runs.differing([runs.Run(run.name, run.settings, {}, {}) for run in shown])
-
-
-def _differ_in(shown: list[Run], names: list[str]) -> bool:
-    return bool(set(differing_settings(shown)) & set(names))
 
 
 def _shared(by_run: dict) -> list[tuple[list[str], object]]:
@@ -232,11 +176,3 @@ def _shared(by_run: dict) -> list[tuple[list[str], object]]:
         else:
             names.append(name)
     return found
-
-
-def run_command(argv: list[str]) -> int:
-    return command.run("report", FLAGS, main, argv, __doc__)
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(sys.argv[1:]))

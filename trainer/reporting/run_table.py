@@ -1,40 +1,21 @@
-"""Lists run directories side by side: how far they are, in what they differ, what they came to.
-
-    tintmill runs RUNS
-    tintmill runs RUNS --sort=-test.psnr
-
-A run is a directory, at any depth below RUNS, that holds settings.json and dataset.json; links to folders are not
-followed. Its line has the settings in which the listed runs differ, its best validation by its own --best_by, and its
-scores where it was evaluated. What is the same in all is said once, below. Too wide for the terminal, the table is
-continued in a second one below it; into a file or a pipe it goes as it is.
-"""
+"""Run directories side by side, as the rows of a table: how far they are, in what they differ, what they came to."""
 
 import dataclasses
 import os
-import sys
-import textwrap
 from collections.abc import Iterable, Iterator
-
-from absl import flags
 
 from tintmill.model.metrics import registry
 from tintmill.model.prediction import saved_model
-from tintmill.pipeline.common import command
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.trainer.evaluation import table
 from tintmill.trainer.run import best
 from tintmill.trainer.run.folder import CHECKPOINTS, RunFolder
-from tintmill.trainer.run.settings import TrainSettings
-
-FLAGS = flags.FlagValues()
-flags.DEFINE_string("sort", "name", "Column to sort by; with a - before it, highest first.", flag_values=FLAGS)
+from tintmill.trainer.run.settings import TrainSettings, list_differing
 
 # Of a validation and of an evaluation, with their formats; best.psnr is the column of one, test.psnr of the other.
 VALIDATED = {"step": ".0f", "loss": ".5f", "psnr": ".2f"}
 EVALUATED = {name: f".{metric.digits}f" for name, metric in registry.in_table("runs").items()}
 _FORMATS = VALIDATED | EVALUATED
-_DEFAULTS = dataclasses.asdict(TrainSettings())
-_LINE = 120  # characters, where there is no terminal
 # What reading JSON raises that is whole and yet no settings, manifest or metrics.
 _DAMAGES = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError)
 
@@ -53,21 +34,6 @@ class Run:
     settings: dict
     progress: dict
     results: dict
-
-
-def main(arguments: list[str]) -> None:
-    if not arguments:
-        raise TintmillError("wanted folders that hold runs: tintmill runs DIR...")
-    found, left_out = find(arguments)
-    runs, damaged = read(found)
-    for reason in (*left_out, *damaged):
-        print(f"left out: {reason}", file=sys.stderr)
-    if not runs:
-        raise TintmillError(f"no runs below {', '.join(arguments)}; wanted folders of `tintmill train`")
-    width = table.terminal_width()
-    command.show(format_table(sort(make_rows(runs), FLAGS.sort), width))
-    for note in make_notes(runs):
-        command.show("\n" + textwrap.fill(note, width or _LINE, break_long_words=False, break_on_hyphens=False))
 
 
 def find(roots: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -164,7 +130,7 @@ def _scores(folder: RunFolder) -> dict:
 
 def make_rows(runs: list[Run]) -> list[dict]:
     """The table's rows, by column; in all of them the same columns, None where a run has no value."""
-    settings = differing(runs)
+    settings = list_differing([run.settings for run in runs])
     results = dict.fromkeys(key for run in runs for key in run.results)
     return [
         {"name": run.name}
@@ -175,15 +141,10 @@ def make_rows(runs: list[Run]) -> list[dict]:
     ]
 
 
-def differing(runs: list[Run]) -> list[str]:
-    """The settings that are not the same in all runs; one that an older run lacks counts as its default."""
-    values = {key: [run.settings.get(key, _DEFAULTS.get(key)) for run in runs] for key in _keys(runs)}
-    return [key for key, found in values.items() if any(value != found[0] for value in found)]
-
-
 def make_notes(runs: list[Run]) -> list[str]:
     """What all runs have in common, and which settings some of them do not have."""
-    shown, same = set(differing(runs)), {}
+    shown = set(list_differing([run.settings for run in runs]))
+    same = {}
     for run in runs:
         same |= {key: value for key, value in run.settings.items() if key not in shown}
     title = "Same in all" if len(runs) > 1 else "Settings"
@@ -248,11 +209,3 @@ def _show(column: str, value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "''" if value == "" else str(value)
-
-
-def run_command(argv: list[str]) -> int:
-    return command.run("runs", FLAGS, main, argv, __doc__)
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(sys.argv[1:]))

@@ -120,6 +120,18 @@ class TrainSettings(LossSettings):
         _check(self.keep == "last" or self.validated, "keep", self.keep, wanted)
 
 
+def list_differing(settings: list[dict]) -> list[str]:
+    """The settings that are not the same in all of several runs.
+
+    Args:
+      settings: of each run, by name; a setting that an older run lacks counts as its default.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
+    names = dict.fromkeys(name for each in settings for name in each)
+    values = {name: [each.get(name, defaults.get(name)) for each in settings] for name in names}
+    return [name for name, found in values.items() if any(value != found[0] for value in found)]
+
+
 def check_batch(global_batch: int, replicas: int, accumulate: int = 1) -> None:
     """Raises TintmillError where a batch does not divide: a partial batch makes BatchNormalization NaN."""
     pieces = replicas * accumulate

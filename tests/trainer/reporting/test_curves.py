@@ -66,7 +66,7 @@ def test_any_name_can_be_drawn_beside_its_curve(tmp_path, name):
     other = RunFolder(str(run_folder.make(tmp_path / "run")))
     (loss, *_) = curves.draw({name: other, "second": other})
     svg = drawn(loss)
-    written = html.unescape(drawing.shortened(f"{name}, training"))
+    written = html.unescape(drawing.shorten(f"{name}, training"))
     assert len(written) <= 32
     assert written.replace("--", "- -") in html.unescape(svg).replace("--", "- -")
 

@@ -165,7 +165,7 @@ def test_another_temperature_than_the_scored_one_is_said(made, run):
 
 
 def test_of_a_weights_file_the_card_tells_the_name_alone():
-    told = model_card.told_settings({"network": "tint", "encoder_weights": "/home/me/secret/w.h5", "seed": 0})
+    told = model_card.choose_settings({"network": "tint", "encoder_weights": "/home/me/secret/w.h5", "seed": 0})
     assert told == {"network": "tint", "encoder_weights": "file:w.h5", "seed": 0}
 
 

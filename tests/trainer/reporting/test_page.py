@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support import helpers, run_folder
+from tests.support import run_folder
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.trainer import report
+from tintmill.trainer.reporting.page import name_runs
+from tintmill.trainer.reporting.page import render as render_page
 
 HOSTILE = "<script>alert(1)</script>\"'`&amp;\n</title>${1}{{ 1 }}"
 
@@ -68,7 +69,7 @@ def run(tmp_path) -> Path:
 
 
 def render(*runs: Path) -> str:
-    return report.render([str(run) for run in runs])
+    return render_page([str(run) for run in runs])
 
 
 def pixels(url: str) -> np.ndarray:
@@ -395,41 +396,8 @@ def test_what_people_name_their_things_is_text(tmp_path):
         assert HOSTILE in parsed.texts("dt")
 
 
-def test_names_that_are_not_text_can_be_written(run):
-    """File names are bytes; Python holds those that are not UTF-8 as lone surrogates, JSON keeps them."""
-    path = run / "evaluation" / "val" / "metrics.json"
-    examples = json.loads(path.read_text())["examples"]
-    examples[0]["id"] = "\udcff.png"
-    run_folder.change(run, examples=examples)
-    report.FLAGS(["report"])
-    report.main([str(run)])
-    assert "\\udcff.png" in (run / "report.html").read_text()
-
-
 def test_runs_are_called_by_their_folders_where_that_tells_them_apart():
-    assert report.name_runs(["a/first/", "b/second"]) == ["first", "second"]
-    assert report.name_runs(["a/run", "b/run"]) == ["a/run", "b/run"]
+    assert name_runs(["a/first/", "b/second"]) == ["first", "second"]
+    assert name_runs(["a/run", "b/run"]) == ["a/run", "b/run"]
     with pytest.raises(TintmillError, match=r"\./a is given twice"):
-        report.name_runs(["a", "./a"])
-
-
-def test_the_command_writes_into_the_run_or_where_it_is_told(run, tmp_path):
-    done = helpers.tintmill("report", run)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == f"{run}/report.html"
-    assert (run / "report.html").read_text() == render(run)
-    second = run_folder.make(tmp_path / "second")
-    done = helpers.tintmill("report", run, second, cwd=tmp_path, env={"PYTHONPATH": str(helpers.ROOT)})
-    assert (done.returncode, done.stdout.strip()) == (0, "report.html"), done.stderr
-    assert (tmp_path / "report.html").read_text() == render(run, second)
-    done = helpers.tintmill("report", run, f"--output={tmp_path}/nowhere/page.html")
-    helpers.assert_one_line_error(done, "nowhere/page.html cannot be written", "another --output")
-
-
-def test_it_refuses_in_one_line(run, tmp_path):
-    helpers.assert_one_line_error(helpers.tintmill("report"), "tintmill report RUN")
-    helpers.assert_one_line_error(
-        helpers.tintmill("report", tmp_path), f"{tmp_path}: no settings.json", "tintmill train"
-    )
-    (run / "dataset.json").write_text(json.dumps({"embedder": None, "splits": {}}))
-    helpers.assert_one_line_error(helpers.tintmill("report", run), "dataset.json is damaged", "train again")
+        name_runs(["a", "./a"])

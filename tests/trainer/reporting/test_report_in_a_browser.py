@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import pages, run_folder
-from tintmill.trainer import report
+from tintmill.trainer.reporting import page
 
 HOSTILE = "<img src=x onerror=hacked=1>\"'\n</script><script>hacked=1</script>"
 PHONE, DESK = 390, 1280
@@ -40,8 +40,8 @@ def reports(tmp_path_factory) -> dict[str, Path]:
     for run in runs:
         run_folder.evaluate(run, ids=(HOSTILE, "x" * 200, "three"))
     found = {"one": folder / "one.html", "two": folder / "two.html"}
-    found["one"].write_text(report.render([str(runs[0])]))
-    found["two"].write_text(report.render([str(run) for run in runs]))
+    found["one"].write_text(page.render([str(runs[0])]))
+    found["two"].write_text(page.render([str(run) for run in runs]))
     return found
 
 

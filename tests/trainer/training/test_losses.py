@@ -13,9 +13,9 @@ from tests.support.manifests import make_dataset, make_manifest
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
-from tintmill.trainer import report
 from tintmill.trainer.input import batches as trainer_input
 from tintmill.trainer.input import shards
+from tintmill.trainer.reporting.notes import make_notes
 from tintmill.trainer.run.settings import TrainSettings
 from tintmill.trainer.training import step
 
@@ -118,7 +118,7 @@ def test_labels_are_read_where_the_loss_wants_them(plain_dataset):
 @pytest.mark.parametrize(("weight", "weights", "said"), [(0.1, "random", 1), (0.1, "imagenet", 0), (0.0, "random", 0)])
 def test_the_report_says_where_a_perceptual_loss_has_learnt_nothing(weight, weights, said):
     settings = TrainSettings(perceptual_weight=weight, perceptual_weights=weights)
-    notes = report.make_notes(dataclasses.asdict(settings), make_manifest(), [])
+    notes = make_notes(dataclasses.asdict(settings), make_manifest(), [])
     assert sum("vgg16 with random weights" in note for note in notes) == said
 
 
@@ -126,4 +126,4 @@ def test_the_report_says_where_random_weights_stand_in_for_an_encoder():
     manifest = make_manifest()
     for network, weights, said in (("vgg", "random", True), ("vgg", "imagenet", False), ("kth", "random", False)):
         settings = dataclasses.asdict(TrainSettings(network=network, encoder_weights=weights))
-        assert any("encoder" in note for note in report.make_notes(settings, manifest, [])) is said
+        assert any("encoder" in note for note in make_notes(settings, manifest, [])) is said

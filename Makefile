@@ -41,7 +41,7 @@ format: .venv/done
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/done ## the numbers of the README, with the machine they were measured on
+bench: .venv/done ## the numbers of tests/bench/README.md, with the machine they were measured on
 	$(BIN)/python -m tests.bench.run
 
 bench-train: .venv/done ## of these the training side alone: reading, the step

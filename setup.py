@@ -82,7 +82,11 @@ def packages() -> list[str]:
 setup(
     name="tintmill",
     version=VERSION,
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     description="Photographs to sharded Lab datasets, colorizers trained on them, pictures coloured with those",
+    long_description=Path(__file__).parent.joinpath("README.md").read_text(),
+    long_description_content_type="text/markdown",
     python_requires=">=3.11,<3.13",
     package_dir={"tintmill": DOOR} | {f"tintmill.{room}": room for room in ROOMS},
     packages=["tintmill", *packages()],

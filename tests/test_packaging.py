@@ -69,3 +69,10 @@ def test_what_is_installed_runs_from_an_empty_folder(wheel, tmp_path):
     )
     files = _run([sys.executable, "-c", where], elsewhere, env).split()
     assert all(Path(file).is_relative_to(site) for file in files)
+
+
+def test_the_wheel_says_its_licence_and_holds_it(wheel):
+    archive = zipfile.ZipFile(wheel)
+    names = {Path(name).name: name for name in archive.namelist() if ".dist-info/" in name}
+    assert archive.read(names["LICENSE"]) == (ROOT / "LICENSE").read_bytes()
+    assert "Apache-2.0" in archive.read(names["METADATA"]).decode().split("\n\n")[0]

@@ -122,7 +122,7 @@ def test_the_card_says_what_it_learnt_from_and_what_it_is_not(made, run):
 def render(run: Path, output: Path, terms=None, **changes) -> str:
     """A card of a run with a changed manifest."""
     read = model_card.read_run(RunFolder(str(run)))
-    read.manifest.update(changes)
+    read = dataclasses.replace(read, manifest=dataclasses.replace(read.manifest, **changes))
     return model_card.render(read, reader.describe(str(output))[1], str(output), terms)
 
 

@@ -35,7 +35,7 @@ def judge(critic: keras.Model, targets: dict, outputs: dict) -> tuple:
       (adversarial, critic): -log D(coloured), for the network (the non-saturating form), and
       -(log D(true) + log(1 - D(coloured))) / 2, for the critic.
     """
-    lightness = targets["l"]
+    lightness = targets["l"]  # (B, H, W, 1)
     coloured = critic(ops.concatenate([lightness, ops.cast(outputs["ab"], "float32")], axis=-1), training=True)
     true = critic(ops.concatenate([lightness, targets["ab"]], axis=-1), training=True)
     caught = (_mean(ops.softplus(-true)) + _mean(ops.softplus(coloured))) / 2

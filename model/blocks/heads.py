@@ -34,8 +34,8 @@ class AnnealedMean(layers.Layer):
         self.temperature = temperature
 
     def call(self, logits):
-        share = ops.softmax(ops.cast(logits, "float32") / self.temperature)
-        return ops.matmul(share, ops.convert_to_tensor(ab_bins.centres() / 128.0))
+        share = ops.softmax(ops.cast(logits, "float32") / self.temperature)  # (B, h, w, 313)
+        return ops.matmul(share, ops.convert_to_tensor(ab_bins.centres() / 128.0))  # (B, h, w, 2)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2)
@@ -56,9 +56,9 @@ def colours(features, lightness, spec: NetworkSpec, regress: Callable) -> dict:
     """
     if spec.head == "ab":
         return {"ab": regress(features)}
-    logits = layers.Conv2D(len(ab_bins.centres()), 1, name="bins", dtype="float32")(features)
-    ab = AnnealedMean(name="annealed_mean", dtype="float32")(logits)
-    ab = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(ab)
+    logits = layers.Conv2D(len(ab_bins.centres()), 1, name="bins", dtype="float32")(features)  # (B, h, w, 313)
+    ab = AnnealedMean(name="annealed_mean", dtype="float32")(logits)  # (B, h, w, 2)
+    ab = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(ab)  # (B, 2 h, 2 w, 2)
     return {"ab": CropLike(name="ab", dtype="float32")([ab, lightness]), "bins": logits}
 
 

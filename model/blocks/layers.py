@@ -32,7 +32,7 @@ class FuseVector(keras.layers.Layer):
 
     def call(self, inputs):
         features, vector = inputs
-        spatial = ops.conv(features, self.kernel[:, :, : self._channels], padding="same")
+        spatial = ops.conv(features, self.kernel[:, :, : self._channels], padding="same")  # (B, H, W, units)
         return self.activation(spatial + self._spread(vector, features) + self.bias)
 
     def _spread(self, vector, features):
@@ -40,12 +40,12 @@ class FuseVector(keras.layers.Layer):
         if self.kernel_size == 1:
             return ops.matmul(vector, self.kernel[0, 0, self._channels :])[:, None, None, :]
         # At the border a part of the kernel lies on the zero padding: each tap adds only where it is inside the map.
-        taps = ops.einsum("bv,ijvu->biju", vector, self.kernel[:, :, self._channels :])
+        taps = ops.einsum("bv,ijvu->biju", vector, self.kernel[:, :, self._channels :])  # (B, k, k, units)
         count = self.kernel_size**2
-        taps = ops.reshape(taps, (-1, 1, count, self.units))
+        taps = ops.reshape(taps, (-1, 1, count, self.units))  # (B, 1, k * k, units)
         one_tap_each = ops.reshape(ops.eye(count, dtype=vector.dtype), (self.kernel_size, self.kernel_size, 1, count))
-        inside = ops.conv(ops.ones_like(features[:1, :, :, :1]), one_tap_each, padding="same")
-        return ops.matmul(inside, taps)
+        inside = ops.conv(ops.ones_like(features[:1, :, :, :1]), one_tap_each, padding="same")  # (1, H, W, k * k)
+        return ops.matmul(inside, taps)  # (B, H, W, units)
 
     def compute_output_shape(self, input_shapes):
         return (*input_shapes[0][:-1], self.units)

@@ -35,14 +35,14 @@ from tintmill.model.blocks.spec import NetworkSpec
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1]} -> {"ab": [B, H, W, 2]}, "bins" with that head, "class_logits" [B, classes] with classes."""
     lightness = keras.Input((spec.height, spec.width, 1), name="l")
-    small = ResizeTo(spec.global_size, dtype="float32")(lightness)
+    small = ResizeTo(spec.global_size, dtype="float32")(lightness)  # (B, G, G, 1)
     low = _low_level()
-    mid = _apply([*_conv(512), *_conv(256)], _apply(low, lightness))
-    wide, narrow = _summarise(_apply(low, small))
-    x = FuseVector(256, 3, name="fusion")([mid, narrow])
-    x = layers.UpSampling2D()(_apply(_conv(128), x))
-    x = layers.UpSampling2D()(_apply([*_conv(64), *_conv(64)], x))
-    x = _apply(_conv(32), x)
+    mid = _apply([*_conv(512), *_conv(256)], _apply(low, lightness))  # (B, H/8, W/8, 256)
+    wide, narrow = _summarise(_apply(low, small))  # (B, 512), (B, 256)
+    x = FuseVector(256, 3, name="fusion")([mid, narrow])  # (B, H/8, W/8, 256)
+    x = layers.UpSampling2D()(_apply(_conv(128), x))  # (B, H/4, W/4, 128)
+    x = layers.UpSampling2D()(_apply([*_conv(64), *_conv(64)], x))  # (B, H/2, W/2, 64)
+    x = _apply(_conv(32), x)  # (B, H/2, W/2, 32)
     outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
     if spec.classes:
         outputs["class_logits"] = _classify(wide, spec.classes)

@@ -40,11 +40,11 @@ def build(spec: NetworkSpec) -> keras.Model:
     lightness = keras.Input((spec.height, spec.width, 1), name="l")
     low = lightness
     for filters, strides in ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1)):
-        low = _normalised(_conv(filters, strides), low)
-    mid = _normalised(_conv(256), _normalised(_conv(512), low))
-    x = FuseVector(256, 3, "sigmoid", name="fusion")([mid, _summarise(low)])
+        low = _normalised(_conv(filters, strides), low)  # at last (B, S/8, S/8, 512)
+    mid = _normalised(_conv(256), _normalised(_conv(512), low))  # (B, S/8, S/8, 256)
+    x = FuseVector(256, 3, "sigmoid", name="fusion")([mid, _summarise(low)])  # (B, S/8, S/8, 256)
     for filters, strides in ((128, 1), (64, 2), (64, 1), (32, 2)):
-        x = _normalised(_transposed(filters, strides), x)
+        x = _normalised(_transposed(filters, strides), x)  # at last (B, S/2, S/2, 32)
     if spec.height % 8:
         x = _normalised(layers.Conv2D(32, 3, activation="sigmoid"), x)
     outputs = heads.colours(x, lightness, spec, _regress)

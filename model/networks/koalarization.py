@@ -23,13 +23,13 @@ from tintmill.model.blocks.spec import NetworkSpec
 
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""
-    inputs, x = encode_and_fuse(spec)
+    inputs, x = encode_and_fuse(spec)  # (B, H/8, W/8, 256)
     x = conv(128)(x)
-    x = layers.UpSampling2D()(x)
+    x = layers.UpSampling2D()(x)  # (B, H/4, W/4, 128)
     x = conv(64)(x)
     x = conv(64)(x)
-    x = layers.UpSampling2D()(x)
-    x = conv(32)(x)
+    x = layers.UpSampling2D()(x)  # (B, H/2, W/2, 64)
+    x = conv(32)(x)  # (B, H/2, W/2, 32)
     outputs = heads.colours(x, inputs["l"], spec, lambda features: _regress(features, inputs["l"]))
     return keras.Model(inputs, outputs, name="koalarization")
 
@@ -52,7 +52,7 @@ def conv(filters: int, strides: int = 1) -> layers.Layer:
 
 
 def _regress(features, lightness):
-    x = layers.Conv2D(2, 3, padding="same", activation="tanh")(features)
+    x = layers.Conv2D(2, 3, padding="same", activation="tanh")(features)  # (B, H/2, W/2, 2)
     x = layers.UpSampling2D(interpolation="bilinear")(x)
-    x = CropLike()([x, lightness])
+    x = CropLike()([x, lightness])  # (B, H, W, 2)
     return layers.Rescaling(127 / 128, name="ab", dtype="float32")(x)

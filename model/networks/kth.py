@@ -28,13 +28,13 @@ from tintmill.model.networks.koalarization import conv, encode_and_fuse
 
 def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""
-    inputs, x = encode_and_fuse(spec)
+    inputs, x = encode_and_fuse(spec)  # (B, H/8, W/8, 256)
     x = conv(128)(x)
-    x = layers.UpSampling2D()(x)
+    x = layers.UpSampling2D()(x)  # (B, H/4, W/4, 128)
     x = conv(64)(x)
-    x = layers.UpSampling2D()(x)
+    x = layers.UpSampling2D()(x)  # (B, H/2, W/2, 64)
     x = conv(32)(x)
-    x = conv(16)(x)
+    x = conv(16)(x)  # (B, H/2, W/2, 16)
     outputs = heads.colours(x, inputs["l"], spec, lambda features: _regress(features, inputs["l"]))
     return keras.Model(inputs, outputs, name="kth")
 
@@ -42,4 +42,4 @@ def build(spec: NetworkSpec) -> keras.Model:
 def _regress(features, lightness):
     x = layers.Conv2D(2, 3, padding="same", activation="tanh")(features)
     x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
-    return CropLike(name="ab", dtype="float32")([x, lightness])
+    return CropLike(name="ab", dtype="float32")([x, lightness])  # (B, H, W, 2)

@@ -60,22 +60,22 @@ def build(spec: NetworkSpec) -> keras.Model:
     """{"l": [B, H, W, 1], "embedding": [B, E]} -> {"ab": [B, H, W, 2]}, and "bins" with that head."""
     lightness = keras.Input((spec.height, spec.width, 1), name="l")
     vector = keras.Input((spec.embedding,), name="embedding")
-    deepest, *maps = _encode(lightness, spec.encoder_weights)
-    x = layers.Conv2D(256, 1, activation="relu")(deepest)
+    deepest, *maps = _encode(lightness, spec.encoder_weights)  # (B, H/16, W/16, 1280), and at 1/8, 1/4, 1/2
+    x = layers.Conv2D(256, 1, activation="relu")(deepest)  # (B, H/16, W/16, 256)
     x = FuseVector(256, name="fusion")([x, layers.LayerNormalization()(vector)])
     for joined, width, features in zip((128, 96, 48), (128, 96, 64), maps, strict=True):
         x = layers.UpSampling2D(interpolation="bilinear")(x)
         x = layers.Concatenate()([x, layers.Conv2D(joined, 1, activation="relu")(features)])
         x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.GroupNormalization(8)(x))
+        x = layers.ReLU()(layers.GroupNormalization(8)(x))  # at last (B, H/2, W/2, 64)
     outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
     return keras.Model({"l": lightness, "embedding": vector}, outputs, name="tint")
 
 
 def _encode(lightness, weights: str) -> list:
     """Feature maps at w/16, w/8, w/4, w/2. L*/50 - 1 lies within 0.07 of what MobileNetV2 expects, grey / 127.5 - 1."""
-    x = PadTo(_STRIDE)(lightness)
-    x = layers.UpSampling2D(interpolation="bilinear")(layers.Concatenate()([x, x, x]))
+    x = PadTo(_STRIDE)(lightness)  # (B, H', W', 1), multiples of 16
+    x = layers.UpSampling2D(interpolation="bilinear")(layers.Concatenate()([x, x, x]))  # (B, 2 H', 2 W', 3)
     body = encoders.load("mobilenet_v2", weights, "encoder_weights", x.shape[1:])
     names = ("out_relu", *_SCALES)
     encoder = keras.Model(body.input, [body.get_layer(name).output for name in names], name="encoder")
@@ -88,4 +88,4 @@ def _regress(features, lightness):
     near_grey = keras.initializers.RandomNormal(stddev=0.005)
     x = layers.Conv2D(2, 3, padding="same", activation="hard_tanh", kernel_initializer=near_grey)(features)
     x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
-    return CropLike(name="ab", dtype="float32")([x, lightness])
+    return CropLike(name="ab", dtype="float32")([x, lightness])  # (B, H, W, 2)

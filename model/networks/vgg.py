@@ -34,13 +34,13 @@ def build(spec: NetworkSpec) -> keras.Model:
       TintmillError: the encoder's weights cannot be had.
     """
     lightness = keras.Input((spec.height, spec.width, 1), name="l")
-    padded = PadTo(_STRIDE, dtype="float32")(lightness)
-    grey = VggInput(dtype="float32")(padded)
-    x = encoders.load("vgg16", spec.encoder_weights, "encoder_weights", grey.shape[1:])(grey)
+    padded = PadTo(_STRIDE, dtype="float32")(lightness)  # (B, H', W', 1), multiples of 32
+    grey = VggInput(dtype="float32")(padded)  # (B, H', W', 3)
+    x = encoders.load("vgg16", spec.encoder_weights, "encoder_weights", grey.shape[1:])(grey)  # (B, H'/32, W'/32, 512)
     x = conv(256)(x)
     for filters in (128, 64, 32, 16):
         x = conv(filters)(x)
-        x = layers.UpSampling2D()(x)
+        x = layers.UpSampling2D()(x)  # at last (B, H'/2, W'/2, 16)
     outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
     return keras.Model({"l": lightness}, outputs, name="vgg")
 
@@ -48,4 +48,4 @@ def build(spec: NetworkSpec) -> keras.Model:
 def _regress(features, lightness):
     x = layers.Conv2D(2, 3, padding="same", activation="tanh")(features)
     x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
-    return CropLike(name="ab", dtype="float32")([x, lightness])
+    return CropLike(name="ab", dtype="float32")([x, lightness])  # (B, H, W, 2)

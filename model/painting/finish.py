@@ -75,7 +75,9 @@ def paint_counted(
             "--learning_rate or without --precision=float16"
         )
     height, width = pixels.shape[:2]
-    shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32([[[chroma / 500]], [[-chroma / 200]]])  # of f(X), f(Z)
+    shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32(
+        [[[chroma / 500]], [[-chroma / 200]]]
+    )  # (2, h, w), of f(X), f(Z)
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
     over = overwrite and pixels.ndim == 3 and pixels.flags.writeable
     painted = pixels if over else np.empty((height, width, 3), pixels.dtype)
@@ -177,9 +179,9 @@ def _guide(pixels: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     height, width = (min(sides) for sides in zip(pixels.shape, shifts.shape[1:], strict=False))
     shifts = resize(shifts, width, height)
     small = Image.fromarray(grey(pixels)).resize((width, height), Image.Resampling.BOX)
-    guide = _f(lab.luminance(np.asarray(small)))
-    mean = _box(guide)
-    covariance = _box(guide * shifts) - mean * _box(shifts)
+    guide = _f(lab.luminance(np.asarray(small)))  # (h, w)
+    mean = _box(guide)  # (h, w)
+    covariance = _box(guide * shifts) - mean * _box(shifts)  # (2, h, w)
     slopes = _box(covariance / (_box(guide * guide) - mean * mean + _GUIDE_EPSILON))
     return np.concatenate([shifts, slopes.astype(np.float32), guide[None]])
 

@@ -31,10 +31,10 @@ def annealed(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> n
     Returns:
       float32 [height, width, 2]: a*, b*.
     """
-    share = np.exp((logits - logits.max(axis=-1, keepdims=True)) / np.float32(temperature))
+    share = np.exp((logits - logits.max(axis=-1, keepdims=True)) / np.float32(temperature))  # (h, w, 313)
     share /= share.sum(axis=-1, keepdims=True)
-    maps = np.ascontiguousarray((share @ ab_bins.centres()).transpose(2, 0, 1))
-    doubled = finish.resize(maps, 2 * maps.shape[2], 2 * maps.shape[1])
+    maps = np.ascontiguousarray((share @ ab_bins.centres()).transpose(2, 0, 1))  # (2, h, w)
+    doubled = finish.resize(maps, 2 * maps.shape[2], 2 * maps.shape[1])  # (2, 2 h, 2 w)
     return np.ascontiguousarray(doubled[:, : size[0], : size[1]].transpose(1, 2, 0))
 
 

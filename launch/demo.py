@@ -11,8 +11,8 @@ import os
 import shutil
 import sys
 
-from tintmill.launch.experiments.demo_photos import bundled_photos, choose_splits, own_photos
-from tintmill.launch.experiments.subcommand import preset, tintmill
+from tintmill.launch.experiments.demo_photos import choose_splits, copy_bundled_photos, find_own_photos
+from tintmill.launch.experiments.subcommand import preset_flag, tintmill
 from tintmill.launch.experiments.weights import find_weights
 from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
@@ -49,14 +49,14 @@ def run_demo(arguments: DemoArguments) -> None:
     """
     folder = os.path.abspath(arguments.output)
     weights = arguments.embedder_weights or find_weights()
-    photos = own_photos(arguments.photos) if arguments.photos else bundled_photos(_remove(folder, "photos"))
+    photos = find_own_photos(arguments.photos) if arguments.photos else copy_bundled_photos(_remove(folder, "photos"))
     splits = choose_splits(photos.prepared)
     datasets, run, coloured = (_remove(folder, name) for name in ("datasets", "run", "coloured"))
     data = os.path.join(datasets, "demo", "1.0.0")
 
     tintmill(
         "prepare",
-        preset("demo_prepare"),
+        preset_flag("demo_prepare"),
         f"--input={photos.prepared}",
         f"--output={datasets}",
         f"--splits={splits.shares}",
@@ -64,7 +64,7 @@ def run_demo(arguments: DemoArguments) -> None:
         f"--embedder_weights={weights}",
     )
     tintmill("verify", data)
-    tintmill("train", preset("demo_train"), f"--data={data}", f"--run={run}")
+    tintmill("train", preset_flag("demo_train"), f"--data={data}", f"--run={run}")
     tintmill("evaluate", f"--run={run}", f"--data={data}", f"--split={splits.scored}")
     tintmill("colorize", f"--run={run}", f"--output={coloured}", photos.coloured)
     tintmill("report", run)

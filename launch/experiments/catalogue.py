@@ -6,7 +6,7 @@ Each is the work of a project that colorizers of this kind come from, or a compa
 import dataclasses
 from collections.abc import Collection
 
-from tintmill.launch.experiments.subcommand import preset
+from tintmill.launch.experiments.subcommand import preset_flag
 from tintmill.pipeline.common.errors import TintmillError
 
 
@@ -97,7 +97,7 @@ def _categories() -> Experiment:
     groups = ("faces", "animals", "landscapes")
     classes = {group: group for group in groups} | {"combined": ",".join(groups)}
     data = tuple(
-        Data(name, (preset("faces_animals_landscapes"), f"--classes={c}", *_NONE)) for name, c in classes.items()
+        Data(name, (preset_flag("faces_animals_landscapes"), f"--classes={c}", *_NONE)) for name, c in classes.items()
     )
     train = ("--network=vgg", "--global_batch=25", "--epochs=50")
     runs = tuple(Run(f"vgg, trained on {name}", name, train) for name in classes)
@@ -116,23 +116,23 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "celeba": Experiment(
         "1000/200/200 faces at 100x100.",
-        (Data("celeba", (preset("celeba_1000"), *_NONE)),),
+        (Data("celeba", (preset_flag("celeba_1000"), *_NONE)),),
         (Run("jain", "celeba", ("--network=jain", "--global_batch=50", "--epochs=200")),),
     ),
     "linnaeus_flower": Experiment(
         "The flowers of Linnaeus 5 at 256x256.",
-        (Data("flower", (preset("linnaeus_flower"), *_NONE)),),
+        (Data("flower", (preset_flag("linnaeus_flower"), *_NONE)),),
         (Run("jain", "flower", ("--network=jain", "--global_batch=50", "--epochs=30")),),
     ),
     "imagenet_2000": Experiment(
         "2000 pictures of ImageNet at 256x256, embedded by class probabilities.",
-        (Data("imagenet", (preset("imagenet_2000"), *_PROBABILITIES)),),
+        (Data("imagenet", (preset_flag("imagenet_2000"), *_PROBABILITIES)),),
         (Run("kth", "imagenet", ("--network=kth", "--global_batch=125", "--epochs=150")),),
         split="val",
     ),
     "imagenet_60k": Experiment(
         "60,000 pictures of ImageNet, nine tenths for training; then historical pictures (--pictures).",
-        (Data("imagenet", (preset("imagenet_60k"),)),),
+        (Data("imagenet", (preset_flag("imagenet_60k"),)),),
         (Run("koalarization", "imagenet", ("--network=koalarization", "--global_batch=100", "--epochs=100")),),
     ),
     "categories": _categories(),

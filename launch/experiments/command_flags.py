@@ -4,7 +4,7 @@ from tintmill.launch.experiments.arguments import ExperimentArguments
 from tintmill.launch.experiments.catalogue import Data, Run
 
 
-def prepare_flags(data: Data, arguments: ExperimentArguments) -> list[str]:
+def list_prepare_flags(data: Data, arguments: ExperimentArguments) -> list[str]:
     """A dataset's flags, and behind them those that the arguments change."""
     flags = [*data.flags, *arguments.list_flags("size", "limit"), *arguments.prepare]
     if "--embedder=none" in data.flags:
@@ -15,7 +15,7 @@ def prepare_flags(data: Data, arguments: ExperimentArguments) -> list[str]:
     return flags
 
 
-def train_flags(run: Run, arguments: ExperimentArguments) -> list[str]:
+def list_train_flags(run: Run, arguments: ExperimentArguments) -> list[str]:
     """A run's flags, and behind them those that the arguments change; steps take the place of epochs."""
     flags = [flag for flag in run.flags if not (arguments.steps and flag.startswith("--epochs"))]
     network = next(flag.split("=")[1] for flag in run.flags if flag.startswith("--network="))

@@ -28,7 +28,7 @@ class Splits:
     scored: str
 
 
-def own_photos(folder: str) -> Photos:
+def find_own_photos(folder: str) -> Photos:
     """The user's folder, both to prepare and to colour.
 
     Raises:
@@ -39,7 +39,7 @@ def own_photos(folder: str) -> Photos:
     return Photos(os.path.abspath(folder), os.path.abspath(folder))
 
 
-def bundled_photos(folder: str) -> Photos:
+def copy_bundled_photos(folder: str) -> Photos:
     """Copies the libraries' photographs to `folder`/whole, and three crops of each to `folder`/crops."""
     import skimage
     import sklearn

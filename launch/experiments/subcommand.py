@@ -11,7 +11,7 @@ from tintmill.pipeline.common.errors import TintmillError
 _PRESETS = os.path.join(os.path.dirname(__file__), "presets")
 
 
-def preset(name: str) -> str:
+def preset_flag(name: str) -> str:
     """The flag that reads a preset, a file of `launch/experiments/presets/`."""
     return f"--flagfile={_PRESETS}/{name}.flags"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tintmill.launch.experiments.arguments import ExperimentArguments
 from tintmill.launch.experiments.catalogue import EXPERIMENTS, Data, Run
-from tintmill.launch.experiments.command_flags import prepare_flags, train_flags
+from tintmill.launch.experiments.command_flags import list_prepare_flags, list_train_flags
 from tintmill.launch.experiments.subcommand import tintmill
 from tintmill.launch.experiments.table import Score
 from tintmill.pipeline.common import files
@@ -51,7 +51,7 @@ def prepare_data(root: str, data: Data, arguments: ExperimentArguments) -> str:
     own = [f"--input={os.path.abspath(arguments.input)}", f"--output={root}/data", f"--name={name}"]
     folder = os.path.join(root, "data", name, "1.0.0")
     if not os.path.exists(os.path.join(folder, DATASET_INFO)):  # written last
-        tintmill("prepare", *prepare_flags(data, arguments), *own, log=os.path.join(root, f"prepare-{name}.log"))
+        tintmill("prepare", *list_prepare_flags(data, arguments), *own, log=os.path.join(root, f"prepare-{name}.log"))
     return folder
 
 
@@ -66,7 +66,7 @@ def train_and_score(work: Work, arguments: ExperimentArguments, folders: Mapping
     os.makedirs(os.path.dirname(run.path), exist_ok=True)
     if not os.path.exists(run.model_file):
         own = (f"--data={folders[work.run.data]}", f"--run={run.path}", f"--seed={work.seed}")
-        tintmill("train", *own, *train_flags(work.run, arguments), log=work.log)
+        tintmill("train", *own, *list_train_flags(work.run, arguments), log=work.log)
     scores = []
     for test in experiment.tests or (work.run.data,):
         for temperature in work.run.temperatures or (None,):
@@ -95,10 +95,10 @@ def score(work: Work, label: str, data: str, split: str, temperature: float | No
         tintmill("evaluate", *own, *([f"--temperature={temperature}"] if temperature else []), log=work.log)
         os.makedirs(os.path.dirname(kept), exist_ok=True)
         files.write(kept, files.read(work.folder.evaluation(split).metrics_file))
-    return Score(label, json.loads(files.read(kept)), step_milliseconds(work.folder))
+    return Score(label, json.loads(files.read(kept)), median_step_milliseconds(work.folder))
 
 
-def step_milliseconds(run: RunFolder) -> float:
+def median_step_milliseconds(run: RunFolder) -> float:
     """The median time of a training step over a run's log, input included."""
     global_batch = run.read_settings()["global_batch"]
     return 1e3 * global_batch / curves.speed(run, global_batch)["pictures_per_second"]

@@ -105,7 +105,7 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def answers(port: int) -> bool:
+def is_listening(port: int) -> bool:
     """Whether something listens on a port of this machine."""
     with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
         return True
@@ -129,4 +129,4 @@ def start_worker_pool(group: Processes, port: int, env: Mapping[str, str] | None
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     command = [sys.executable, "-m", "tintmill.launch.local_cluster.worker_pool", f"--service_port={port}"]
     group.start("worker-pool", command, {"PATH": path} | dict(env or {}))
-    group.wait_until("worker-pool", lambda: answers(port))
+    group.wait_until("worker-pool", lambda: is_listening(port))

@@ -88,7 +88,7 @@ class Answers:
                 database.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", given)
         return Trial(*row) if row else None
 
-    def shown_as(self, token: str) -> tuple[int, str] | None:
+    def find_version(self, token: str) -> tuple[int, str] | None:
         """(number of the picture, version) that a token stands for; None where there is no such token."""
         with self._transaction() as database:
             return database.execute(

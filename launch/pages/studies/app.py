@@ -114,7 +114,7 @@ class _Pages:
         return JSONResponse({})
 
     def picture(self, request: Request) -> Response:
-        found = self._answers.shown_as(request.path_params["token"])
+        found = self._answers.find_version(request.path_params["token"])
         if not found:
             return Response(status_code=404)
         # The file's own headers, its date and its tag, would differ between the versions.

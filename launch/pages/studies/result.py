@@ -153,7 +153,7 @@ def summarise(study: Study, rows: Sequence[Answered]) -> Summary:
     )
 
 
-def taken_for_real(row: Answered) -> bool:
+def is_taken_for_real(row: Answered) -> bool:
     """Whether the picture in question was called real; in a pair: whether the other one was called coloured."""
     return row.answer == "real" if not row.trial.b else row.answer != row.trial.right
 
@@ -182,7 +182,7 @@ def _count_by_picture(study: Study, rows: Sequence[Answered]) -> list[PictureSha
 def _count(rows: Sequence[Answered]) -> Share:
     if not rows:
         return Share(0, 0, None, None, None, None)
-    taken = sum(taken_for_real(row) for row in rows)
+    taken = sum(is_taken_for_real(row) for row in rows)
     low, high = wilson(taken, len(rows))
     seconds = statistics.median(row.milliseconds for row in rows) / 1000
     return Share(len(rows), taken, taken / len(rows), low, high, seconds)

@@ -24,10 +24,10 @@ def format_table(summary: Summary) -> str:
     lines = [f"{'':<{width}}{'answers':>8}{'taken for real':>16}{'95 % interval':>20}{'median time':>13}"]
     lines += [f"{name:<{width}}{_format_row(row)}" for name, row in rows]
     lines += [f"{name:<{width}}{'':>8}{_percent_published(share):>16}" for name, share in published]
-    return "\n".join([*lines, "", *notes(summary)])
+    return "\n".join([*lines, "", *list_notes(summary)])
 
 
-def notes(summary: Summary) -> list[str]:
+def list_notes(summary: Summary) -> list[str]:
     """What a reader must know to judge the numbers."""
     left = f"{summary.left_out_by_checks} left out by attention checks"
     found = [f"{summary.participants} participants counted, {left}, {summary.unfinished} did not finish (not counted)."]
@@ -75,7 +75,7 @@ def render(study: Study, summary: Summary) -> str:
         for row in summary.each_picture
     ]
     template = environment.get_template("result.html.jinja")
-    return template.render(summary=summary, notes=notes(summary), pictures=pictures)
+    return template.render(summary=summary, notes=list_notes(summary), pictures=pictures)
 
 
 def _percent(share: float | None) -> str:

@@ -51,8 +51,10 @@ def parse_coloured(values: Sequence[str]) -> dict[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class StudySettings:
-    """What a study asks. The settings are kept in its folder and do not change: shares of answers that were asked in
-    different ways cannot be added up.
+    """What a study asks, and how.
+
+    The settings are kept in the study's folder and do not change, because answers that were asked for in different ways
+    have no common share.
 
     Attributes:
       real: folder of the pictures with their real colours.

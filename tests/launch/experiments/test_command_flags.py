@@ -4,17 +4,17 @@ import dataclasses
 
 from tintmill.launch.experiments.arguments import ExperimentArguments
 from tintmill.launch.experiments.catalogue import Data, Run
-from tintmill.launch.experiments.command_flags import prepare_flags, train_flags
+from tintmill.launch.experiments.command_flags import list_prepare_flags, list_train_flags
 
 FULL_SIZE = ExperimentArguments("networks", "photos")
 
 
 def test_smaller_steps_take_the_place_of_epochs():
     run = Run("a", "one", ("--network=tint", "--epochs=50", "--global_batch=100"))
-    assert "--epochs=50" in train_flags(run, FULL_SIZE)
+    assert "--epochs=50" in list_train_flags(run, FULL_SIZE)
     weights = {"encoder_weights": "tint.h5", "vgg_weights": "vgg.h5"}
     smaller = dataclasses.replace(FULL_SIZE, steps=5, train=("--log_every=5",), **weights)
-    assert train_flags(run, smaller) == [
+    assert list_train_flags(run, smaller) == [
         "--network=tint",
         "--global_batch=100",
         "--encoder_weights=tint.h5",
@@ -26,7 +26,7 @@ def test_smaller_steps_take_the_place_of_epochs():
 def test_weights_of_the_real_embedder_leave_the_others_as_they_are():
     arguments = dataclasses.replace(FULL_SIZE, embedder="mobilenet_v2", embedder_weights="real.h5")
     given = ["--embedder=mobilenet_v2", "--embedder_weights=real.h5"]
-    assert prepare_flags(Data("real", ("--size=8",)), arguments) == ["--size=8", *given]
+    assert list_prepare_flags(Data("real", ("--size=8",)), arguments) == ["--size=8", *given]
     zeros = Data("zero", ("--embedder_weights=zeros",))
-    assert prepare_flags(zeros, arguments) == ["--embedder_weights=zeros", "--embedder=mobilenet_v2"]
-    assert prepare_flags(Data("none", ("--embedder=none",)), arguments) == ["--embedder=none"]
+    assert list_prepare_flags(zeros, arguments) == ["--embedder_weights=zeros", "--embedder=mobilenet_v2"]
+    assert list_prepare_flags(Data("none", ("--embedder=none",)), arguments) == ["--embedder=none"]

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from tintmill.launch.experiments.demo_photos import bundled_photos, choose_splits, crop_boxes, own_photos
+from tintmill.launch.experiments.demo_photos import choose_splits, copy_bundled_photos, crop_boxes, find_own_photos
 from tintmill.pipeline.common.errors import TintmillError
 
 
@@ -18,7 +18,7 @@ def test_crops_are_squares_inside_the_picture(size):
 
 
 def test_bundled_photos_are_real_colour_photographs(tmp_path):
-    bundled_photos(str(tmp_path / "photos"))
+    copy_bundled_photos(str(tmp_path / "photos"))
     pictures = sorted((tmp_path / "photos" / "whole").iterdir())
     assert len(pictures) == 7
     assert len(list((tmp_path / "photos" / "crops").iterdir())) == 21
@@ -37,4 +37,4 @@ def test_few_pictures_are_an_overfitting_check(tmp_path, pictures, split):
 
 def test_own_photos_must_be_a_folder(tmp_path):
     with pytest.raises(TintmillError, match="--photos"):
-        own_photos(str(tmp_path / "nowhere"))
+        find_own_photos(str(tmp_path / "nowhere"))

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests.support import helpers
-from tintmill.launch.local_cluster.processes import answers, free_ports, running_processes
+from tintmill.launch.local_cluster.processes import free_ports, is_listening, running_processes
 from tintmill.pipeline.common.errors import TintmillError
 
 
@@ -34,4 +34,4 @@ def test_a_process_that_does_not_start_is_told_with_its_last_words(tmp_path):
 
 
 def test_a_free_port_does_not_answer():
-    assert not any(answers(port) for port in free_ports(2))
+    assert not any(is_listening(port) for port in free_ports(2))

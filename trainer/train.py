@@ -63,8 +63,8 @@ def main(arguments: list[str]) -> None:
     dataset = open_dataset(told.data)
     dataset.check_split(FLAGS.split)
     settings = read_settings(FLAGS, told.epochs, dataset)
-    dataset = stage.on_this_machine(dataset, settings.splits_read, options.read(CacheArguments, FLAGS))
-    members = cluster.from_environment()
+    dataset = stage.bring_here(dataset, settings.splits_read, options.read(CacheArguments, FLAGS))
+    members = cluster.read_environment()
     ending = train(RunFolder(told.run), settings, dataset, members, FLAGS.flags_into_string())
     if ending.stopped:
         sys.exit(130 if ending.interrupted else told.stopped_code)
@@ -102,7 +102,7 @@ def train(
     TensorFlow must not have run in this process: devices and threads are set once.
 
     Args:
-      dataset: on this machine (`stage.on_this_machine`).
+      dataset: on this machine (`stage.bring_here`).
       members: the processes that train together; each calls this function. The chief alone writes.
       flag_lines: kept in flags.txt, to be repeated by --flagfile.
     Raises:

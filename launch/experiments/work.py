@@ -101,4 +101,4 @@ def score(work: Work, label: str, data: str, split: str, temperature: float | No
 def median_step_milliseconds(run: RunFolder) -> float:
     """The median time of a training step over a run's log, input included."""
     global_batch = run.read_settings()["global_batch"]
-    return 1e3 * global_batch / curves.speed(run, global_batch)["pictures_per_second"]
+    return 1e3 * global_batch / curves.measure_speed(run, global_batch)["pictures_per_second"]

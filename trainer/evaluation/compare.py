@@ -1,7 +1,7 @@
 """Two evaluations of the same pictures: how much they differ, picture by picture, and whether that says anything.
 
-Two means whose intervals overlap may yet differ for sure: pictures are hard or easy for both. So the differences of
-each picture are drawn anew, not the scores.
+Pictures are hard or easy for both, so two means may differ for sure though their intervals overlap. The bootstrap
+therefore resamples the differences of each picture, not the scores.
 """
 
 import dataclasses

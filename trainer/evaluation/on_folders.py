@@ -33,7 +33,7 @@ _NAMED = 3  # files that the card names of each reason; metrics.json names all
 
 @dataclasses.dataclass(frozen=True)
 class LeftOut:
-    """A file that is not scored; `reason` is one for many files, `detail` this one's."""
+    """A file that is not scored: the reason, which many files share, and a detail of this one."""
 
     file: str
     reason: str
@@ -93,17 +93,19 @@ class Frame:
 
 
 class Judged:
-    """True pictures and their answers, a `scoring.Source`; both are read once before, for mean and histogram.
+    """True pictures and their answers, a `scoring.Source`.
+
+    The truths are read once before they are scored, for their mean colour and their histogram.
 
     Args:
-      pairs: what is to be scored.
-      left_out: what was found to have no partner.
+      pairs: the pictures to be scored.
+      left_out: files that have no partner.
       frame: how truths are brought to size.
-      answer: its row's name.
+      answer: name of the answers' row.
       find_answer: (pair, truth uint8 [H, W, 3]) -> the answer, uint8 of the same shape; may raise `_Unusable`.
-      answers_first: whether the answers may be unusable, so that they must be looked at before.
-      said: of the answers, for the card.
-      colorizer: what made the answers, where it is a run: how far its colours depend on a picture's size is measured.
+      answers_first: whether answers may be unusable, and are therefore read before scoring too.
+      said: what the card says of the answers.
+      colorizer: a run that makes the answers; the card says how far its colours depend on a picture's size.
     """
 
     mean_name = "mean ab of the truths"
@@ -129,7 +131,7 @@ class Judged:
         self.mean_ab = (sums["a"] / counts.sum(), sums["b"] / counts.sum())
 
     def _read_once(self, pairs: list[Pair], answers_first: bool) -> np.ndarray:
-        """Finds out which pairs can be scored; returns `ab_bins.pair_counts` of their truths."""
+        """Finds out which pairs can be scored; returns `ab_bins.pair_counts` of their truths, int64 [65536]."""
         counts = np.zeros(65536, np.int64)
         for pair in tqdm(pairs, desc="reading", unit=" pictures", disable=len(pairs) < 2):
             try:

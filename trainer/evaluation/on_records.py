@@ -12,7 +12,7 @@ from tintmill.trainer.evaluation.scoring import Example
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A record's Lab, float32 [S, S, 3], and the network's ab for it, float32 [S, S, 2]."""
+    """A record's Lab, float32 [S, S, 3], and the network's a* and b* for it, float32 [S, S, 2]."""
 
     id: str
     lab: np.ndarray
@@ -63,8 +63,8 @@ def predictions(model, dataset: Dataset, split: str, batch: int, numbers: list[i
     for data, parsed in tqdm(batches, total=count, unit=" batches", disable=numbers is not None):
         inputs, targets = records_input.to_network(parsed, dataset.settings.encoding)
         wanted = {name: inputs[name] for name in model.input}  # not every network wants the embedding
-        predicted = np.asarray(model(wanted, training=False)["ab"], np.float32) * 128.0
-        lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0
-        truth = np.concatenate([lightness, np.asarray(targets["ab"]) * 128.0], axis=-1)
+        predicted = np.asarray(model(wanted, training=False)["ab"], np.float32) * 128.0  # (B, S, S, 2)
+        lightness = (np.asarray(inputs["l"]) + 1.0) * 50.0  # (B, S, S, 1), L* 0..100
+        truth = np.concatenate([lightness, np.asarray(targets["ab"]) * 128.0], axis=-1)  # (B, S, S, 3)
         for name, *arrays in zip(shards.parse_ids(data), truth, predicted, strict=True):
             yield Answer(name, *arrays)

@@ -1,4 +1,4 @@
-"""What `tintmill evaluate` left in a run directory, read back: RUN/evaluation/SPLIT/metrics.json and pictures."""
+"""Evaluations of a run, read back: the content of metrics.json, and the pictures beside it."""
 
 import base64
 import dataclasses
@@ -29,9 +29,12 @@ class MetricsFile:
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A scored picture. `why` it was kept: one of WHYS; `pictures`: data URLs by KINDS.
+    """A scored picture that was kept.
 
-    `scores`: psnr in dB, None where it equals the truth, and ciede2000.
+    Attributes:
+      why: it was kept, one of WHYS.
+      pictures: data URLs by KINDS.
+      scores: psnr in dB, None where the picture equals the truth, and ciede2000.
     """
 
     id: str

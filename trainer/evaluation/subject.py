@@ -52,7 +52,7 @@ def _open_records(arguments: EvaluateArguments) -> Subject:
     dataset.check_split(arguments.split)
     settings = run.read_settings()
     check_same_embedder(run, dataset)
-    dataset = stage.on_this_machine(dataset, {arguments.split}, arguments)
+    dataset = stage.bring_here(dataset, {arguments.split}, arguments)
     import_tensorflow()
     from tintmill.model.prediction import saved_model
     from tintmill.trainer.evaluation.on_records import Records

@@ -27,7 +27,7 @@ _MOST_READERS = 8  # more wait for the interpreter's lock
 class ReadAhead:
     """The batches of the compiled calls to come, on this process' devices.
 
-    The host holds two sets of arrays, each for the steps of a call (see `steps_a_call`), and writes them again and
+    The host holds two sets of arrays, each for the steps of a call (see `count_steps_a_call`). It writes them again and
     again: new memory would cost more than reading into it. `rank`: of this process among those that train together.
     `waited`: seconds that the last call's batches were waited for.
     """
@@ -40,7 +40,7 @@ class ReadAhead:
         self._first_replica = rank * len(self._devices)
         self._source = Source(dataset, settings)
         batch = settings.global_batch // strategy.num_replicas_in_sync
-        self._call = steps_a_call(settings.log_every, self._source.picture_bytes * batch * len(self._devices))
+        self._call = count_steps_a_call(settings.log_every, self._source.picture_bytes * batch * len(self._devices))
         shape = self._call, batch
         self._slots = [[self._source.allocate(*shape) for _ in self._devices] for _ in range(_SLOTS)]
         self._pool = ThreadPoolExecutor(settings.readers or min(os.cpu_count(), _MOST_READERS), "read-ahead")
@@ -54,7 +54,7 @@ class ReadAhead:
         Raises:
           TintmillError: a record fails its checksum: the disk changed under the run.
         """
-        calls = calls_of(self._start, self._settings.steps, self._call)
+        calls = split_into_calls(self._start, self._settings.steps, self._call)
         ahead = [(steps, slot, self._read(steps, slot)) for slot, steps in zip(self._slots, calls, strict=False)]
         while ahead:
             steps, slot, reading = ahead.pop(0)
@@ -91,13 +91,13 @@ class ReadAhead:
         self._source.close()
 
 
-def steps_a_call(log_every: int, step_bytes: int) -> int:
+def count_steps_a_call(log_every: int, step_bytes: int) -> int:
     """How many steps a compiled call takes: as many as fit into a slot, of the divisors of `log_every`; at least 1."""
     fitting = (n for n in range(1, log_every + 1) if log_every % n == 0 and n * step_bytes <= _SLOT_BYTES)
     return max(fitting, default=1)
 
 
-def calls_of(start: int, end: int, every: int) -> Iterator[range]:
+def split_into_calls(start: int, end: int, every: int) -> Iterator[range]:
     """The steps (from 0) of each compiled call from `start` to `end`; calls end at multiples of `every`."""
     while start < end:
         stop = min(start - start % every + every, end)

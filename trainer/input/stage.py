@@ -41,7 +41,7 @@ class CacheArguments:
     cache_gb: float = option(500, "GB that all copies may take; old ones are deleted.", "Datasets in a bucket")
 
 
-def on_this_machine(dataset: Dataset, splits: set[str], place: CacheArguments) -> Dataset:
+def bring_here(dataset: Dataset, splits: set[str], place: CacheArguments) -> Dataset:
     """Brings a dataset to a local disk, and checks its shards: those of `splits` where they are copied, else all.
 
     Raises:
@@ -58,7 +58,7 @@ def on_this_machine(dataset: Dataset, splits: set[str], place: CacheArguments) -
     entries = [entry for entry in dataset.shards() if entry.split in splits]
     try:
         folder = _claim(root, dataset, entries, place.cache_gb * _GB)
-        with _locked(os.path.join(folder, ".copying"), "another process is copying this dataset; waiting for it"):
+        with _lock(os.path.join(folder, ".copying"), "another process is copying this dataset; waiting for it"):
             files.remove_leftovers(folder)
             _copy(dataset, folder, entries)
     except OSError as error:
@@ -77,8 +77,8 @@ def _claim(root: str, dataset: Dataset, entries: list[ShardEntry], bound: float)
     folder = os.path.join(root, f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}")
     wanted = {entry.file: entry.bytes for entry in entries}
     os.makedirs(root, exist_ok=True)
-    with _locked(os.path.join(root, ".lock")):
-        reserved = _reserved(folder) | wanted
+    with _lock(os.path.join(root, ".lock")):
+        reserved = _read_reserved(folder) | wanted
         missing = sum(size for file, size in reserved.items() if not os.path.exists(os.path.join(folder, file)))
         _make_room(root, folder, dataset, sum(reserved.values()), missing, bound)
         os.makedirs(folder, exist_ok=True)
@@ -91,7 +91,7 @@ def _claim(root: str, dataset: Dataset, entries: list[ShardEntry], bound: float)
     return folder
 
 
-def _reserved(folder: str) -> dict[str, int]:
+def _read_reserved(folder: str) -> dict[str, int]:
     path = os.path.join(folder, _RESERVED)
     return json.loads(files.read(path)) if os.path.exists(path) else {}
 
@@ -103,7 +103,7 @@ def _make_room(root: str, folder: str, dataset: Dataset, size: int, missing: int
             f"{dataset.folder}: the splits that are read take {size / _GB:.3g} GB, --cache_gb={bound / _GB:g} allows "
             "less; give a greater bound"
         )
-    others = {path: sum(_reserved(path).values()) for path in _others(root, folder)}
+    others = {path: sum(_read_reserved(path).values()) for path in _list_others(root, folder)}
     for path in list(others):
         if size + sum(others.values()) <= bound and missing <= shutil.disk_usage(root).free:
             return
@@ -123,7 +123,7 @@ def _make_room(root: str, folder: str, dataset: Dataset, size: int, missing: int
         )
 
 
-def _others(root: str, folder: str) -> list[str]:
+def _list_others(root: str, folder: str) -> list[str]:
     """The other datasets of the cache, the one used longest ago first."""
     paths = [entry.path for entry in os.scandir(root) if os.path.exists(os.path.join(entry.path, _IN_USE))]
     return sorted(set(paths) - {folder}, key=lambda path: os.stat(os.path.join(path, _IN_USE)).st_mtime_ns)
@@ -141,7 +141,7 @@ def _delete_unused(folder: str) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(path: str, waiting: str = "") -> Iterator[None]:
+def _lock(path: str, waiting: str = "") -> Iterator[None]:
     with open(path, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -161,7 +161,7 @@ def _copy(dataset: Dataset, folder: str, entries: list[ShardEntry]) -> None:
         ThreadPoolExecutor(_THREADS, "copy") as pool,
         tqdm(total=total, unit="B", unit_scale=True, desc=f"{dataset.folder} to this machine") as bar,
     ):
-        sizes = {pool.submit(_bring, dataset, folder, entry): entry.bytes for entry in entries}
+        sizes = {pool.submit(_copy_shard, dataset, folder, entry): entry.bytes for entry in entries}
         try:
             for future in as_completed(sizes):
                 future.result()
@@ -170,7 +170,7 @@ def _copy(dataset: Dataset, folder: str, entries: list[ShardEntry]) -> None:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _bring(dataset: Dataset, folder: str, entry: ShardEntry) -> None:
+def _copy_shard(dataset: Dataset, folder: str, entry: ShardEntry) -> None:
     """A shard that is in the cache is read and checked as a new one is: disks forget too."""
     path, url = os.path.join(folder, entry.file), dataset.path(entry.file)
     if os.path.exists(path):

@@ -35,7 +35,7 @@ def _draw_map(histogram: AbHistogram, norm) -> Drawing:
         axes.annotate(str(chroma), (0, -chroma), fontsize="xx-small", ha="center", va="top", color="dimgrey")
     side = f"{histogram.step:g}x{histogram.step:g}"
     figure.colorbar(image, label=f"share of pixels in {side} of a*, b*")
-    alt = f"Map of the colours of {histogram.name}: {_in_words(histogram)}; circles of chroma {_CIRCLES}"
+    alt = f"Map of the colours of {histogram.name}: {_describe_colours(histogram)}; circles of chroma {_CIRCLES}"
     return finish(figure, f"Colours: {histogram.name}", alt)
 
 
@@ -47,25 +47,25 @@ def draw_chroma(histograms: list[AbHistogram]) -> Drawing:
         colour = "black" if number == 0 else f"C{(number - 1) % 10}"
         percent = np.where(shares > 0, 100 * shares, np.nan)  # none is not drawn: a logarithm has no place for it
         axes.stairs(percent, edges, baseline=None, color=colour, linewidth=1.4)
-    axes.set_xlim(0, max(_farthest(histogram) for histogram in histograms))
+    axes.set_xlim(0, max(_find_highest_chroma(histogram) for histogram in histograms))
     add_legend(axes, [histogram.name for histogram in histograms])
-    words = "; ".join(f"{histogram.name}: {_in_words(histogram)}" for histogram in histograms)
+    words = "; ".join(f"{histogram.name}: {_describe_colours(histogram)}" for histogram in histograms)
     return finish(figure, "Pixels over chroma", f"Share of pixels over chroma. {words}")
 
 
 def chroma_shares(histogram: AbHistogram) -> tuple[np.ndarray, np.ndarray]:
     """(edges [M + 1], share of pixels in each bin of chroma [M]); bins as wide as those of a* and b*."""
-    chroma, shares = _spread(histogram)
+    chroma, shares = _spread_bins(histogram)
     edges = np.arange(0, np.hypot(*[max(-histogram.low, histogram.high)] * 2) + histogram.step, histogram.step)
     return edges, np.histogram(chroma, edges, weights=shares)[0]
 
 
 def mean_chroma(histogram: AbHistogram) -> float:
-    chroma, shares = _spread(histogram)
+    chroma, shares = _spread_bins(histogram)
     return float((chroma * shares).sum())
 
 
-def _spread(histogram: AbHistogram) -> tuple[np.ndarray, np.ndarray]:
+def _spread_bins(histogram: AbHistogram) -> tuple[np.ndarray, np.ndarray]:
     """Chroma and share of pixels of each part of each bin, [N * _PARTS, N * _PARTS]."""
     sides = len(histogram.counts) * _PARTS
     centres = histogram.low + (np.arange(sides) + 0.5) * histogram.step / _PARTS
@@ -73,12 +73,12 @@ def _spread(histogram: AbHistogram) -> tuple[np.ndarray, np.ndarray]:
     return np.hypot(centres[:, None], centres), shares
 
 
-def _farthest(histogram: AbHistogram) -> float:
+def _find_highest_chroma(histogram: AbHistogram) -> float:
     edges, shares = chroma_shares(histogram)
     return float(edges[1:][shares > 0].max(initial=histogram.step))
 
 
-def _in_words(histogram: AbHistogram) -> str:
+def _describe_colours(histogram: AbHistogram) -> str:
     edges, shares = chroma_shares(histogram)
     vivid = shares[edges[:-1] >= _CIRCLES[1]].sum()
     return f"mean chroma {mean_chroma(histogram):.1f}, {vivid:.1%} of the pixels from chroma {_CIRCLES[1]} on"

@@ -24,7 +24,7 @@ class Curve:
     style: str
 
 
-def speed(run: RunFolder, global_batch: int) -> dict[str, float] | None:
+def measure_speed(run: RunFolder, global_batch: int) -> dict[str, float] | None:
     """How fast a run trained; None where nothing was logged.
 
     Returns:
@@ -71,9 +71,9 @@ def _draw_column(curves: list[Curve], column: str, title: str, scale: str) -> Dr
         marker = "o" if len(steps) == 1 else None
         axes.plot(steps, values, curve.style, color=f"C{runs.index(curve.run) % 10}", marker=marker, linewidth=1.2)
     add_legend(axes, [curve.label for curve in shown])
-    return finish(figure, f"{title} over steps", "; ".join(_in_words(curve, column) for curve in shown))
+    return finish(figure, f"{title} over steps", "; ".join(_describe_curve(curve, column) for curve in shown))
 
 
-def _in_words(curve: Curve, column: str) -> str:
+def _describe_curve(curve: Curve, column: str) -> str:
     first, last = curve.rows[0], curve.rows[-1]
     return f"{curve.label}: {first[column]:.4g} at step {first['step']:.0f}, {last[column]:.4g} at {last['step']:.0f}"

@@ -14,23 +14,23 @@ def describe(manifest: Manifest) -> list[tuple[str, str]]:
         ("name", f"{settings.name} {settings.version}"),
         ("source", f"{manifest.source.kind}: {manifest.source.input}"),
         ("pictures", f"{pictures.kept:,} kept of {pictures.read:,}"),
-        ("left out", _rejects(pictures.rejected)),
+        ("left out", _describe_rejects(pictures.rejected)),
         ("splits", f"{splits}; {manifest.split_rule}"),
         ("records", f"{settings.size}x{settings.size} by {settings.fit}, {settings.encoding}"),
-        ("embedder", _embedder(manifest.embedder)),
+        ("embedder", _describe_embedder(manifest.embedder)),
         ("mean a*, b*", "{:.2f}, {:.2f}".format(*manifest.mean_ab)),
         ("mean chroma", f"{manifest.mean_chroma:.2f}"),
-        ("cost of the encoding", _fidelity(manifest.encoding_fidelity)),
+        ("cost of the encoding", _describe_fidelity(manifest.encoding_fidelity)),
         ("fingerprint", manifest.fingerprint),
         ("prepared with", versions),
     ]
 
 
-def _rejects(rejected: dict[str, int]) -> str:
+def _describe_rejects(rejected: dict[str, int]) -> str:
     return "; ".join(f"{count:,} {code}: {photo.REASONS.get(code, code)}" for code, count in rejected.items()) or "none"
 
 
-def _embedder(embedder: EmbedderIdentity | None) -> str:
+def _describe_embedder(embedder: EmbedderIdentity | None) -> str:
     if not embedder:
         return "none"
     return (
@@ -39,7 +39,7 @@ def _embedder(embedder: EmbedderIdentity | None) -> str:
     )
 
 
-def _fidelity(measured: dict[str, EncodingFidelity]) -> str:
+def _describe_fidelity(measured: dict[str, EncodingFidelity]) -> str:
     """Of a split none of whose pictures was measured nothing is said."""
     return "; ".join(
         f"{split} CIEDE2000 {means.ciede2000:.2f}, SSIM {means.ssim:.4f} over {means.pictures} pictures"

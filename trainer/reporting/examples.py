@@ -52,19 +52,19 @@ def group(evaluations: dict[str, Evaluation]) -> list[Group]:
     Args:
       evaluations: of one split, by the name of the run.
     """
-    takes = {name: _takes(evaluation) for name, evaluation in evaluations.items()}
+    takes = {name: _collect_takes(evaluation) for name, evaluation in evaluations.items()}
     by_run = {key: {name: of[key] for name, of in takes.items() if key in of} for of in takes.values() for key in of}
     shared = {key: found for key, found in by_run.items() if len(found) > 1}
-    groups = [Group("The same pictures by each run", [_figure(found) for found in shared.values()])]
+    groups = [Group("The same pictures by each run", [_make_figure(found) for found in shared.values()])]
     for name, of in takes.items():
         rest = [take for key, take in of.items() if key not in shared]
         for why, title in _TITLES.items():
-            figures = [_figure({name: take}) for take in rest if take.whys[0] == why]
+            figures = [_make_figure({name: take}) for take in rest if take.whys[0] == why]
             groups.append(Group(f"{name if len(evaluations) > 1 else 'Pictures'}: {title}", figures))
     return [found for found in groups if found.figures]
 
 
-def _takes(evaluation: Evaluation) -> dict[tuple[str, str], Take]:
+def _collect_takes(evaluation: Evaluation) -> dict[tuple[str, str], Take]:
     """By what tells pictures apart: the same name is the same picture where the truth is, in another dataset too."""
     found: dict[tuple[str, str], Take] = {}
     for example in sorted(evaluation.examples, key=lambda example: WHYS.index(example.why)):
@@ -73,15 +73,17 @@ def _takes(evaluation: Evaluation) -> dict[tuple[str, str], Take]:
     return found
 
 
-def _figure(by_run: dict[str, Take]) -> Figure:
+def _make_figure(by_run: dict[str, Take]) -> Figure:
     several, first = len(by_run) > 1, next(iter(by_run.values())).example
     pictures = {name: take.example.pictures["coloured"] for name, take in by_run.items()}
     coloured = [Layer(name if several else "coloured", url) for name, url in pictures.items()]
     layers = [Layer("grey", first.pictures["grey"]), *coloured, Layer("truth", first.pictures["truth"])]
-    return Figure(first.id, layers, [(f"{name}: " if several else "") + _in_words(t) for name, t in by_run.items()])
+    return Figure(
+        first.id, layers, [(f"{name}: " if several else "") + _describe_take(t) for name, t in by_run.items()]
+    )
 
 
-def _in_words(take: Take) -> str:
+def _describe_take(take: Take) -> str:
     psnr, difference = take.example.scores["psnr"], take.example.scores["ciede2000"]
     among = [why for why in take.whys if why != "first"]
     return (

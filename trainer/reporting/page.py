@@ -44,7 +44,7 @@ class Run:
 
     @property
     def speed(self) -> dict[str, float] | None:
-        return curves.speed(self.folder, self.settings["global_batch"])
+        return curves.measure_speed(self.folder, self.settings["global_batch"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Split:
     @property
     def cards(self) -> list[tuple[list[str], dict]]:
         """(names, protocol): runs scored by the same protocol share one."""
-        return _shared({name: each.card for name, each in self.evaluations.items()})
+        return _group_equal({name: each.card for name, each in self.evaluations.items()})
 
     @property
     def comparable(self) -> bool:
@@ -74,7 +74,7 @@ class Split:
     @property
     def colours(self) -> list[tuple[list[Drawing], Drawing]]:
         """(maps of truth and runs, their chroma): for each truth those that were scored against it."""
-        truths = _shared({name: each.truth.counts.tolist() for name, each in self.evaluations.items()})
+        truths = _group_equal({name: each.truth.counts.tolist() for name, each in self.evaluations.items()})
         found = []
         for names, _ in truths:
             shown = [self.evaluations[names[0]].truth, *(self.evaluations[name].run for name in names)]
@@ -100,13 +100,13 @@ def render(folders: list[str]) -> str:
     return environment.get_template(f"{REPORT}.jinja").render(
         runs=shown,
         title=" | ".join(run.name for run in shown),
-        notes=_shared({run.name: run.notes for run in shown}),
+        notes=_group_equal({run.name: run.notes for run in shown}),
         splits=make_splits(shown),
         curves=curves.draw({run.name: run.folder for run in shown}),
         other_losses=any(field.name in differing for field in dataclasses.fields(LossSettings)),
         differing=differing,
-        hardware=_shared({run.name: run.starts for run in shown}),
-        data=_shared({run.name: run.data for run in shown}),
+        hardware=_group_equal({run.name: run.starts for run in shown}),
+        data=_group_equal({run.name: run.data for run in shown}),
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
         # Ours, and not to be escaped; nobody's names are in them.
         style=markupsafe.Markup(style),
@@ -166,7 +166,7 @@ def make_splits(shown: list[Run]) -> list[Split]:
     ]
 
 
-def _shared(by_run: dict) -> list[tuple[list[str], object]]:
+def _group_equal(by_run: dict) -> list[tuple[list[str], object]]:
     """(names, what they have): runs that have the same come together, in the order of the first of them."""
     found = []
     for name, value in by_run.items():

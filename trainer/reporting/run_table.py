@@ -95,14 +95,14 @@ def read_run(folder: RunFolder, name: str) -> Run:
     settings, manifest = folder.read_settings(), folder.read_manifest()
     made = manifest.settings
     data = f"{made.name}/{made.version}:{manifest.fingerprint[:8]}"
-    # Of what older versions allowed, only what is asked for here need still be allowed.
+    # The other settings are not checked: an older version may have allowed values that this one refuses.
     asked = ("best_by", "validation_split", "validate_every", "patience")
     known = TrainSettings(**{key: settings[key] for key in asked if key in settings})
     validations = folder.read_validations()
     return Run(
         name,
         {"data": data} | {key: value for key, value in settings.items() if key != "steps"},
-        _progress(folder, settings["steps"], best.out_of_patience(validations, known)),
+        _progress(folder, settings["steps"], best.is_out_of_patience(validations, known)),
         _best(validations, known) | _scores(folder),
     )
 
@@ -117,7 +117,7 @@ def _progress(folder: RunFolder, steps: int, ended_early: bool) -> dict:
 
 
 def _best(validations: list[dict], settings: TrainSettings) -> dict:
-    step = best.best_step(validations, settings)
+    step = best.find_best_step(validations, settings)
     rows = [row for row in validations if row["step"] == step]
     return {f"best.{key}": row[key] for row in rows for key in VALIDATED}
 

@@ -1,7 +1,8 @@
 """Checkpoints: every variable of model and optimizer, seed generators among them, as one flat list in one file.
 
-Keras' own checkpoints lose the state of seed generators, so that dropout repeats itself after a resume. The file is an
-.npz (zip members carry a CRC-32), written under a temporary name, flushed to disk and renamed: it is whole or absent.
+Keras' own checkpoints lose the state of seed generators: dropout would repeat itself after a resume. The file is an
+.npz, whose members carry a CRC-32. It is written under a temporary name, flushed to disk and renamed: it is whole or
+absent.
 """
 
 import json
@@ -37,7 +38,7 @@ def save(folder: str, step: int, variables: list, keep: int) -> str:
         size = sum(a.nbytes for a in arrays.values())
         raise TintmillError(f"{path}: cannot write {size:,} bytes: {error.strerror}; the last one is kept") from error
     steps = list_steps(folder)
-    # A later one is damaged, else the run had gone on from it: were it counted, a good one would go in its place.
+    # A checkpoint of a later step is damaged, or the run would have gone on from it. It must not push out a good one.
     kept = [s for s in steps if s <= step][-keep:]
     for old in set(steps) - set(kept):
         os.remove(os.path.join(folder, f"step-{old:010d}.npz"))

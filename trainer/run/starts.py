@@ -17,7 +17,14 @@ _LIBRARIES = ("tintmill", "tensorflow", "keras", "numpy")
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """Training that went on from `step`. `devices`: those of one worker; `memory_gib`: of its machine."""
+    """Training that went on from `step`.
+
+    Attributes:
+      versions: of Tintmill and of libraries, by name.
+      devices: those of one worker.
+      workers: how many processes trained together.
+      processor, cores, memory_gib, system: of the chief's machine.
+    """
 
     step: int
     versions: dict[str, str]

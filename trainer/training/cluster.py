@@ -14,7 +14,7 @@ _LAYOUT = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker"
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """`rank`: this process' number, 0 .. `workers` - 1; the first is the chief, which alone writes the run."""
+    """The place of this process among all: `rank` is 0 .. `workers` - 1. Rank 0 is the chief, which alone writes."""
 
     rank: int = 0
     workers: int = 1
@@ -27,7 +27,7 @@ class Cluster:
 ALONE = Cluster()
 
 
-def from_environment() -> Cluster:
+def read_environment() -> Cluster:
     """What TF_CONFIG says; one process alone where it is not set.
 
     Raises:

@@ -19,7 +19,7 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.trainer.input import shards
-from tintmill.trainer.input.read_ahead import ReadAhead, calls_of
+from tintmill.trainer.input.read_ahead import ReadAhead, split_into_calls
 from tintmill.trainer.run import best, checkpoint, starts
 from tintmill.trainer.run.begin import join_run
 from tintmill.trainer.run.folder import RunFolder
@@ -90,7 +90,7 @@ class Session:
         with self._log:
             if self._settings.validated:
                 self._validation = Validation(self._state, self._settings, self._dataset)
-            best.remove_later(self._run, self._start)
+            best.remove_after(self._run, self._start)
             yield
 
     def _train_rows(self) -> None:
@@ -105,7 +105,7 @@ class Session:
             contextlib.closing(profile),
         ):
             calls = iter(ahead)
-            rows = calls_of(self._start, settings.steps, settings.log_every)
+            rows = split_into_calls(self._start, settings.steps, settings.log_every)
             while not ends:
                 steps = next(rows)
                 with profile.row(steps):
@@ -167,19 +167,19 @@ class Session:
         settings, validations = self._settings, self._log.validations
         with self._explain_unwritable(), self._state.network.averaged():
             if settings.keep == "best":
-                best.take(self._run, validations, settings)
+                best.publish(self._run, validations, settings)
             else:
                 saved_model.save_model(self._run.path, self._state.model)
-        if best.out_of_patience(validations, settings):
+        if best.is_out_of_patience(validations, settings):
             print(
                 f"stopped early: no better {settings.best_by} in {settings.patience} validations, best at step "
-                f"{best.best_step(validations, settings)}",
+                f"{best.find_best_step(validations, settings)}",
                 file=sys.stderr,
             )
 
     def _agree_on_end(self) -> bool:
         """Whether training ends here; all processes ask, and all get the same answer."""
-        patience = bool(self._log) and best.out_of_patience(self._log.validations, self._settings)
+        patience = bool(self._log) and best.is_out_of_patience(self._log.validations, self._settings)
         self._stopped, patience = self._any_process([bool(self._stop.received), patience])
         return self._stopped or patience or self._step >= self._settings.steps
 

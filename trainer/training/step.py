@@ -160,7 +160,7 @@ def make_steps(state: State, settings: TrainSettings, encoding: str):
     strategy, names = state.strategy, part_names(settings)
     replicas = strategy.num_replicas_in_sync
     rows = np.concatenate([batches_input.rows_of(part, replicas, settings) for part in range(replicas)])
-    places = np.argsort(rows)  # where each row of the batch is among what the replicas saw
+    places = np.argsort(rows)  # (global_batch,): where each row of the batch is among those of all replicas, in turn
     replica_step = _make_replica_step(state, settings, encoding)
 
     @tf.function
@@ -172,7 +172,7 @@ def make_steps(state: State, settings: TrainSettings, encoding: str):
             # One by one: of several workers with one replica each, a dict cannot be reduced.
             parts = {name: strategy.reduce(tf.distribute.ReduceOp.SUM, parts[name], axis=None) for name in names}
             totals = {name: totals[name].write(i, parts[name]) for name in names}
-            records = records.write(i, tf.gather(strategy.gather(seen, axis=0), places))
+            records = records.write(i, tf.gather(strategy.gather(seen, axis=0), places))  # (global_batch,)
         return {name: totals[name].stack() for name in names}, records.stack()
 
     return steps
@@ -213,12 +213,12 @@ def _make_differentiate(state: State, settings: TrainSettings, encoding: str):
         inputs, targets = batches_input.to_network(batch, encoding)
         with tf.GradientTape(persistent=critic is not None) as tape:
             # A dataset may hold more than a network takes: not every network wants the embedding.
-            outputs = model({name: inputs[name] for name in model.input}, training=True)
-            parts = state.loss(targets, outputs)
+            outputs = model({name: inputs[name] for name in model.input}, training=True)  # "ab": (b, S, S, 2)
+            parts = state.loss(targets, outputs)  # (b,) each
             if critic:
                 parts["adversarial"], parts["critic"] = discriminator.judge(critic.model, targets, outputs)
                 parts["loss"] += settings.adversarial_weight * parts["adversarial"]
-            parts = {name: mean(values) for name, values in parts.items()}
+            parts = {name: mean(values) for name, values in parts.items()}  # () each
             loss = state.network.scale(parts["loss"])
             critic_loss = critic.scale(parts["critic"]) if critic else None
         gradients = tape.gradient(loss, model.trainable_variables)
@@ -228,13 +228,14 @@ def _make_differentiate(state: State, settings: TrainSettings, encoding: str):
 
 
 def _add_pieces(differentiate, batch: dict, count: int):
-    """The sums of what `differentiate` finds in `count` pieces of a batch, one after the other: memory for one.
+    """The sums of what `differentiate` finds in `count` pieces of a batch.
 
-    Unrolled: in a loop of TensorFlow's, replicas could not meet to normalise.
+    The pieces are computed one after the other, in the memory of one. The loop is unrolled: in a loop of TensorFlow's,
+    replicas could not meet to normalise.
     """
     size, found = len(batch["record"]) // count, None
     for i in range(count):
-        # Else the pieces would be computed side by side, and need as much memory as the whole.
+        # Without the dependency, pieces would be computed side by side and need as much memory as the whole batch.
         with tf.control_dependencies(tf.nest.flatten(found) if found else []):
             piece = {name: tf.identity(values[i * size : (i + 1) * size]) for name, values in batch.items()}
         more = differentiate(piece)

@@ -1,4 +1,4 @@
-"""Validation during training: a fixed sample of a split, answered on the device. It changes nothing of the training."""
+"""Validation during training: scores a fixed sample of a split on the device. It changes nothing of the training."""
 
 import keras
 import numpy as np
@@ -17,9 +17,9 @@ _SAMPLE_SEED = 0  # not the run's: all runs on a dataset are judged by the same 
 
 
 class Validation:
-    """Scores the network as it is, on the first device, by `settings.validation_records` pictures.
+    """Scores the network as it is by a sample of `settings.validation_records` pictures, on the first device.
 
-    The sample is held in memory, packed as in the records (19 MB for 128 pictures of 224x224).
+    The sample is held in memory, packed as in the records: 19 MB for 128 pictures of 224x224.
     """
 
     def __init__(self, state: State, settings: TrainSettings, dataset: Dataset):
@@ -31,12 +31,13 @@ class Validation:
         self._answer = _make_answer(state, dataset.settings.encoding)
 
     def __call__(self) -> tuple[dict[str, float], np.ndarray]:
-        """Means over the sample, and pictures to look at.
+        """Scores the network.
 
         Returns:
-          Each part of the loss but the critic's, `psnr` (of sRGB, not rounded to 8 bits, channels clipped, at most
-          100 dB a picture) and `chroma` (mean distance from grey over the truth's: far below 1 is brown); uint8
-          [n, S, 3 S, 3], grey, coloured and truth side by side.
+          Means over the sample: each part of the loss but the critic's; `psnr` of sRGB, channels clipped but not
+            rounded to 8 bits, at most 100 dB a picture; `chroma`, the mean distance from grey divided by the truth's
+            (far below 1 is brown).
+          Pictures of the first batch to look at, uint8 [n, S, 3 S, 3]: grey, coloured and truth side by side.
         """
         values, pictures = zip(*map(self._answer, self._batches), strict=True)
         columns = {name: np.concatenate([part[name] for part in values]) for name in values[0]}
@@ -52,7 +53,8 @@ def _make_answer(state: State, encoding: str):
     def answer(batch: dict) -> tuple[dict, tf.Tensor]:
         inputs, targets = batches_input.to_network(batch, encoding)
         outputs = model({name: inputs[name] for name in model.input}, training=False)
-        coloured, truth = colours.predicted_rgb(targets, outputs), colours.true_rgb(targets)
+        coloured = colours.predicted_rgb(targets, outputs)  # (B, S, S, 3), as the truth
+        truth = colours.true_rgb(targets)
         values = loss(targets, outputs) | {
             "psnr": -10.0 * ops.log10(ops.maximum(ops.mean(ops.square(coloured - truth), axis=(1, 2, 3)), 1e-10)),
             "chroma": _chroma(outputs["ab"]),
@@ -60,7 +62,7 @@ def _make_answer(state: State, encoding: str):
         }
         shown = {name: part[:PICTURES] for name, part in targets.items()}
         grey = colours.true_rgb(shown | {"ab": ops.zeros_like(shown["ab"])})
-        row = ops.concatenate([grey, coloured[:PICTURES], truth[:PICTURES]], axis=2)
+        row = ops.concatenate([grey, coloured[:PICTURES], truth[:PICTURES]], axis=2)  # (n, S, 3 S, 3)
         return values, ops.cast(ops.round(255.0 * row), "uint8")
 
     return lambda batch: keras.tree.map_structure(np.asarray, answer(batch))

@@ -25,7 +25,7 @@ def pods_environment(job: Job, index: int) -> dict[str, str]:
 @pytest.mark.parametrize("index", range(3))
 def test_each_pod_knows_all_pods_and_its_own_number(monkeypatch, index):
     monkeypatch.setenv("TF_CONFIG", pods_environment(training(workers=3), index)["TF_CONFIG"])
-    assert cluster.from_environment() == cluster.Cluster(index, 3)
+    assert cluster.read_environment() == cluster.Cluster(index, 3)
     hosts = json.loads(pods_environment(training(workers=3), index)["TF_CONFIG"])["cluster"]["worker"]
     assert hosts == [f"first-{number}.first:2222" for number in range(3)]
 

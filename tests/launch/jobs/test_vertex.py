@@ -27,4 +27,4 @@ def test_the_tf_config_of_vertex_is_understood(monkeypatch, kind, index, rank):
     task = {"type": kind, "index": index, "trial": "", "cloud": "ab"}
     config = {"cluster": tasks, "environment": "cloud", "job": "{...}", "task": task}
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    assert cluster.from_environment() == cluster.Cluster(rank, 3)
+    assert cluster.read_environment() == cluster.Cluster(rank, 3)

@@ -56,7 +56,7 @@ def test_large_batches_make_calls_shorter_and_change_nothing_else(opened, monkey
 @pytest.mark.parametrize(("fit", "wanted"), [(100, 12), (11, 6), (5, 4), (1, 1), (0.5, 1)])
 def test_a_call_takes_as_many_steps_as_fit(fit, wanted):
     step_bytes = int(read_ahead._SLOT_BYTES / fit)
-    assert read_ahead.steps_a_call(12, step_bytes) == wanted
+    assert read_ahead.count_steps_a_call(12, step_bytes) == wanted
 
 
 def test_what_a_reader_raises_arrives(opened, monkeypatch):

@@ -24,7 +24,7 @@ import sys
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.trainer.input import stage
 values = stage.CacheArguments(sys.argv[2], 1.0)
-print(stage.on_this_machine(open_dataset(sys.argv[1]), {"train"}, values).folder, flush=True)
+print(stage.bring_here(open_dataset(sys.argv[1]), {"train"}, values).folder, flush=True)
 sys.stdin.read()
 """
 
@@ -67,7 +67,7 @@ def let_go() -> None:
 
 def staged(url: str, cache: Path, *splits: str, gb: float = 1.0) -> Dataset:
     values = stage.CacheArguments(str(cache), gb)
-    return stage.on_this_machine(open_dataset(url), set(splits or ["train"]), values)
+    return stage.bring_here(open_dataset(url), set(splits or ["train"]), values)
 
 
 def shards_of(dataset: Dataset, split: str) -> set[str]:
@@ -216,7 +216,7 @@ def test_two_processes_copy_a_dataset_once(url, bucket, tmp_path):
 def test_a_cache_in_a_bucket_is_refused(url, bucket):
     values = stage.CacheArguments(bucket / "cache", 1.0)
     with pytest.raises(TintmillError, match="wanted a folder on this machine"):
-        stage.on_this_machine(open_dataset(url), {"train"}, values)
+        stage.bring_here(open_dataset(url), {"train"}, values)
 
 
 @pytest.mark.slow

@@ -89,7 +89,7 @@ def test_a_run_in_two_parts_validates_as_one_run(validated, plain_dataset, runs)
     training.trained(plain_dataset, parts, *more, "--steps=20")
     assert (parts / "validation.csv").read_text() == (validated / "validation.csv").read_text()
     settings = TrainSettings(validation_split="val", log_every=5)
-    name = f"step-{best.best_step(validations(parts), settings):010d}.keras"
+    name = f"step-{best.find_best_step(validations(parts), settings):010d}.keras"
     assert [path.name for path in (parts / "best").iterdir()] == [name]
     assert (parts / "model.keras").read_bytes() == (parts / "best" / name).read_bytes()
 
@@ -127,7 +127,7 @@ def rows(*values: float, column: str = "loss") -> list[dict]:
     ],
 )
 def test_the_best_is_the_first_of_the_lowest_losses_or_the_highest_psnrs(column, values, step):
-    assert best.best_step(rows(*values, column=column), TrainSettings(best_by=column)) == step
+    assert best.find_best_step(rows(*values, column=column), TrainSettings(best_by=column)) == step
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_best_is_the_first_of_the_lowest_losses_or_the_highest_psnrs(column,
 )
 def test_patience_counts_the_validations_since_the_best(values, patience, ended):
     settings = TrainSettings(patience=patience, validation_split="val")
-    assert best.out_of_patience(rows(*values), settings) == ended
+    assert best.is_out_of_patience(rows(*values), settings) == ended
 
 
 class Network:
@@ -153,15 +153,15 @@ def test_only_the_best_network_is_kept(tmp_path):
         best.keep(RunFolder(str(tmp_path)), Network(), rows(3, 1, 2, 0.5)[:count], settings)
         kept.append([path.name for path in (tmp_path / "best").iterdir()])
     assert kept == [[f"step-{step:010d}.keras"] for step in (10, 20, 20, 40)]
-    best.remove_later(RunFolder(str(tmp_path)), 40)
+    best.remove_after(RunFolder(str(tmp_path)), 40)
     assert len(list((tmp_path / "best").iterdir())) == 1
-    best.remove_later(RunFolder(str(tmp_path)), 30)
+    best.remove_after(RunFolder(str(tmp_path)), 30)
     assert not list((tmp_path / "best").iterdir())
 
 
 def test_a_best_without_any_finite_number_is_an_error(tmp_path):
     with pytest.raises(TintmillError, match=r"--keep=best: no finite loss in .*validation.csv"):
-        best.take(RunFolder(str(tmp_path)), rows(np.nan), TrainSettings(validation_split="val"))
+        best.publish(RunFolder(str(tmp_path)), rows(np.nan), TrainSettings(validation_split="val"))
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,13 @@ BATCH = 12
 
 def tf_config(monkeypatch, tasks, kind, index) -> cluster.Cluster:
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": tasks, "task": {"type": kind, "index": index}}))
-    return cluster.from_environment()
+    return cluster.read_environment()
 
 
 def test_without_tf_config_a_process_is_alone(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert cluster.from_environment() == cluster.Cluster(0, 1)
-    assert cluster.from_environment().chief
+    assert cluster.read_environment() == cluster.Cluster(0, 1)
+    assert cluster.read_environment().chief
 
 
 def test_the_first_worker_or_the_chief_writes(monkeypatch):
@@ -48,7 +48,7 @@ def test_other_tasks_are_refused(monkeypatch, tasks, kind, index):
 def test_a_damaged_tf_config_is_refused(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(TintmillError, match=r"TF_CONFIG=.*wanted .*cluster"):
-        cluster.from_environment()
+        cluster.read_environment()
 
 
 def steps(data, run, count: int = 10) -> tuple:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import gcs, helpers
+from tests.support import gcs, helpers, warm_processes
 from tintmill.pipeline.imaging import lab
 
 _NUMBERS = itertools.count()
@@ -100,6 +100,7 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_collection_finish(session):
     """Tells xdist's controller, which collects nothing itself, what its workers collected."""
+    warm_processes.server_environment()
     config = session.config
     config.stash[_COUNTS] = len(session.items), config.stash.get(_ALL, 0)
     if hasattr(config, "workeroutput"):

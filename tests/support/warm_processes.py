@@ -39,7 +39,14 @@ FREE = {
     "XDG_CACHE_HOME",
 }
 
+_START = 600  # seconds until a server that does not answer is an error; its first answer waits for the import
 _enabled = True
+
+
+@functools.lru_cache(maxsize=1)
+def server_environment() -> dict[str, str]:
+    """The environment at the first call, which conftest.py makes when all tests are imported and none has run."""
+    return {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
 
 
 class _Server:
@@ -47,8 +54,8 @@ class _Server:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self.environment = dict(os.environ)
         self._channel, other = socket.socketpair()
+        self._channel.settimeout(_START)
         with other:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.warm_server", str(other.fileno())],
@@ -56,6 +63,7 @@ class _Server:
                 stdout=subprocess.DEVNULL,
                 pass_fds=[other.fileno()],
                 cwd=_ROOT,
+                env=server_environment(),
             )
 
     def fork(self, request: Request, streams: list[int]) -> int:
@@ -112,7 +120,7 @@ def popen(arguments: list[str], env: dict | None = None, cwd=None, **options) ->
 def _can_fork(arguments: list[str], environment: dict[str, str]) -> bool:
     if sys.platform != "linux" or not _enabled or not _imports_tensorflow(arguments):
         return False
-    theirs = _server().environment
+    theirs = server_environment()
     different = {name for name in theirs.keys() | environment.keys() if theirs.get(name) != environment.get(name)}
     return different <= FREE
 

@@ -8,6 +8,8 @@ from absl import flags
 from tintmill.pipeline import prepare
 from tintmill.pipeline.beam.runners import LOCAL_RUNNER
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import list_options
+from tintmill.pipeline.sources import SOURCES
 from tintmill.trainer import train
 
 COMMANDS = {"prepare": prepare.FLAGS, "train": train.FLAGS}
@@ -15,7 +17,13 @@ COMMANDS = {"prepare": prepare.FLAGS, "train": train.FLAGS}
 # Flags whose value is a file or folder that every worker reads or writes.
 _PATHS = (
     *("data", "run", "encoder_weights", "perceptual_weights"),
-    *("input", "reuse_lab", "output", "embedder_weights", "labels", "label_names", "synsets"),
+    *("input", "reuse_lab", "output", "embedder_weights"),
+    *(
+        flag
+        for source in SOURCES.values()
+        for flag, (_, about) in list_options(source.options).items()
+        if about.is_path
+    ),
 )
 
 

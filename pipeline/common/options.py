@@ -50,6 +50,7 @@ class Option:
         flag whose absence the command tells from all values).
       required: the command refuses to start without it.
       least, most: a number beyond them is refused as a wrong flag is, before the command starts; None: no bound.
+      is_path: the value is a file or folder that every worker of the command reads or writes.
       repeated: the flag may be given several times, each time with one text of a tuple of texts.
     """
 
@@ -64,6 +65,7 @@ class Option:
     least: float | None = None
     most: float | None = None
     repeated: bool = False
+    is_path: bool = False
 
     def list_choices(self) -> list[str]:
         return list(self.choices() if callable(self.choices) else self.choices)

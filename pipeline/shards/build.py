@@ -52,24 +52,22 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
     import_tensorflow()
     ordered = sort_for_shard(references)
     excluded = plan.excluded_ids(split, index)
-    rejects: list[dict] = []
     tally = Tally(plan.settings.encoding)
-    pictures = _checked_pictures(plan, ordered, excluded, tally, rejects)
+    pictures = read_pictures(plan, ordered, excluded, tally)
     file = _write_records(plan, plan.shard_name(split, index), pictures, tally)
     report = ShardReport(
         split=split,
         shard=index,
         plan=plan.fingerprint,
-        embedder=_embedder(plan).identity if plan.settings.embedder else None,
+        embedder=_load_embedder(plan).identity if plan.settings.embedder else None,
         read=len(ordered),
-        rejected=_count_codes(rejects),
         excluded=excluded,
         listing=f"{digest_listing(ordered):064x}",
         inputs=[[r.id, r.size, r.version] for r in ordered],
         **dataclasses.asdict(file),
         **tally.to_json(),
     )
-    lines = "".join(json.dumps(line, sort_keys=True) + "\n" for line in rejects)
+    lines = "".join(json.dumps(line, sort_keys=True) + "\n" for line in tally.rejects)
     files.write(plan.path(names.REJECTS, names.name_rejects(split, index)), lines)
     write_report(plan.report_path(split, index), report)
     return report
@@ -84,14 +82,18 @@ def _check_versions(plan: Plan) -> None:
             )
 
 
-def _embedder(plan: Plan) -> embed.Embedder:
+def _load_embedder(plan: Plan) -> embed.Embedder:
     embed.limit_threads()
     return embed.load(plan.settings.embedder)
 
 
-def _checked_pictures(
-    plan: Plan, references: list[Reference], excluded: list[str], tally: Tally, rejects: list[dict]
-) -> Iterator[Picture]:
+def read_pictures(plan: Plan, references: list[Reference], excluded: list[str], tally: Tally) -> Iterator[Picture]:
+    """The pictures that become records, in the order of the references; the tally learns of all others.
+
+    Args:
+      references: as `sort_for_shard` sorts them, so that the second of two equal ids follows the first.
+      excluded: ids that are left out as duplicates.
+    """
     last_id = None
     for reference, found in reading.read_many(references, plan.settings.largest, READERS):
         try:
@@ -106,7 +108,7 @@ def _checked_pictures(
                 raise photo.Rejected("duplicate")
             yield picture
         except photo.Rejected as rejected:
-            rejects.append({"id": reference.id, "code": rejected.code})
+            tally.reject(reference, rejected.code)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,9 +162,4 @@ def _embed(plan: Plan, batch: list[Picture]) -> dict[str, np.ndarray]:
         return {}
     views = np.stack([picture.view for picture in batch])
     seen = {"embedding": views, "embedding_mirror": views[:, :, ::-1]}
-    return {name: _embedder(plan)(seen[name]) for name in record.embedding_names(plan.settings)}
-
-
-def _count_codes(rejects: list[dict]) -> dict[str, int]:
-    codes = [line["code"] for line in rejects]
-    return {code: codes.count(code) for code in sorted(set(codes))}
+    return {name: _load_embedder(plan)(seen[name]) for name in record.embedding_names(plan.settings)}

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 
 from tintmill.pipeline.imaging import ab_bins, fidelity, lab
+from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.shards.picture import Picture
 
 _FIDELITY_EVERY = 256  # the encoding's cost is measured on every 256th kept picture of a shard, the first included
@@ -18,6 +19,7 @@ class Tally:
         self._records = 0
         self._pairs = np.zeros(65536, np.int64)
         self._pixels: list[list[str]] = []
+        self.rejects: list[dict[str, str]] = []  # `id` and reason `code` of each picture left out
         self._fidelity: list[dict[str, float | None]] = []  # None: infinite, JSON has no word for it
 
     def see(self, picture: Picture) -> None:
@@ -31,15 +33,24 @@ class Tally:
         self._records += 1
         self._pairs += ab_bins.pair_counts(self._lab8(picture))
 
+    def reject(self, reference: Reference, code: str) -> None:
+        """Takes note of a picture that is left out, and why."""
+        self.rejects.append({"id": reference.id, "code": code})
+
     def to_json(self) -> dict:
         """The fields of `ShardReport` that are sums over pictures."""
         return {
             "records": self._records,
+            "rejected": self._count_codes(),
             "ab_histogram": ab_bins.histogram(self._pairs).tolist(),
             "ab_sums": ab_bins.sums(self._pairs),
             "pixels": self._pixels,
             "encoding_fidelity": self._fidelity,
         }
+
+    def _count_codes(self) -> dict[str, int]:
+        codes = [line["code"] for line in self.rejects]
+        return {code: codes.count(code) for code in sorted(set(codes))}
 
     def _lab8(self, picture: Picture) -> np.ndarray:
         if picture.packed.dtype == np.uint8:

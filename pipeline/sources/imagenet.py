@@ -41,16 +41,25 @@ class ImagenetOptions(SourceOptions):
     """Paths of lists, or empty; the module's docstring says what a list holds."""
 
     labels: str = option(
-        "", "imagenet: list of the validation pictures' synsets.", "Of some sources", parse=files.absolute_or_empty
+        "",
+        "imagenet: list of the validation pictures' synsets.",
+        "Of some sources",
+        parse=files.absolute_or_empty,
+        is_path=True,
     )
     label_names: str = option(
-        "", "imagenet: list of synsets and their readable names.", "Of some sources", parse=files.absolute_or_empty
+        "",
+        "imagenet: list of synsets and their readable names.",
+        "Of some sources",
+        parse=files.absolute_or_empty,
+        is_path=True,
     )
     synsets: str = option(
         "",
         "imagenet: list of the synsets to take; its order numbers them.",
         "Of some sources",
         parse=files.absolute_or_empty,
+        is_path=True,
     )
 
     def to_json(self) -> dict:

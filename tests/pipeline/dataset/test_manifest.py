@@ -375,8 +375,8 @@ def test_the_second_file_of_one_id_is_left_out(tmp_path):
         info = (tmp_path / name).stat()
         references.append(Reference("caf\u00e9.png", str(tmp_path / name), info.st_size, info.st_mtime))
     for listing in (references, references[::-1]):
-        rejects = []
+        tally = Tally("lab8")
         ordered = assign.sort_for_shard(listing)
-        kept = list(build._checked_pictures(the_plan(embedder=None), ordered, [], Tally("lab8"), rejects))
+        kept = list(build.read_pictures(the_plan(embedder=None), ordered, [], tally))
         assert [p.reference.path for p in kept] == [min(r.path for r in references)]
-        assert rejects == [{"id": "caf\u00e9.png", "code": "duplicate_id"}]
+        assert tally.rejects == [{"id": "caf\u00e9.png", "code": "duplicate_id"}]

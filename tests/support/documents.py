@@ -195,7 +195,7 @@ def _exists(path: str, folder: Path) -> bool:
 
 def _is_elsewhere(path: str) -> bool:
     """Below what commands write, or with a part in capitals, which stands for a name of the reader's."""
-    in_capitals = any(part.isupper() for part in path.split("/"))
+    in_capitals = any(part.isupper() or part.startswith("NAME.") for part in path.split("/"))
     return in_capitals or path.startswith(ELSEWHERE) or path.endswith(".MODEL_CARD.md")
 
 

@@ -58,7 +58,8 @@ def test_what_does_not_exist_is_found(text):
     "text",
     [
         "`pipeline/`, `pipeline/*.py`, `lab.py`, `README.md`, `tintmill.pipeline.imaging.lab`, `losses.PIXEL_LOSSES`",
-        "`Source.terms`, `OUTPUT/NAME/VERSION/`, `networks/NAME.py`, `settings.json`, `gs://`, `numpy.ndarray`, `--flagfile=FILE`",
+        "`Source.terms`, `OUTPUT/NAME/VERSION/`, `networks/NAME.py`, `settings.json`, `gs://`, `numpy.ndarray`",
+        "`--flagfile=FILE`, `--help`",
         "`--nodrop_duplicates`, `--source=celeba|tfds`, `prepare --runner=flink`, `--environment_type=EXTERNAL`",
         "```\ntintmill launch --target=slurm ... -- \\\n  train --data=DIR  # prints it\nmake demo PHOTOS=DIR\n```",
         "```python\nfrom tintmill.pipeline.imaging import lab\n```",

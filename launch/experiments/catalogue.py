@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Collection
 
 from tintmill.launch.experiments.subcommand import preset_flag
+from tintmill.model.networks.registry import NETWORKS
 from tintmill.pipeline.common.errors import TintmillError
 
 
@@ -57,12 +58,12 @@ def _networks() -> Experiment:
         Data("probabilities", (*_PROBABILITIES, *_HELD_OUT)),
     )
     train = ("--steps=20000", "--global_batch=32", *_COSINE)
-    seeds = [Run(name, "logits", (f"--network={name}", *train)) for name in ("koalarization", "jain", "iizuka", "vgg")]
-    kth = Run("kth", "probabilities", ("--network=kth", *train))
+    layers = {"kth": "probabilities"}  # its authors' embedding
+    runs = [Run(name, layers.get(name, "logits"), (f"--network={name}", *train)) for name in NETWORKS]
     return Experiment(
-        "The six networks on the same pictures: same steps, batch and loss (MSE), each with its authors' embedding.",
+        "All networks on the same pictures: same steps, batch and loss (MSE), each with its authors' embedding.",
         data,
-        (*seeds, kth, Run("tint", "logits", ("--network=tint", *train))),
+        tuple(runs),
     )
 
 

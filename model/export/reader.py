@@ -15,7 +15,7 @@ from PIL import Image
 from tintmill.model.export.formats import reading
 from tintmill.model.export.formats.format import Run
 from tintmill.model.export.formats.registry import FORMATS, recognise
-from tintmill.model.prediction.prediction import Prediction, annealed, refuse_temperature
+from tintmill.model.prediction.prediction import Prediction, anneal, refuse_temperature
 from tintmill.model.prediction.saved_model import TrainedFolder
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
@@ -54,11 +54,11 @@ class Exported:
         """
         if temperature is not None and not self.has_bins:
             raise refuse_temperature(temperature, f"the exported {self.name}")
-        pixels = np.asarray(bounded(grey, self._needed()), np.float32)
+        pixels = np.asarray(bound_size(grey, self._needed()), np.float32)
         answer = self._run(pixels[None, ..., None])
         ab, logits = answer["ab"][0], answer["bins"][0] if self.has_bins else None
         if temperature is not None:
-            ab = annealed(logits, temperature, ab.shape[:2])
+            ab = anneal(logits, temperature, ab.shape[:2])
         return Prediction(ab, logits)
 
     def predict_ab(self, grey: Image.Image, temperature: float | None = None) -> np.ndarray:
@@ -148,7 +148,7 @@ def sha256_of(path: str) -> str:
     return hashlib.sha256("".join(sorted(lines, key=lambda line: line[66:])).encode()).hexdigest()
 
 
-def bounded(grey: Image.Image, needed: int) -> Image.Image:
+def bound_size(grey: Image.Image, needed: int) -> Image.Image:
     """A picture small enough for the network's own resizing, whose tables grow with the picture.
 
     Its shorter side stays at least `_PLENTY` times `needed`, where it was: each pixel is then the mean of a square.

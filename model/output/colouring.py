@@ -95,7 +95,7 @@ def _colour(task: Task, content: Content, folder: ColouredFolder, means: Means) 
       NotColoured: something is wrong with the file.
       OSError: something is wrong with the output.
     """
-    if task.is_linked_folder:
+    if not files.is_remote(task.reference.path) and os.path.isdir(task.reference.path):
         raise NotColoured("linked_folder")
     with _rejections_named(task):
         if isinstance(content, photo.Rejected):

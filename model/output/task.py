@@ -4,11 +4,9 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 
 from tintmill.model.colorizers.identity import Identity
 from tintmill.model.files import video
-from tintmill.pipeline.common import files
 from tintmill.pipeline.listing.reference import Reference
 
 _DECIDING = ("input", "name", "size", "version", "model_sha256", "settings")
@@ -34,7 +32,7 @@ class Order:
     model_sha256: str
     settings: dict
 
-    @property
+    @functools.cached_property
     def key(self) -> tuple[str, str]:
         """Which file it is, whatever it is coloured with."""
         return self.input, self.name
@@ -60,10 +58,6 @@ class Task:
     reference: Reference
     order: Order
     is_video: bool
-
-    @property
-    def is_linked_folder(self) -> bool:
-        return not files.is_remote(self.reference.path) and os.path.isdir(self.reference.path)
 
 
 def make_tasks(references: list[Reference], model: Identity, settings: dict) -> list[Task]:

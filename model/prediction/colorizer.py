@@ -16,7 +16,7 @@ from PIL import Image
 
 from tintmill.model.painting import finish
 from tintmill.model.prediction import saved_model
-from tintmill.model.prediction.prediction import TRAIN_WITH_BINS, Prediction, annealed, refuse_temperature
+from tintmill.model.prediction.prediction import TRAIN_WITH_BINS, Prediction, anneal, refuse_temperature
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
 from tintmill.pipeline.dataset.identity import EmbedderIdentity, check_same
@@ -85,7 +85,7 @@ class Colorizer:
         logits = np.asarray(answer["bins"], np.float32)[0] if self.has_bins else None
         if temperature is None:
             return Prediction(np.asarray(answer["ab"], np.float32)[0] * 128.0, logits)
-        return Prediction(annealed(logits, temperature, inputs["l"].shape[1:3]), logits)
+        return Prediction(anneal(logits, temperature, inputs["l"].shape[1:3]), logits)
 
     def predict_ab(self, grey: Image.Image, temperature: float | None = None) -> np.ndarray:
         """The `ab` of `predict` alone: float32 [h, w, 2]."""

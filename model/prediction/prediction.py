@@ -22,7 +22,7 @@ class Prediction:
     logits: np.ndarray | None
 
 
-def annealed(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> np.ndarray:
+def anneal(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> np.ndarray:
     """What `heads.colours` does with the logits, at another temperature than the network's own.
 
     Args:

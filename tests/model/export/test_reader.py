@@ -171,7 +171,7 @@ def test_a_temperature_without_bins_is_refused():
 @pytest.mark.parametrize("size", [(400, 300), (5000, 3000), (3, 100_000), (100_000, 2000), (129, 128)])
 def test_no_picture_makes_large_tables(size):
     """What goes into the network is bounded, keeps four times the detail that it needs, and its shape up to a strip."""
-    grey = reader.bounded(Image.new("L", size, 80), 32)
+    grey = reader.bound_size(Image.new("L", size, 80), 32)
     assert min(grey.size) >= min(*size, 4 * 32)
     assert min(grey.size) < 2 * 4 * 32
     assert max(grey.size) <= reader._LONGEST
@@ -183,7 +183,7 @@ def test_no_picture_makes_large_tables(size):
 def test_a_large_picture_gets_the_colours_that_the_colorizer_gives_it(run, made):
     """Noise in every pixel: the reduction before must not show."""
     grey = exports.grey_picture(6, 1400, 1100)
-    assert reader.bounded(grey, exports.SIZE).size != grey.size
+    assert reader.bound_size(grey, exports.SIZE).size != grey.size
     wanted = colorizer.load(run).predict_ab(grey)
     found = reader.load(str(made["litert"])).predict_ab(grey)
     assert found.shape == wanted.shape

@@ -8,7 +8,6 @@ import pytest
 from tests.support import documents
 from tintmill.launch import cli
 
-ROOMS = ("pipeline", "model", "trainer", "launch")
 LIMITS = {"README.md": 120, "WORKSPACE.md": 150}  # lines: what a newcomer reads to the end
 BROKEN = {
     "a path": "See `tests/browser.py`.",
@@ -30,6 +29,7 @@ BROKEN = {
     "a command in an example": "```\ntintmill colourise PHOTOS   # all of them\n```",
     "a make target": "`make tests`",
     "a module that is run": "`python -m tintmill.trainer.trainn`",
+    "a room's old name": "`python -m trainer.train`",
     "a file of an example": "```\ndocker build --file=launch/jobs/Dockerfile .\n```",
     "a link": "[here](gone.md)",
     "a link's heading": "# Here\n\n[here](#there)",
@@ -42,7 +42,7 @@ def test_a_document_names_only_what_exists(path):
     assert documents.find_broken(path.read_text(), path.parent) == []
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", documents.ROOMS)
 def test_a_rooms_docstring_names_only_what_exists(room):
     folder = documents.ROOT / room
     doc = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
@@ -93,7 +93,7 @@ def test_the_map_has_every_subpackage():
     text = (documents.ROOT / "WORKSPACE.md").read_text()
     subpackages = {
         f"{init.parent.relative_to(documents.ROOT)}/"
-        for r in ROOMS
+        for r in documents.ROOMS
         for init in documents.ROOT.glob(f"{r}/*/__init__.py")
     }
     assert not {name for name in subpackages if f"| `{name}` |" not in text}

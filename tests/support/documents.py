@@ -15,7 +15,8 @@ from tintmill.launch import cli
 
 ROOT = Path(__file__).parents[2]
 OF_THIS = Path("tests/test_documents.py")  # its examples name what does not exist
-FOLDERS = ("pipeline", "model", "trainer", "launch", "tests", "requirements")
+ROOMS = ("pipeline", "model", "trainer", "launch")
+FOLDERS = (*ROOMS, "tests", "requirements")
 # Where the paths begin that commands write or that stand for the reader's own files; these are not in the repository.
 ELSEWHERE = (
     *("gs://", "/", ".venv", "runs/", "datasets/", "coloured/", "photos/"),
@@ -237,6 +238,8 @@ def _check_imports(code: str) -> Iterator[str]:
 
 def _find_module(name: str) -> Path | bool:
     """The file of a module of ours; of another's, whether it is installed."""
+    if name.split(".")[0] in ROOMS:  # a room by its old name, which Python would find in the working directory
+        return False
     if not name.startswith(("tintmill.", "tests.")):
         return importlib.util.find_spec(name.split(".")[0]) is not None
     path = ROOT.joinpath(*name.removeprefix("tintmill.").split("."))

@@ -440,6 +440,7 @@ def prepared(bucket: Bucket, photos: str, *flags, workers: int = 1) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_dataset_from_a_bucket_is_the_local_one_to_the_byte(bucket, photos, plain_dataset):
     bucket.upload(photos, "photos")
     bucket.storage.fault("GET", MEDIA, reset_in_the_body, 2)
@@ -473,7 +474,6 @@ def test_a_killed_run_goes_on_and_makes_the_same_dataset(bucket, photos, plain_d
     assert_same_shards(bucket, plain_dataset)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["zip", "pattern"])
 def test_an_archive_or_pattern_in_a_bucket_makes_the_same_dataset(bucket, photos, plain_dataset, tmp_path, kind):
     if kind == "zip":

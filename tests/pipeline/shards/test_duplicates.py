@@ -84,6 +84,7 @@ def test_a_rerun_builds_nothing_again(with_copies):
     assert {path: path.stat().st_mtime_ns for path in with_copies.made.glob("*.tfrecord-*")} == before
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_where_the_copies_were_found(with_copies, tmp_path):
     again = helpers.prepare(with_copies.photos, tmp_path, workers=2)
     for path in with_copies.made.glob("*.tfrecord-*"):

@@ -9,7 +9,7 @@ from tintmill.model.blocks.layers import FuseVector
 
 def picture_multiply_adds(model, side: int) -> int:
     """`multiply_adds` of a network on a picture of side x side, whether it takes that size alone or any."""
-    sizes = {"l": (side, side, 1)}
+    sizes = {"l": (side, side, 1), "hints": (side, side, 3)}
     inputs = {key: keras.Input(sizes.get(key, tensor.shape[1:]), name=key) for key, tensor in model.input.items()}
     return multiply_adds(model, inputs)
 

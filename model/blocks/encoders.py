@@ -1,10 +1,15 @@
-"""Convolutional bodies of `keras.applications`, without their classifiers: `imagenet`, `random`, or from a file."""
+"""Convolutional bodies without their classifiers.
+
+Those of `keras.applications`, with weights `imagenet`, `random` or from a file; EfficientNet-Lite0, `random` or from a
+file.
+"""
 
 import os
 from collections.abc import Callable
 
 import keras
 
+from tintmill.model.blocks import efficientnet_lite
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
 
@@ -40,6 +45,28 @@ def load(name: str, weights: str, flag: str, shape: tuple = (None, None, 3)) -> 
     if weights == "random" and name in embed.NETWORKS:
         embed.keep_signal(body, embed.NETWORKS[name].random_variance)
     body.trainable = False
+    return body
+
+
+def load_efficientnet_lite(weights: str, flag: str, shape: tuple = (None, None, 3)) -> keras.Model:
+    """EfficientNet-Lite0, `efficientnet_lite.build`.
+
+    Args:
+      weights: `random` (by the seed that is set), or a weights file of the whole network.
+      flag: where `weights` came from, for the error.
+      shape: (height, width, 3) of its input; None for any.
+    Raises:
+      TintmillError: the weights cannot be had.
+    """
+    wanted = "wanted random, or a weights file of EfficientNet-Lite0 (Keras' .weights.h5)"
+    if weights != "random" and not os.path.isfile(weights):
+        raise TintmillError(f"--{flag}={weights}: no such file; {wanted}")
+    body = efficientnet_lite.build(shape)
+    if weights != "random":
+        try:
+            efficientnet_lite.load_weights(body, weights)
+        except (OSError, KeyError, ValueError) as error:
+            raise TintmillError(f"--{flag}={weights}: cannot be loaded: {_first_line(error)}; {wanted}") from error
     return body
 
 

@@ -15,6 +15,8 @@ class NetworkSpec:
       head: `ab` (regression) or `bins` (classification over the 313 ab bins).
       classes: number of picture classes for a classification head; 0 for none.
       encoder_weights: for networks with a pretrained encoder: `imagenet` (downloaded), `random`, or a weights file.
+      trains_encoder: whether the weights of such an encoder are trained too, where the network can.
+      hints: whether the network takes hints: colours that are known at some places.
       global_size: side in pixels of the small copy from which `iizuka` learns what the whole picture is.
     """
 
@@ -24,6 +26,8 @@ class NetworkSpec:
     head: str = "ab"
     classes: int = 0
     encoder_weights: str = "imagenet"
+    trains_encoder: bool = False
+    hints: bool = False
     global_size: int = 224
 
     def __post_init__(self):

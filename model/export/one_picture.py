@@ -51,6 +51,8 @@ def build(network: keras.Model, embedder: keras.Model | None, framing: Framing) 
     grey = keras.Input(batch_shape=(1, None, None, 1), name="grey")
     small = WorkingSize(framing.size, framing.network_size, name="working_size")(grey)
     inputs = {"l": Lightness(name="lightness")(small)}
+    if "hints" in network.input:
+        inputs["hints"] = NoHints(name="no_hints")(inputs["l"])
     if embedder is not None:
         inputs["embedding"] = _embed(grey, embedder, framing)
     answer = _traceable(network)(inputs, training=False)
@@ -173,6 +175,17 @@ class Lightness(layers.Layer):
     def call(self, grey):
         rgb = ops.concatenate([grey, grey, grey], axis=-1) / 255.0
         return network_lightness(lab.rgb_to_lab(rgb, xp=ops)[..., :1])
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class NoHints(layers.Layer):
+    """Hints where no colour is known. Input: (batch, H, W, 1). Output: (batch, H, W, 3), zeros."""
+
+    def call(self, lightness):
+        return ops.concatenate([lightness] * 3, axis=-1) * 0.0
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 3)
 
 
 @keras.saving.register_keras_serializable(package="tintmill")

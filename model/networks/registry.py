@@ -48,6 +48,11 @@ NETWORKS: dict[str, Network] = {
     "tint": Network(
         "our own: a light decoder on five scales of a fixed MobileNetV2", needs_embedding=True, encoder="mobilenet_v2"
     ),
+    "glaze": Network(
+        "our own, of the default model: hints, an EfficientNet-Lite0 that learns on",
+        encoder="efficientnet_lite0",
+        optional_inputs=("hints",),
+    ),
 }
 
 
@@ -63,6 +68,9 @@ def build(name: str, spec: NetworkSpec) -> "keras.Model":
     if spec.classes and not network.classifies:
         able = ", ".join(other for other in NETWORKS if NETWORKS[other].classifies)
         raise TintmillError(f"--network={name} does not classify, so --class_weight must be 0; those that do: {able}")
+    if spec.hints and "hints" not in network.optional_inputs:
+        able = ", ".join(other for other in NETWORKS if "hints" in NETWORKS[other].optional_inputs)
+        raise TintmillError(f"--network={name} takes no hints, so --hints must be 0; those that do: {able}")
     if network.fixed_size and not (spec.height and spec.height == spec.width):
         raise TintmillError(
             f"--network={name} takes square pictures of one fixed size, got {spec.height}x{spec.width}; prepare the "

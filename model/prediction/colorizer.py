@@ -101,6 +101,8 @@ class Colorizer:
         with ThreadPoolExecutor(1, "view") as pool:  # of a large picture the two resizings take a tenth of it all
             view = pool.submit(self._view, grey) if self._embedder else None
             inputs = {"l": self._lightness(grey)[None]}
+            if "hints" in self.network.input:
+                inputs["hints"] = np.repeat(np.zeros_like(inputs["l"]), 3, axis=-1)
             if view:
                 inputs["embedding"] = self._embedder(view.result()[None]).astype(np.float32)
         return inputs

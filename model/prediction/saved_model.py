@@ -111,7 +111,7 @@ def load_model(run: str, temperature: float | None = None):
 def _load(run: str):
     import keras
 
-    from tintmill.model.blocks import heads, layers  # noqa: F401  they register what the file names
+    from tintmill.model.blocks import heads, hints, layers  # noqa: F401  they register what the file names
 
     path = TrainedFolder(run).model_file
     if not os.path.exists(path):

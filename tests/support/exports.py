@@ -56,6 +56,8 @@ def _strengthen(network: keras.Model, embedder: embed.Embedder | None) -> None:
     """Makes the last convolution so strong that colours are neither nearly grey, where any two would agree, nor at the
     ends of their range."""
     inputs = {"l": np.random.default_rng(0).uniform(-1, 1, (1, SIZE, SIZE, 1)).astype(np.float32)}
+    if "hints" in network.input:
+        inputs["hints"] = np.zeros((1, SIZE, SIZE, 3), np.float32)
     if embedder:
         inputs["embedding"] = embedder(embed.golden_view(embedder.side)[None]).astype(np.float32)
     name, wanted = ("bins", 1.0) if "bins" in network.output else ("ab", 0.1)

@@ -47,6 +47,17 @@ def fused(spec) -> keras.Model:
     return keras.Model({"l": lightness, "embedding": vector}, _colours(x, lightness, spec))
 
 
+def hinted(spec) -> keras.Model:
+    """One convolution of L* and, where it takes them, of the hints."""
+    lightness = _lightness(spec)
+    inputs = {"l": lightness}
+    if spec.hints:
+        inputs["hints"] = keras.Input((spec.height, spec.width, 3), name="hints")
+    x = layers.Concatenate()([*inputs.values(), lightness])
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    return keras.Model(inputs, _colours(x, lightness, spec))
+
+
 def classifying(spec) -> keras.Model:
     """One convolution for the colours and for the picture's class."""
     lightness = _lightness(spec)
@@ -69,6 +80,7 @@ NETWORKS = {
     "toy_dropout": networks.Network("dropout", build=dropout),
     "toy_norm": networks.Network("batch normalisation", build=normalised),
     "toy_fused": networks.Network("an embedding", needs_embedding=True, build=fused),
+    "toy_hints": networks.Network("hints", optional_inputs=("hints",), build=hinted),
     "toy_classes": networks.Network("a class", classifies=True, build=classifying),
 }
 

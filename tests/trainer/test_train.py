@@ -14,8 +14,7 @@ import pytest
 from tests.support import helpers, training
 from tintmill.model.prediction import saved_model
 from tintmill.pipeline.dataset.manifest import open_dataset
-from tintmill.trainer.input import batches as trainer_input
-from tintmill.trainer.input import shards
+from tintmill.trainer.input import order, shards
 from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 
@@ -71,8 +70,7 @@ def test_the_logged_ids_are_the_batches_of_the_seed(toy_run, plain_dataset):
     opened = open_dataset(str(plain_dataset))
     names = shards.record_ids(opened, "train", np.arange(27))
     wanted = [
-        (step + 1, [names[i] for i in trainer_input.step_records(27, TrainSettings().seed, step, 6)])
-        for step in range(20)
+        (step + 1, [names[i] for i in order.step_records(27, TrainSettings().seed, step, 6)]) for step in range(20)
     ]
     assert training.logged_ids(toy_run) == wanted
 
@@ -206,7 +204,7 @@ def test_a_loss_that_is_no_number_stops_with_step_batch_and_last_checkpoint(plai
     helpers.assert_one_line_error(done, "the loss is", "at step", *wanted)
     line = helpers.last_line(done.stderr)
     step = int(line.split("at step ")[1].split(";")[0])
-    ids = shards.record_ids(open_dataset(str(plain_dataset)), "train", trainer_input.step_records(27, 0, step - 1, 6))
+    ids = shards.record_ids(open_dataset(str(plain_dataset)), "train", order.step_records(27, 0, step - 1, 6))
     assert str(ids) in line
     named = line.split("checkpoint is of step ")[1].split(";")[0]
     saved = training.checkpoint_steps(run)

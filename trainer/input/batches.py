@@ -1,8 +1,7 @@
 """From shards to batches: a pure function of (dataset, seed, step).
 
-The records of an epoch are a seeded permutation of all records of the split, whatever their shard; epochs follow each
-other without a gap, so every batch is full and every record is seen exactly once an epoch. A step's records are known
-before anything is read, so starting at step 10,000 costs what starting at 0 costs, and nothing needs to be saved.
+A step's records (`order`) and what happens to them (`augment`) are known before anything is read, so starting at step
+10,000 costs what starting at 0 costs, and nothing needs to be saved.
 """
 
 import functools
@@ -13,22 +12,8 @@ import numpy as np
 from tintmill.model.prediction.colorizer import network_lightness
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.pipeline.imaging import lab
-from tintmill.trainer.input import augment, shards
+from tintmill.trainer.input import augment, hints, order, shards
 from tintmill.trainer.run.settings import TrainSettings
-
-
-@functools.lru_cache(maxsize=2)
-def epoch_order(records: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of an epoch: a permutation of 0..records-1, int64."""
-    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(records)
-
-
-def step_records(records: int, seed: int, step: int, batch: int) -> np.ndarray:
-    """Which records step `step` (from 0) trains on: int64 [batch]. A batch may end one epoch and begin the next."""
-    positions = np.arange(step * batch, (step + 1) * batch)
-    epochs = positions // records
-    parts = [epoch_order(records, seed, int(e))[positions[epochs == e] % records] for e in np.unique(epochs)]
-    return np.concatenate(parts)
 
 
 def batches(dataset: Dataset, settings: TrainSettings, start: int, end: int, parts: int = 1) -> Iterator[dict]:
@@ -36,7 +21,8 @@ def batches(dataset: Dataset, settings: TrainSettings, start: int, end: int, par
 
     Yields:
       {"record": int64 [b], "lab": uint8 or int16 [b, S, S, 3], "embedding": float16 [b, E]}, with a loss of classes
-      "label": int64 [b], with augmentation "mirrored": bool [b] and "light": float32 [b, 2]; b = global_batch / parts.
+      "label": int64 [b], with augmentation "mirrored": bool [b] and "light": float32 [b, 2], with hints "patches":
+      int32 [b, P, 4]; b = global_batch / parts.
       Scaling is left to the device: the host hands over what the record holds.
     """
     source = Source(dataset, settings)
@@ -65,7 +51,11 @@ class Source:
     def __init__(self, dataset: Dataset, settings: TrainSettings):
         self._dataset, self._settings = dataset, settings
         index = shards.index_records(dataset, settings.split)
-        self._records, self._reader = len(index), shards.RecordReader(index)
+        self._reader = shards.RecordReader(index)
+        self._step_records = functools.partial(order.step_records, len(index), settings.seed)
+        if settings.folder_weights:
+            ids = shards.record_ids(dataset, settings.split, np.arange(len(index)))
+            self._step_records = order.weigh(ids, settings.folder_weights, settings.seed).step_records
 
     @property
     def picture_bytes(self) -> int:
@@ -76,7 +66,7 @@ class Source:
         """Arrays for a batch of shape[-1] pictures, as `batches` yields it, or for several of them."""
         side, classes = self._settings.crop or self._dataset.settings.size, self._settings.class_weight > 0
         fields = {"record": ((), np.int64)}
-        fields |= shards.fields_of(self._dataset, side, classes, self._settings.augmented)
+        fields |= shards.fields_of(self._dataset, side, classes, self._settings.augmented, self._settings.hints > 0)
         return {name: shards.aligned_empty((*shape, *rest), dtype) for name, (rest, dtype) in fields.items()}
 
     def fill(self, arrays: dict[str, np.ndarray], step: int, part: int) -> None:
@@ -87,7 +77,7 @@ class Source:
         """
         settings, records = self._settings, arrays["record"]
         which = rows_of(part, settings.global_batch // len(records), settings)
-        records[:] = step_records(self._records, settings.seed, step, settings.global_batch)[which]
+        records[:] = self._step_records(step, settings.global_batch)[which]
         draws = augment.draw(settings, self._dataset.settings.size, step).part(which) if settings.augmented else None
         shards.parse_into(arrays, self._dataset, map(self._reader, records.tolist()), draws)
 
@@ -99,7 +89,7 @@ def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
     """A batch of `batches` as the network's inputs and targets, on the device.
 
     Returns:
-      {"l": float32 [b, S, S, 1], "embedding": float32 [b, E]},
+      {"l": float32 [b, S, S, 1], "embedding": float32 [b, E], "hints": float32 [b, S, S, 3], zeros without patches},
       {"ab": float32 [b, S, S, 2], "l": the input, "label": int64 [b] where the batch has it}.
     """
     from keras import ops
@@ -110,7 +100,9 @@ def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
     inputs = {"l": network_lightness(values[..., :1])}
     if "embedding" in batch:
         inputs["embedding"] = ops.cast(batch["embedding"], "float32")
-    targets = {"ab": values[..., 1:] / 128.0, "l": inputs["l"]}
+    ab = values[..., 1:] / 128.0
+    inputs["hints"] = hints.paint(ab, batch["patches"]) if "patches" in batch else hints.none(inputs["l"])
+    targets = {"ab": ab, "l": inputs["l"]}
     if "label" in batch:
         targets["label"] = batch["label"]
     return inputs, targets

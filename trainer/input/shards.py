@@ -13,7 +13,9 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.checks import find_file_defects
 from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
 from tintmill.pipeline.dataset.record import FOOTER, frame_places, masked_crc, stored_pixels
+from tintmill.pipeline.imaging import lab
 from tintmill.trainer.input.augment import Draws
+from tintmill.trainer.input.hints import MOST as MOST_PATCHES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,11 +114,14 @@ def parse_batch(dataset: Dataset, data: list[bytes], labels: bool = False, draws
     return parsed
 
 
-def fields_of(dataset: Dataset, side: int, labels: bool, augmented: bool) -> dict[str, tuple[tuple[int, ...], type]]:
+def fields_of(
+    dataset: Dataset, side: int, labels: bool, augmented: bool, hints: bool = False
+) -> dict[str, tuple[tuple[int, ...], type]]:
     """What is handed over of a picture, {name: (shape, dtype)}.
 
     lab uint8 or int16 [side, side, 3]; embedding float16 [E] where the dataset has it; label int64 where asked for;
-    with augmentation mirrored bool and light float32 [2], which `augment.change` applies.
+    with augmentation mirrored bool and light float32 [2], which `augment.change` applies; with hints patches int32
+    [P, 4].
     """
     fields = {"lab": ((side, side, 3), np.int16 if dataset.settings.encoding == "lab16" else np.uint8)}
     if dataset.embedder:
@@ -125,6 +130,8 @@ def fields_of(dataset: Dataset, side: int, labels: bool, augmented: bool) -> dic
         fields["label"] = ((), np.int64)
     if augmented:
         fields |= {"mirrored": ((), np.bool_), "light": ((2,), np.float32)}
+    if hints:
+        fields["patches"] = ((MOST_PATCHES, 4), np.int32)
     return fields
 
 
@@ -140,15 +147,17 @@ def parse_into(
     from tensorflow.train import Example
 
     encoding, whole = dataset.settings.encoding, dataset.settings.size
-    size, side = into["lab"].shape[:2]
-    corners, mirrored = (draws.corner, draws.mirrored) if draws else (np.zeros((size, 2), int), np.zeros(size, bool))
+    size = len(into["lab"])
+    mirrored = draws.mirrored if draws else np.zeros(size, bool)
+    unit = 1.0 / lab.unpack(np.ones((1, 1, 3), into["lab"].dtype), encoding)[0, 0, 0]
     if draws:
         into["mirrored"][:], into["light"][:] = draws.mirrored, draws.light
+    if "patches" in into:
+        into["patches"][:] = draws.patches
     for i, one in zip(range(size), data, strict=True):
         features = Example.FromString(one).features.feature
-        row, column = corners[i]
         pixels = stored_pixels(features["lab"].bytes_list.value[0], encoding, whole)
-        into["lab"][i] = pixels[row : row + side, column : column + side]
+        into["lab"][i] = draws.picture(pixels, i, unit) if draws else pixels
         if "embedding" in into:
             name = "embedding_mirror" if mirrored[i] and dataset.settings.embed_mirror else "embedding"
             into["embedding"][i] = np.frombuffer(features[name].bytes_list.value[0], np.float16)

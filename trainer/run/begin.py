@@ -12,7 +12,7 @@ from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.trainer.run import folder
 from tintmill.trainer.run.checkpoint import list_steps
 from tintmill.trainer.run.folder import RunFolder
-from tintmill.trainer.run.settings import TrainSettings
+from tintmill.trainer.run.settings import DEFAULTS, TrainSettings
 
 # What may differ when a run is resumed: how far, how often, and on what it goes on; not what it computes.
 RESUMABLE = (
@@ -90,9 +90,10 @@ def _check_same_settings(
     run: RunFolder, old: dict, settings: TrainSettings, free: list[str], remedy: str = "give another --run"
 ) -> None:
     new = dataclasses.asdict(settings)
-    keys = [key for key in new if key not in free and old.get(key) != new[key]]
+    old = DEFAULTS | old  # what a run of an older version does not say had no other value
+    keys = [key for key in new if key not in free and old[key] != new[key]]
     if keys:
-        found = ", ".join(f"{key} {old.get(key)!r} -> {new[key]!r}" for key in keys)
+        found = ", ".join(f"{key} {old[key]!r} -> {new[key]!r}" for key in keys)
         raise TintmillError(f"--run={run} was begun with other settings: {found}; {remedy}")
 
 

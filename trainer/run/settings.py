@@ -26,6 +26,7 @@ _NATURAL = at_least(0, "0 or more")
 _RATE = Check(lambda rate: 0 < rate < math.inf, "a positive number")
 _OF_32 = Check(lambda side: side > 0 and side % 32 == 0, "a multiple of 32")
 _BELOW_1 = Check(lambda share: 0 <= share < 1, "0 (off) to below 1")
+_TO_1 = Check(lambda share: 0 <= share <= 1, "0 (off) to 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,15 @@ class TrainSettings(LossSettings):
 
     network: str = option("koalarization", "Network; `tintmill networks` lists them.", _NETWORK)
     encoder_weights: str = option("imagenet", "imagenet, random or a file.", _NETWORK)
+    encoder_rate: float = option(
+        0.0, "glaze: its encoder's rate over --learning_rate; 0: fixed.", _NETWORK, check=_TO_1
+    )
+    hints: float = option(
+        0.0, "Share of pictures of which some colours are revealed; 0: none taken.", _NETWORK, check=_TO_1
+    )
     global_size: int = option(224, "iizuka: side of its global copy.", _NETWORK, check=_OF_32)
     split: str = option("train", "Split to train on.", _DATA)
+    folder_weights: str = option("", "How often a folder's pictures come: faces:2,sea:0.5.", _DATA)
     global_batch: int = option(32, "Pictures a step, over all replicas.", _STEPS, check=_COUNT)
     steps: int = option(1000, "Train until this step.", _STEPS, check=_COUNT)
     accumulate: int = option(1, "Pieces a replica computes its part in.", _STEPS, check=_COUNT)
@@ -61,6 +69,8 @@ class TrainSettings(LossSettings):
         check=at_least(0, "0 (off) or a side in pixels"),
     )
     lightness_jitter: float = option(0.0, "L* by up to this share, at random.", _DATA, check=_BELOW_1)
+    scale_jitter: float = option(0.0, "Scale by up to this share, at random.", _DATA, check=_BELOW_1)
+    wear: float = option(0.0, "Share of pictures whose L* is worn as in old prints.", _DATA, check=_TO_1)
     seed: int = option(0, "Seed of weights and data order.", _STEPS, check=_NATURAL)
     precision: str = option("float32", "Computation; variables stay float32.", _DEVICES, choices=PRECISIONS)
     jit_compile: bool = option(False, "Compile the step by XLA.", _DEVICES)
@@ -99,7 +109,7 @@ class TrainSettings(LossSettings):
 
     @property
     def augmented(self) -> bool:
-        return bool(self.mirror or self.crop or self.lightness_jitter)
+        return bool(self.mirror or self.crop or self.lightness_jitter or self.scale_jitter or self.wear or self.hints)
 
     @property
     def splits_read(self) -> set[str]:
@@ -120,15 +130,17 @@ class TrainSettings(LossSettings):
         _check(self.keep == "last" or self.validated, "keep", self.keep, wanted)
 
 
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
+
+
 def list_differing(settings: list[dict]) -> list[str]:
     """The settings that are not the same in all of several runs.
 
     Args:
       settings: of each run, by name; a setting that an older run lacks counts as its default.
     """
-    defaults = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
     names = dict.fromkeys(name for each in settings for name in each)
-    values = {name: [each.get(name, defaults.get(name)) for each in settings] for name in names}
+    values = {name: [each.get(name, DEFAULTS.get(name)) for each in settings] for name in names}
     return [name for name, found in values.items() if any(value != found[0] for value in found)]
 
 

@@ -22,11 +22,26 @@ class _OfReducedGradients:
         return grads_and_vars
 
 
-class _Adam(_OfReducedGradients, keras.optimizers.Adam):
+class _SlowEncoder:
+    """Moves the weights of a pretrained encoder at a share of the rate: what they know is worth keeping.
+
+    `encoder_rate`: the share. `slow`: places of the encoder's weights among the trained ones.
+    """
+
+    encoder_rate: float = 1.0
+    slow: frozenset[int] = frozenset()
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self._get_variable_index(variable) in self.slow:
+            learning_rate = learning_rate * self.encoder_rate
+        super().update_step(gradient, variable, learning_rate)
+
+
+class _Adam(_OfReducedGradients, _SlowEncoder, keras.optimizers.Adam):
     pass
 
 
-class _AdamW(_OfReducedGradients, keras.optimizers.AdamW):
+class _AdamW(_OfReducedGradients, _SlowEncoder, keras.optimizers.AdamW):
     pass
 
 
@@ -77,10 +92,19 @@ def make_learner(model: keras.Model, settings: TrainSettings, ema: float = 0.0, 
         optimizer.exclude_from_weight_decay(var_list=[w for w in model.trainable_variables if len(w.shape) < 2])
     else:
         optimizer = _Adam(learning_rate(settings), **options)
+    if settings.encoder_rate:
+        optimizer.encoder_rate, optimizer.slow = settings.encoder_rate, _places_of_encoder(model)
     if settings.precision == "float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
     return Learner(model, optimizer, bool(ema))
+
+
+def _places_of_encoder(model: keras.Model) -> frozenset[int]:
+    """Which of a model's trained weights belong to its layer `encoder`; none where it has no such layer."""
+    encoders = [layer for layer in model.layers if layer.name == "encoder"]
+    own = {id(weight) for encoder in encoders for weight in encoder.trainable_variables}
+    return frozenset(i for i, weight in enumerate(model.trainable_variables) if id(weight) in own)
 
 
 def learning_rate(settings: TrainSettings):

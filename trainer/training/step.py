@@ -137,6 +137,8 @@ def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
         head=losses.find(settings.loss).judges,
         classes=_count_classes(settings, dataset) if settings.class_weight else 0,
         encoder_weights=settings.encoder_weights,
+        trains_encoder=settings.encoder_rate > 0,
+        hints=settings.hints > 0,
         global_size=settings.global_size,
     )
 

@@ -7,6 +7,7 @@ from keras import ops
 from tintmill.model.losses import colours
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.trainer.input import batches as batches_input
+from tintmill.trainer.input import order as records_order
 from tintmill.trainer.input import shards
 from tintmill.trainer.run.settings import TrainSettings
 from tintmill.trainer.training.step import State, tf
@@ -25,7 +26,7 @@ class Validation:
     def __init__(self, state: State, settings: TrainSettings, dataset: Dataset):
         split, labels = settings.validation_split, settings.class_weight > 0
         index = shards.index_records(dataset, split)
-        order = batches_input.epoch_order(len(index), _SAMPLE_SEED, 0)
+        order = records_order.epoch_order(len(index), _SAMPLE_SEED, 0)
         sample = np.sort(order[: settings.validation_records])
         self._batches = [batch for _, batch in shards.read_batches(dataset, index, sample, BATCH, labels)]
         self._answer = _make_answer(state, dataset.settings.encoding)

@@ -25,6 +25,7 @@ NETWORKS = {
     "jain": {"height": exports.SIZE, "width": exports.SIZE},
     "iizuka": {"global_size": 32, "head": "bins"},
     "vgg": {},
+    "glaze": {"head": "bins", "hints": True},
 }
 EMBEDS = ("koalarization", "kth", "tint")
 # The converters are two; keras and saved_model take whatever TensorFlow runs.

@@ -71,6 +71,8 @@ def inputs_of(model, height: int = 16, width: int = 16, batch: int = 1, scale: f
     """Random inputs of those that a network takes."""
     random = np.random.default_rng(0)
     inputs = {"l": random.uniform(-1, 1, (batch, height, width, 1)).astype(np.float32)}
+    if "hints" in model.input:
+        inputs["hints"] = random.uniform(-1, 1, (batch, height, width, 3)).astype(np.float32)
     if "embedding" in model.input:
         length = model.input["embedding"].shape[-1]
         inputs["embedding"] = (scale * random.normal(0, 1, (batch, length))).astype(np.float32)
@@ -112,6 +114,7 @@ RANGES = {
     "jain": (-127, 128),
     "iizuka": (-100, 100),
     "tint": (-128, 128),
+    "glaze": (-128, 128),
 }
 
 
@@ -127,6 +130,39 @@ def test_a_network_reaches_and_keeps_its_range(name):
     ab = np.asarray(model(inputs_of(model))["ab"]) * 128
     reached = [ab[..., 1].min(), ab[..., 0].max()]
     np.testing.assert_allclose(reached, RANGES.get(name, np.clip(reached, -128, 128)), atol=1e-3)
+
+
+hinted_network = pytest.mark.parametrize(
+    "name", [n for n in networks.NETWORKS if "hints" in networks.NETWORKS[n].optional_inputs]
+)
+
+
+@hinted_network
+@pytest.mark.parametrize(("height", "width"), [(37, 53), (1, 1), (16, 250)])
+def test_a_network_with_hints_answers_at_any_size(name, height, width):
+    model = small(name, hints=True, head="bins")
+    assert model(inputs_of(model, height, width))["ab"].shape == (1, height, width, 2)
+
+
+@hinted_network
+def test_a_hint_changes_the_colours(name):
+    model = small(name, hints=True)
+    inputs = inputs_of(model, 64, 64)
+    answers = [np.asarray(model(inputs | {"hints": hints})["ab"]) for hints in (np.zeros((1, 64, 64, 3)), one_hint(64))]
+    assert np.abs(answers[1] - answers[0])[0, 16:24, 16:24].max() > 1e-5
+
+
+def one_hint(side: int) -> np.ndarray:
+    hints = np.zeros((1, side, side, 3), np.float32)
+    hints[0, 20, 20] = 0.5, -0.5, 1
+    return hints
+
+
+@every_network
+def test_a_network_without_hints_refuses_them(name):
+    if "hints" not in networks.NETWORKS[name].optional_inputs:
+        with pytest.raises(TintmillError, match=f"--network={name} takes no hints, so --hints must be 0; .*glaze"):
+            small(name, hints=True)
 
 
 @embedding_network

@@ -1,5 +1,7 @@
 """Augmentation: colours stay true, the embedding is that of what is seen, and all of it follows from seed and step."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,8 @@ from tintmill.trainer.run.settings import TrainSettings
 
 BATCH, SIDE, SIZE = 9, 20, 32
 EVERYTHING = {"mirror": True, "crop": SIDE, "lightness_jitter": 0.2}
-FLAGS = ("--mirror", f"--crop={SIDE}", "--lightness_jitter=0.2")
+LATER = {"scale_jitter": 0.3, "wear": 0.5, "hints": 0.5}
+FLAGS = ("--mirror", f"--crop={SIDE}", "--lightness_jitter=0.2", "--scale_jitter=0.3", "--wear=0.5", "--hints=0.5")
 
 
 def settings_of(**values) -> TrainSettings:
@@ -46,7 +49,8 @@ def stored(opened) -> dict[str, np.ndarray]:
     """All records of train as they are: `lab` float Lab, and both embeddings."""
     index = shards.index_records(opened, "train")
     ((data, parsed),) = shards.read_batches(opened, index, np.arange(len(index)), len(index))
-    mirrored = augment.Draws(SIZE, np.zeros((len(data), 2), int), np.ones(len(data), bool), np.ones((len(data), 2)))
+    none = augment.draw(TrainSettings(global_batch=len(data), mirror=True), SIZE, 0)
+    mirrored = dataclasses.replace(none, mirrored=np.ones(len(data), bool))
     other = shards.parse_batch(opened, data, draws=mirrored)["embedding"]
     assert np.abs(parsed["embedding"] - other).max() > 0.01
     return {"lab": lab_of(parsed), "embedding": parsed["embedding"], "mirror": other}
@@ -94,8 +98,44 @@ def test_what_is_not_asked_for_does_not_happen(name):
     assert (draws.light == [1, 0]).all() == (name == "lightness_jitter")
 
 
+def test_a_scaled_picture_is_a_square_of_its_record_resized(opened, stored):
+    settings = settings_of(crop=SIDE, scale_jitter=0.5)
+    (batch,) = batches(opened, settings, 0, 1)
+    draws = augment.draw(settings, SIZE, 0)
+    assert batch["lab"].shape == (BATCH, SIDE, SIDE, 3)
+    assert len(set(draws.cut)) > 3
+    for i, (number, found) in enumerate(zip(batch["record"], lab_of(batch), strict=True)):
+        row, column = draws.corner[i]
+        cut = stored["lab"][number][row : row + draws.cut[i], column : column + draws.cut[i]]
+        assert cut.shape[:2] == (draws.cut[i], draws.cut[i])
+        np.testing.assert_allclose(found.mean((0, 1)), cut.mean((0, 1)), atol=2)
+
+
+def test_scales_are_as_often_larger_as_smaller_and_within_the_jitter():
+    settings = settings_of(crop=SIDE, scale_jitter=0.5)
+    cuts = np.concatenate([augment.draw(settings, SIZE, step).cut for step in range(99)])
+    assert (cuts.min(), cuts.max()) == (13, 30)
+    assert np.mean(cuts > SIDE) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_square_larger_than_the_record_is_the_whole_record():
+    draws = augment.draw(settings_of(scale_jitter=0.5), SIZE, 0)
+    assert draws.cut.max() == SIZE
+    assert not draws.corner[draws.cut == SIZE].any()
+
+
+@pytest.mark.parametrize("more", [{"scale_jitter": 0.3}, {"wear": 0.5}, {"hints": 0.5}])
+def test_what_is_new_does_not_move_the_other_draws(more):
+    """Else a run that adds one could not be compared with one without."""
+    one, other = (augment.draw(settings_of(**EVERYTHING, **values), SIZE, 3) for values in ({}, more))
+    np.testing.assert_array_equal(one.mirrored, other.mirrored)
+    np.testing.assert_array_equal(one.light, other.light)
+    if "scale_jitter" not in more:
+        np.testing.assert_array_equal(one.corner, other.corner)
+
+
 def test_starting_at_a_step_equals_skipping_to_it(opened):
-    settings = settings_of(**EVERYTHING)
+    settings = settings_of(**EVERYTHING, **LATER)
     whole, later = batches(opened, settings, 0, 6), batches(opened, settings, 4, 6)
     for one, other in zip(later, whole[4:], strict=True):
         for name in other:
@@ -103,7 +143,7 @@ def test_starting_at_a_step_equals_skipping_to_it(opened):
 
 
 def test_replicas_share_the_batch_of_one_device(opened):
-    settings = settings_of(**EVERYTHING)
+    settings = settings_of(**EVERYTHING, **LATER)
     (whole,), parts = batches(opened, settings, 2, 3), batches(opened, settings, 2, 3, parts=3)
     for name in whole:
         np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), whole[name])
@@ -128,12 +168,12 @@ def test_a_network_without_embedding_may_mirror_any_dataset(plain_dataset):
 
 @pytest.mark.slow
 def test_an_augmented_run_is_the_same_in_two_parts_and_on_two_replicas(folder, runs):
-    more = "toy_fused", *FLAGS, "--learning_rate=1e-4", "--keep_checkpoints=1"
+    more = "toy_hints", *FLAGS, "--learning_rate=1e-4", "--keep_checkpoints=1"
     whole = training.trained(folder, runs / "whole", *more, "--steps=20")
     parts = training.trained(folder, runs / "parts", *more, "--steps=10")
     training.trained(folder, parts, *more, "--steps=20")
     training.assert_same_checkpoint(parts, whole)
     two = training.trained(folder, runs / "two", *more, "--steps=20", "--replicas=2")
     np.testing.assert_allclose(training.losses(two), training.losses(whole), atol=1e-5, rtol=0)
-    plain = training.trained(folder, runs / "plain", "toy_fused", "--steps=5", "--learning_rate=1e-4")
+    plain = training.trained(folder, runs / "plain", "toy_hints", "--steps=5", "--learning_rate=1e-4")
     assert training.losses(plain)[0] != training.losses(whole)[0]

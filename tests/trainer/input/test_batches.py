@@ -14,7 +14,7 @@ from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import record
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
 from tintmill.trainer.input import batches as trainer_input
-from tintmill.trainer.input import shards
+from tintmill.trainer.input import order, shards
 from tintmill.trainer.run.settings import TrainSettings
 
 RECORDS, BATCH = 27, 6  # an epoch is four and a half batches
@@ -25,7 +25,7 @@ SETTINGS = TrainSettings(seed=7, global_batch=BATCH)
 
 def positions(seed: int = 3, records: int = RECORDS, batch: int = BATCH, steps: int = STEPS) -> np.ndarray:
     """The record numbers of all steps in a row."""
-    return np.concatenate([trainer_input.step_records(records, seed, step, batch) for step in range(steps)])
+    return np.concatenate([order.step_records(records, seed, step, batch) for step in range(steps)])
 
 
 def epochs(**kwargs) -> np.ndarray:
@@ -34,7 +34,7 @@ def epochs(**kwargs) -> np.ndarray:
 
 
 def test_every_batch_is_full():
-    assert {len(trainer_input.step_records(RECORDS, 3, step, BATCH)) for step in range(STEPS)} == {BATCH}
+    assert {len(order.step_records(RECORDS, 3, step, BATCH)) for step in range(STEPS)} == {BATCH}
 
 
 def test_no_record_is_missing_from_an_epoch():
@@ -49,7 +49,7 @@ def test_no_record_comes_twice_in_an_epoch():
 
 def test_records_come_in_the_order_of_their_epoch():
     for number, epoch in enumerate(epochs()):
-        np.testing.assert_array_equal(epoch, trainer_input.epoch_order(RECORDS, 3, number))
+        np.testing.assert_array_equal(epoch, order.epoch_order(RECORDS, 3, number))
 
 
 def test_batches_of_any_size_are_one_and_the_same_sequence():
@@ -67,8 +67,8 @@ def test_seeds_differ():
 
 def test_the_order_is_the_same_in_every_process():
     """Resuming needs it: pinned, so that a change of the generator cannot pass unseen."""
-    wanted = trainer_input.epoch_order(8, 1, 2).tolist()
-    code = "from tintmill.trainer.input.batches import epoch_order; print(epoch_order(8, 1, 2).tolist())"
+    wanted = order.epoch_order(8, 1, 2).tolist()
+    code = "from tintmill.trainer.input.order import epoch_order; print(epoch_order(8, 1, 2).tolist())"
     assert helpers.run_python(code, env={"PYTHONHASHSEED": "1"}).strip() == str(wanted)
     assert wanted == PINNED_ORDER
 
@@ -85,7 +85,7 @@ def test_classes_are_mixed_although_files_are_sorted_by_class():
 
     random = np.random.default_rng(0)
     perfect = [mean_classes(random.permutation(1000)) for _ in range(300)]
-    ours = [mean_classes(trainer_input.epoch_order(1000, 0, epoch)) for epoch in range(20)]
+    ours = [mean_classes(order.epoch_order(1000, 0, epoch)) for epoch in range(20)]
     assert mean_classes(np.arange(1000)) < 3
     assert np.mean(ours) == pytest.approx(np.mean(perfect), abs=4 * np.std(perfect) / np.sqrt(len(ours)))
     assert np.std(ours) < 2 * np.std(perfect)
@@ -215,7 +215,7 @@ def test_a_batch_holds_the_records_it_names(opened):
     data = all_records(opened)
     labs = shards.parse_batch(opened, data)["lab"]
     for step, batch in enumerate(list(trainer_input.batches(opened, SETTINGS, 0, 5))):
-        np.testing.assert_array_equal(batch["record"], trainer_input.step_records(len(data), 7, step, BATCH))
+        np.testing.assert_array_equal(batch["record"], order.step_records(len(data), 7, step, BATCH))
         np.testing.assert_array_equal(batch["lab"], labs[batch["record"]])
 
 

@@ -68,7 +68,12 @@ def test_how_far_and_how_often_may_change(tmp_path):
 OTHERS = {
     "network": "other",
     "encoder_weights": "random",
+    "encoder_rate": 0.1,
+    "hints": 0.5,
     "global_size": 96,
+    "folder_weights": "sea:2",
+    "scale_jitter": 0.1,
+    "wear": 0.5,
     "loss": "l1",
     "rebalance": 1.0,
     "class_weight": 0.1,
@@ -133,6 +138,28 @@ def test_another_computation_is_refused_by_name_and_values(tmp_path, name):
     with pytest.raises(TintmillError, match=wanted):
         begin_run(run, dataclasses.replace(BASE, **{name: OTHERS[name]}), dataset_of(), "after")
     assert (tmp_path / "run" / "flags.txt").read_text() == "before"
+
+
+LATER = ("encoder_rate", "hints", "folder_weights", "scale_jitter", "wear")
+
+
+def without_later_settings(run: RunFolder) -> RunFolder:
+    """The run as a version wrote it that did not know these settings."""
+    known = {name: value for name, value in run.read_settings().items() if name not in LATER}
+    Path(run.settings_file).write_text(json.dumps(known))
+    return run
+
+
+def test_a_run_of_an_older_version_goes_on(tmp_path):
+    run = without_later_settings(begun(tmp_path / "run"))
+    begin_run(run, BASE, dataset_of(), "")
+    assert run.read_settings() == dataclasses.asdict(BASE)
+
+
+def test_what_a_run_of_an_older_version_could_not_do_is_refused(tmp_path):
+    run = without_later_settings(begun(tmp_path / "run"))
+    with pytest.raises(TintmillError, match=r"other settings: wear 0.0 -> 0.5"):
+        begin_run(run, dataclasses.replace(BASE, wear=0.5), dataset_of(), "")
 
 
 def test_before_its_first_checkpoint_a_run_may_be_begun_anew(tmp_path):

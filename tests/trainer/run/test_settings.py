@@ -14,6 +14,8 @@ from tintmill.trainer.run.settings import TrainSettings, check_batch
         *((name, -1) for name in ("replicas", "readers", "profile_step", "weight_decay", "clip_norm", "ema")),
         ("ema", 1),
         ("optimizer", "sgd"),
+        *((name, value) for name in ("wear", "hints", "encoder_rate") for value in (-0.1, 1.1, float("nan"))),
+        *(("scale_jitter", value) for value in (-0.1, 1)),
         ("seed", -1),
         *(("learning_rate", value) for value in (0, -1e-3, float("nan"), float("inf"))),
         ("precision", "float64"),

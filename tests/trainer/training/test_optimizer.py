@@ -55,6 +55,27 @@ def momentum_norm(state) -> float:
     return float(np.sqrt(sum(np.square(value).sum() for value in optimizer_values(state, "_momentum"))))
 
 
+def test_an_encoder_moves_by_its_share_of_the_rate(plain_opened):
+    """Adam's first step moves each weight by the rate, whatever its gradient."""
+    glaze = {"network": "glaze", "encoder_weights": "random", "encoder_rate": 0.1, "steps": 1}
+    state, _, weights = train(plain_opened, **glaze)
+    moved = {name: np.abs(weights[1][name] - weights[0][name]).max() for name in weights[0]}
+    own = {weight.path for weight in state.model.get_layer("encoder").trainable_weights}
+    assert own
+    assert max(moved[name] for name in own) == pytest.approx(1e-4, rel=0.05)
+    assert max(moved[name] for name in set(moved) - own) == pytest.approx(1e-3, rel=0.05)
+
+
+def test_without_a_rate_an_encoder_stays(plain_opened):
+    state, _, _ = train(plain_opened, network="glaze", encoder_weights="random", steps=1)
+    assert not state.model.get_layer("encoder").trainable_weights
+
+
+@pytest.fixture(scope="module")
+def plain_opened(plain_dataset):
+    return open_dataset(str(plain_dataset))
+
+
 @pytest.fixture
 def plainly(opened):
     """Without any of it."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
+from tintmill.model.blocks.hints import NearHints
 from tintmill.model.blocks.layers import CropLike
 from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.pipeline.imaging import ab_bins
@@ -44,19 +45,25 @@ class AnnealedMean(layers.Layer):
         return {**super().get_config(), "temperature": self.temperature}
 
 
-def colours(features, lightness, spec: NetworkSpec, regress: Callable) -> dict:
+def colours(features, lightness, spec: NetworkSpec, regress: Callable, hints=None) -> dict:
     """The colour outputs of a network whose last features are at half its input's size.
 
     Args:
       features: [B, ceil(H/2) or more, ceil(W/2) or more, C].
       lightness: the network's input, [B, H, W, 1].
       regress: the network's own last layers: features -> ab [B, H, W, 2] in a*/128, b*/128, float32, named `ab`.
+      hints: `PooledHints` of the size of `features`, from which the bins begin: what is known need not be learnt.
     Returns:
       {"ab": [B, H, W, 2]}, and under the bins head "bins": logits [B, h, w, 313] at the size of `features`.
     """
     if spec.head == "ab":
         return {"ab": regress(features)}
     logits = layers.Conv2D(len(ab_bins.centres()), 1, name="bins", dtype="float32")(features)  # (B, h, w, 313)
+    if hints is not None:
+        near = layers.Conv2D(
+            logits.shape[-1], 1, use_bias=False, kernel_initializer=NearHints(), name="near_hints", dtype="float32"
+        )
+        logits = layers.Add(name="hinted_bins", dtype="float32")([logits, near(hints)])
     ab = AnnealedMean(name="annealed_mean", dtype="float32")(logits)  # (B, h, w, 2)
     ab = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(ab)  # (B, 2 h, 2 w, 2)
     return {"ab": CropLike(name="ab", dtype="float32")([ab, lightness]), "bins": logits}

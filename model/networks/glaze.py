@@ -3,7 +3,8 @@
 | part    | layers (w = at the picture's size over ...)                                                              |
 |---------|----------------------------------------------------------------------------------------------------------|
 | encoder | EfficientNet-Lite0 on the picture: its last feature map (w/32) and the widest maps before its halvings   |
-| hints   | at w/32, w/16, w/8, w/4, w/2: the mean of the colours revealed in each square, and whether there are any |
+| hints   | at w/32, w/16, w/8, w/4, w/2: the mean of the colours revealed in each square, and whether there are any, |
+|         | 1x1 to 16; at w/2 added to the bins too, so that a hint is answered with its colour from the start       |
 | decoder | w/32: 1x1 to 256, joined with the encoder's features averaged over the picture; four times: 1x1 to       |
 |         | 192, 128, 96, 48, up 2 bilinear, joined with the encoder's map (1x1 to 128, 96, 64, 24) and the hints,   |
 |         | 3x3 to 192, 128, 96, 64                                                                                  |
@@ -44,7 +45,8 @@ def build(spec: NetworkSpec) -> keras.Model:
         x = layers.Conv2D(width, 3, padding="same", use_bias=False)(_with_hints(x, padded, side))
         x = layers.ReLU()(layers.GroupNormalization(8)(x))  # (B, H/side, W/side, width)
     lightness = inputs["l"]
-    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness))
+    near = PooledHints(2)(padded["hints"]) if spec.hints else None
+    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness), near)
     return keras.Model(inputs, outputs, name="glaze")
 
 
@@ -68,10 +70,11 @@ def _fix_first_layers(body: keras.Model) -> None:
 
 
 def _with_hints(features, padded: dict, side: int):
-    """Features [B, H/side, W/side, C] with the hints of each square, [..., C + 3]; without hints as they are."""
+    """Features [B, H/side, W/side, C] with those of the hints of each square, 16 more; without hints as they are."""
     if "hints" not in padded:
         return features
-    return layers.Concatenate()([features, PooledHints(side, name=f"hints_{side}")(padded["hints"])])
+    pooled = PooledHints(side)(padded["hints"])
+    return layers.Concatenate()([features, layers.Conv2D(16, 1, activation="relu")(pooled)])
 
 
 def _regress(features, lightness):

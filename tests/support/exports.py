@@ -62,9 +62,10 @@ def _strengthen(network: keras.Model, embedder: embed.Embedder | None) -> None:
         inputs["embedding"] = embedder(embed.golden_view(embedder.side)[None]).astype(np.float32)
     name, wanted = ("bins", 1.0) if "bins" in network.output else ("ab", 0.1)
     last = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose)]
+    kernel = network.get_layer("bins").kernel if name == "bins" else last[-1].kernel
     for _ in range(3):  # the ends of the range bend the answer
         found = np.std(np.asarray(network(inputs, training=False)[name]))
-        last[-1].kernel.assign(np.asarray(last[-1].kernel) * wanted / found)
+        kernel.assign(np.asarray(kernel) * wanted / found)
 
 
 def grey_picture(seed: int, width: int, height: int) -> Image.Image:

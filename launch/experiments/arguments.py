@@ -36,6 +36,7 @@ class ExperimentArguments:
     embedder_weights: str = option("", "Of the real embedder: imagenet or a file.", _WEIGHTS)
     encoder_weights: str = option("", "Of tint's encoder: imagenet, random or a file.", _WEIGHTS)
     vgg_weights: str = option("", "Of vgg's encoder: imagenet, random or a file.", _WEIGHTS)
+    lite_weights: str = option("", "Of glaze's encoder: random or a file.", _WEIGHTS)
     prepare: tuple[str, ...] = option((), "One more flag for prepare, as --prepare=--fit=pad", _MORE, repeated=True)
     train: tuple[str, ...] = option((), "One more flag for train, as --train=--validate_every=10", _MORE, repeated=True)
 

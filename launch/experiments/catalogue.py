@@ -137,6 +137,22 @@ EXPERIMENTS: dict[str, Experiment] = {
         (Run("koalarization", "imagenet", ("--network=koalarization", "--global_batch=100", "--epochs=100")),),
     ),
     "categories": _categories(),
+    "default_model": Experiment(
+        "The model that comes with Tintmill, and deep-koalarization on the same pictures; the weights of folders are those "
+        "of its twelve sets.",
+        (
+            Data("photographs", (preset_flag("default_model_prepare"), *_NONE)),
+            Data("embedded", (preset_flag("default_model_prepare"), *_LOGITS)),
+        ),
+        (
+            Run("glaze", "photographs", ("--network=glaze", preset_flag("default_model_train"))),
+            Run(
+                "koalarization",
+                "embedded",
+                ("--network=koalarization", "--steps=20000", "--global_batch=32", "--schedule=cosine"),
+            ),
+        ),
+    ),
 }
 
 

@@ -2,6 +2,9 @@
 
 from tintmill.launch.experiments.arguments import ExperimentArguments
 from tintmill.launch.experiments.catalogue import Data, Run
+from tintmill.model.networks.registry import NETWORKS
+
+_WEIGHTS = {"mobilenet_v2": "encoder_weights", "vgg16": "vgg_weights", "efficientnet_lite0": "lite_weights"}
 
 
 def list_prepare_flags(data: Data, arguments: ExperimentArguments) -> list[str]:
@@ -19,7 +22,7 @@ def list_train_flags(run: Run, arguments: ExperimentArguments) -> list[str]:
     """A run's flags, and behind them those that the arguments change; steps take the place of epochs."""
     flags = [flag for flag in run.flags if not (arguments.steps and flag.startswith("--epochs"))]
     network = next(flag.split("=")[1] for flag in run.flags if flag.startswith("--network="))
-    weights = {"tint": arguments.encoder_weights, "vgg": arguments.vgg_weights}.get(network)
-    flags += [f"--encoder_weights={weights}"] if weights else []
+    weights = _WEIGHTS.get(NETWORKS[network].encoder)
+    flags += [f"--encoder_weights={getattr(arguments, weights)}"] if weights and getattr(arguments, weights) else []
     flags += arguments.list_flags("global_size") if network == "iizuka" else []
     return [*flags, *arguments.list_flags("steps", "global_batch"), *arguments.train]

@@ -85,7 +85,8 @@ def describe_scale(arguments: ExperimentArguments, experiment: Experiment, score
         f"- {first['rows'][0]['pictures']} pictures of `{experiment.split}` at {first['dataset']['size']}x"
         f"{first['dataset']['size']}, {first['steps']} steps, {arguments.seeds} seed(s); ± is half the range over them",
         f"- embedder: {embedder['name']}, {embedder['layer']}, {embedder['weights']}" if embedder else "- no embedder",
-        f"- encoders: tint {_weights_name(arguments.encoder_weights)}, vgg {_weights_name(arguments.vgg_weights)}",
+        f"- encoders: tint {_weights_name(arguments.encoder_weights)}, vgg {_weights_name(arguments.vgg_weights)}, "
+        f"glaze {_weights_name(arguments.lite_weights)}",
         f"- scaled down by {smaller}" if smaller else "- at full size",
         f"- step: the median of the training, input included, on this machine, {arguments.jobs} run(s) at a time",
         f"- {first['protocol']}",

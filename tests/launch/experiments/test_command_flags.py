@@ -5,6 +5,7 @@ import dataclasses
 from tintmill.launch.experiments.arguments import ExperimentArguments
 from tintmill.launch.experiments.catalogue import Data, Run
 from tintmill.launch.experiments.command_flags import list_prepare_flags, list_train_flags
+from tintmill.model.networks.registry import NETWORKS
 
 FULL_SIZE = ExperimentArguments("networks", "photos")
 
@@ -20,6 +21,15 @@ def test_smaller_steps_take_the_place_of_epochs():
         "--encoder_weights=tint.h5",
         "--steps=5",
         "--log_every=5",
+    ]
+
+
+def test_weights_of_an_encoder_go_to_the_networks_that_begin_with_it():
+    arguments = dataclasses.replace(FULL_SIZE, encoder_weights="m.h5", vgg_weights="v.h5", lite_weights="l.h5")
+    weights = {"tint": "m.h5", "vgg": "v.h5", "glaze": "l.h5"}
+    found = {name: list_train_flags(Run(name, "one", (f"--network={name}",)), arguments) for name in NETWORKS}
+    assert [flags[1:] for flags in found.values()] == [
+        [f"--encoder_weights={weights[name]}"] if name in weights else [] for name in NETWORKS
     ]
 
 

@@ -138,8 +138,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "categories": _categories(),
     "default_model": Experiment(
-        "The model that comes with Tintmill, and deep-koalarization on the same pictures; the weights of folders are those "
-        "of its twelve sets.",
+        "The default model, and deep-koalarization on the same pictures, twelve sets in a zip file each.",
         (
             Data("photographs", (preset_flag("default_model_prepare"), *_NONE)),
             Data("embedded", (preset_flag("default_model_prepare"), *_LOGITS)),

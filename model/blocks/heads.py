@@ -25,24 +25,35 @@ class AnnealedMean(layers.Layer):
     """The colour of a distribution over bins: its mean, after sharpening it by a temperature.
 
     f_T(z)_q = exp(log z_q / T) / sum_q' exp(log z_q' / T), colour = sum_q centre_q f_T(z)_q (Zhang et al. 2016, eq. 5).
-    T = 1 is the mean, T -> 0 the mode. `temperature` is no weight: `set_temperature` changes it in a trained network.
+    T = 1 is the mean, T -> 0 the mode. Where many colours are likely, the mode is a stain and the mean is nearly grey:
+    T rises by `rise` for each nat of the distribution's entropy, up to 1. Neither is a weight: `set_temperature`
+    changes both in a trained network.
 
     Input: logits (batch, height, width, 313). Output: (batch, height, width, 2), a*/128 and b*/128.
     """
 
-    def __init__(self, temperature: float = TEMPERATURE, **kwargs):
+    def __init__(self, temperature: float = TEMPERATURE, rise: float = 0.0, **kwargs):
         super().__init__(**kwargs)
-        self.temperature = temperature
+        self.temperature, self.rise = temperature, rise
 
     def call(self, logits):
-        share = ops.softmax(ops.cast(logits, "float32") / self.temperature)  # (B, h, w, 313)
+        logits = ops.cast(logits, "float32")
+        share = ops.softmax(logits / self._temperatures(logits))  # (B, h, w, 313)
         return ops.matmul(share, ops.convert_to_tensor(ab_bins.centres() / 128.0))  # (B, h, w, 2)
+
+    def _temperatures(self, logits):
+        """The temperature of each position, float32 [B, h, w, 1], or the one number where it does not rise."""
+        if not self.rise:
+            return self.temperature
+        logs = ops.log_softmax(logits)
+        entropy = -ops.sum(ops.exp(logs) * logs, axis=-1, keepdims=True)  # (B, h, w, 1)
+        return ops.minimum(self.temperature + self.rise * entropy, 1.0)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2)
 
     def get_config(self):
-        return {**super().get_config(), "temperature": self.temperature}
+        return {**super().get_config(), "temperature": self.temperature, "rise": self.rise}
 
 
 def colours(features, lightness, spec: NetworkSpec, regress: Callable, hints=None) -> dict:
@@ -69,11 +80,11 @@ def colours(features, lightness, spec: NetworkSpec, regress: Callable, hints=Non
     return {"ab": CropLike(name="ab", dtype="float32")([ab, lightness]), "bins": logits}
 
 
-def set_temperature(model: keras.Model, temperature: float) -> bool:
-    """Sets the temperature of a network's annealed mean; False where it has none (a regression)."""
+def set_temperature(model: keras.Model, temperature: float, rise: float = 0.0) -> bool:
+    """Sets the temperature of a network's annealed mean and how it rises; False where it has none (a regression)."""
     found = _annealed_means(model)
     for layer in found:
-        layer.temperature = temperature
+        layer.temperature, layer.rise = temperature, rise
     return bool(found)
 
 

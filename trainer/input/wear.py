@@ -44,12 +44,12 @@ def _bend(lightness: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _grain(lightness: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Noise of up to 6 of L*, half of it in pairs of pixels as a scan of larger grain shows it."""
+    """Noise of up to 3 of L*, half of it in pairs of pixels as a scan of larger grain shows it."""
     noise = random.standard_normal(lightness.shape)
     if random.random() < 0.5:
         noise = noise + np.roll(noise, 1, axis=0) + np.roll(noise, 1, axis=1) + np.roll(noise, 1, axis=(0, 1))
         noise /= 2.0
-    return lightness + random.uniform(0.5, 6.0) * noise
+    return lightness + random.uniform(0.3, 3.0) * noise
 
 
 def _compress(lightness: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -33,12 +33,15 @@ class ExportArguments:
     temperature: float | None = option(
         None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", _WHAT
     )
+    half_weights: bool = option(False, "ONNX: weights in float16, a file of half the size.", _HOW)
     terms: str | None = option(
         None, "Licence and terms of use, for the model card; without it the card asks for them.", _HOW
     )
 
     def __post_init__(self):
         options.check(self)
+        if self.half_weights and self.format != "onnx":
+            raise TintmillError(f"--half_weights: wanted --format=onnx, got {self.format}; leave one of them out")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +89,7 @@ def export(arguments: ExportArguments) -> ExportedFiles:
     import_tensorflow()
     network, description = writer.of_run(arguments.run, arguments.embedder_weights, arguments.temperature)
     description |= {"network": run.settings["network"]}  # which a test's or a user's own network need not be called
-    description = writer.write(network, description, arguments.format, output)
+    description = writer.write(network, description, arguments.format, output, arguments.half_weights)
     card = model_card.path_of(output)
     files.write(card, model_card.render(run, description, output, arguments.terms))
     return ExportedFiles(output, card, description["ab_difference"])

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tintmill.model.export import reader
+from tintmill.model.export import half_weights, reader
 from tintmill.model.export.formats.format import Format, Run
 from tintmill.model.export.formats.reading import DAMAGES
 from tintmill.model.export.formats.registry import FORMATS, recognise
@@ -90,13 +90,14 @@ def check_output(name: str, output: str) -> None:
         raise TintmillError(f"--output={output} is there and no export of Tintmill's; give another name or remove it")
 
 
-def write(network, description: dict, name: str, output: str) -> dict:
+def write(network, description: dict, name: str, output: str, half: bool = False) -> dict:
     """Converts, checks the answer in the format's own runtime against Keras', and puts the result in place whole.
 
     Args:
       network, description: of `of_run`.
       name: of `formats.registry.FORMATS`.
       output: as `check_output` lets it pass.
+      half: whether the weights become float16, as only ONNX can.
     Returns:
       The description, with what was measured.
     Raises:
@@ -108,6 +109,8 @@ def write(network, description: dict, name: str, output: str) -> dict:
             made = os.path.join(folder, f"made{chosen.suffix}")
             wanted = np.asarray(network(check_picture(), training=False)["ab"])
             _convert(chosen, network, made, name)
+            if half:
+                half_weights.halve(made)
             difference = compare(wanted, chosen.load(made))
             description = description | {"format": name, "ab_difference": difference, "parts": chosen.digests(made)}
             chosen.write_metadata(made, json.dumps(description))

@@ -83,6 +83,17 @@ def test_it_computes_in_float32_whatever_the_precision_of_training(tmp_path):
     assert np.abs(reader.load(path).predict_ab(grey) - rounded).max() < 0.1 * rounded.std()
 
 
+def test_half_weights_make_half_a_file_of_the_same_colours(tmp_path):
+    network, description = writer.of_run(exports.make_small_run(tmp_path))
+    whole, half = str(tmp_path / "whole.onnx"), str(tmp_path / "half.onnx")
+    writer.write(network, description, "onnx", whole)
+    writer.write(network, description, "onnx", half, half=True)
+    assert os.path.getsize(half) < os.path.getsize(whole)
+    grey = exports.grey_picture(0, 60, 40)
+    colours = [reader.load(path).predict_ab(grey) for path in (whole, half)]
+    assert 0 < np.abs(colours[1] - colours[0]).max() < 0.1
+
+
 def test_the_embedder_sees_the_record_where_it_did_in_training(tmp_path, embedder_weights):
     """--reuse_lab: the record is smaller than the view, so that the whole picture would show."""
     run = exports.make_run(tmp_path, "kth", embedder_weights)

@@ -119,7 +119,10 @@ def _without_tensorflow(folder: Path) -> dict[str, str]:
     for path in Path(numpy.__file__).parents[1].iterdir():
         if not path.name.startswith("tensorflow") or path.name.startswith("tensorflow_datasets"):
             (packages / path.name).symlink_to(path)
+    (packages / "tintmill").mkdir()  # -S leaves out the links that an editable install goes by
+    for part in ("launch/interface/__init__.py", "pipeline", "model", "trainer", "launch"):
+        (packages / "tintmill" / Path(part).name).symlink_to(helpers.ROOT / part)
     python = programs / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     python.chmod(0o755)
-    return {"PYTHONPATH": f"{packages}:{helpers.ROOT}", "PATH": f"{programs}:{os.environ['PATH']}"}
+    return {"PYTHONPATH": str(packages), "PATH": f"{programs}:{os.environ['PATH']}"}

@@ -12,6 +12,22 @@
 
 Convolutions of the decoder: 3x3 then GroupNormalization(8) and ReLU. Any height and width, no embedding. The encoder is
 trained too where `--encoder_rate` says so, but for its layers at w/2: they find edges, and cost as much as all others.
+4,468,124 parameters with hints and bins, 4,452,940 of them trained, or 1,529,004 beside a fixed encoder.
+
+What a step costs, in ms of one core a picture (Sapphire Rapids, crops of 96 px, batches of 32, bit-exact, both ways):
+
+| all of it | encoder fixed | encoder trained | decoder | bins | their loss | all of it in bfloat16 |
+|-----------|---------------|-----------------|---------|------|------------|-----------------------|
+| 35        | 2.7           | 8.6             | 16      | 5    | 5          | 28                    |
+
+The encoder at twice the picture's size, as `tint` has it, costs 8 fixed. Its batch normalisation, were it not folded,
+would make a trained one 1.3 to 1.5 times as slow; computed in bfloat16 it would be 2.2 times as slow.
+
+What was tried with hints, 500 steps of 32, each in half of the pictures, PSNR on 40 held-out photographs:
+
+| how hints come in                                                  | none  | 10    | 30    |
+|--------------------------------------------------------------------|-------|-------|-------|
+| joined with the features as they are, a*/128 and b*/128 in squares | 23.93 | 23.95 | 23.98 |
 """
 
 import keras

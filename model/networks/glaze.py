@@ -23,11 +23,8 @@ What a step costs, in ms of one core a picture (Sapphire Rapids, crops of 96 px,
 The encoder at twice the picture's size, as `tint` has it, costs 8 fixed. Its batch normalisation, were it not folded,
 would make a trained one 1.3 to 1.5 times as slow; computed in bfloat16 it would be 2.2 times as slow.
 
-What was tried with hints, 500 steps of 32, each in half of the pictures, PSNR on 40 held-out photographs:
-
-| how hints come in                                                  | none  | 10    | 30    |
-|--------------------------------------------------------------------|-------|-------|-------|
-| joined with the features as they are, a*/128 and b*/128 in squares | 23.93 | 23.95 | 23.98 |
+Hints that were joined with the features alone, without their layers and without the bins' share of them, had hardly any
+effect after 500 steps of 32: 23.93 dB without, 23.98 with 30 hints, on 40 held-out photographs.
 """
 
 import keras

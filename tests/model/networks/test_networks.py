@@ -152,6 +152,18 @@ def test_a_hint_changes_the_colours(name):
     assert np.abs(answers[1] - answers[0])[0, 16:24, 16:24].max() > 1e-5
 
 
+def test_glaze_answers_a_hint_within_a_bin_of_its_colour_before_it_has_learnt_anything():
+    keras.utils.set_random_seed(0)
+    model = small("glaze", hints=True, head="bins")
+    inputs, wanted = inputs_of(model, 96, 96), {(20, 20): (40, 30), (60, 30): (-30, 40), (70, 70): (10, -50)}
+    inputs["hints"] = np.zeros((1, 96, 96, 3), np.float32)
+    for (row, column), (a, b) in wanted.items():
+        inputs["hints"][0, row - 3 : row + 4, column - 3 : column + 4] = a / 128, b / 128, 1
+    ab = np.asarray(model(inputs)["ab"])[0] * 128
+    for place, colour in wanted.items():
+        np.testing.assert_allclose(ab[place], colour, atol=10)
+
+
 def one_hint(side: int) -> np.ndarray:
     hints = np.zeros((1, side, side, 3), np.float32)
     hints[0, 20, 20] = 0.5, -0.5, 1

@@ -30,7 +30,7 @@ class Colorizer:
     """A network with the embedder it was trained with.
 
     Args:
-      network: keras.Model, {"l", "embedding"} -> {"ab"}.
+      network: keras.Model, {"l", "embedding", "hints"} -> {"ab"}, or a function of these; a function gets no hints.
       embedder: `embed.Embedder`, or None for networks without.
       size: the side of training pictures; `fit`: their framing.
       embed_record: whether the embedder saw the records (--reuse_lab) instead of the original pictures.
@@ -52,6 +52,7 @@ class Colorizer:
         self._embed_record, self._network_size = embed_record, network_size
         self._forward = forward or functools.partial(network, training=False)
         self._working_side = size
+        self._takes_hints = "hints" in (getattr(network, "input", None) or ())
 
     @property
     def has_bins(self) -> bool:
@@ -101,7 +102,7 @@ class Colorizer:
         with ThreadPoolExecutor(1, "view") as pool:  # of a large picture the two resizings take a tenth of it all
             view = pool.submit(self._view, grey) if self._embedder else None
             inputs = {"l": self._lightness(grey)[None]}
-            if "hints" in self.network.input:
+            if self._takes_hints:
                 inputs["hints"] = np.repeat(np.zeros_like(inputs["l"]), 3, axis=-1)
             if view:
                 inputs["embedding"] = self._embedder(view.result()[None]).astype(np.float32)

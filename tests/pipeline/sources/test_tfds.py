@@ -12,6 +12,7 @@ from tests.support.source_files import listed, made, picture
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging.photo import Rejected
 from tintmill.pipeline.listing.reading import read_many
+from tintmill.pipeline.sources import READERS
 
 # Made in a process of its own: TFDS prints, and imports what these tests must do without.
 MAKE = """
@@ -63,7 +64,7 @@ def dataset_folder(data_dir) -> Path:
 def test_pictures_are_taken_as_they_are_encoded_with_their_labels(data_dir):
     found = listed("tfds", data_dir, tfds_name="pets")
     pictures = {picture(i): ("dog", "cat")[i % 2] for i in range(20)}
-    read = list(read_many(list(found.values()), 1 << 20))
+    read = list(read_many(list(found.values()), 1 << 20, READERS))
     assert {data: reference.label for reference, data in read} == pictures
     assert {r.split for r in found.values()} == {None, "val", "test"}
     assert "pets-test.tfrecord-00000-of-00001__3" in found
@@ -133,7 +134,7 @@ def test_a_damaged_record_is_rejected(data_dir, tmp_path):
     data = bytearray(path.read_bytes())
     data[200] ^= 1
     path.write_bytes(data)
-    found = [data for _, data in read_many(list(listed("tfds", folder).values()), 1 << 20)]
+    found = [data for _, data in read_many(list(listed("tfds", folder).values()), 1 << 20, READERS)]
     assert [data.code for data in found if isinstance(data, Rejected)] == ["damaged_member"]
 
 

@@ -27,8 +27,11 @@ function show(section) {
   for (const id of ["intro", "trial", "done", "trouble"]) element(id).hidden = id !== section;
 }
 
-// Whatever fails is shown with its reason; the same step is tried again on demand.
+// One step at a time: what is pressed while one is under way starts no other. Whatever fails is shown with its reason;
+// the same step is tried again on demand.
 async function attempt(step) {
+  if ("busy" in document.body.dataset) return;
+  document.body.dataset.busy = "";
   try {
     await step();
   } catch (error) {
@@ -36,6 +39,8 @@ async function attempt(step) {
     element("reason").textContent = error.message;
     show("trouble");
     element("retry").focus();
+  } finally {
+    delete document.body.dataset.busy;
   }
 }
 

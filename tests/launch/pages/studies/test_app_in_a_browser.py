@@ -11,6 +11,14 @@ from tintmill.launch.pages.studies.answers import Answers
 
 SECONDS = 0.4  # pictures are shown
 
+# Writes down the width of each picture that appears, however briefly: a slow test might look too late.
+RECORD_PICTURES = """() => {
+  window.widths = [];
+  const image = document.getElementById("picture-a");
+  const look = () => { if (image.checkVisibility({ visibilityProperty: true })) widths.push(image.naturalWidth); };
+  new MutationObserver(look).observe(document.getElementById("pictures"), { attributeFilter: ["class"] });
+}"""
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -77,10 +85,11 @@ def test_pictures_are_hidden_after_their_time_and_answers_are_timed_from_their_s
     before = {row.code for row in answers.all()}
     tab = pages.Tab(browser, address)
     tab.page.click("#begin")
+    tab.page.wait_for_selector("#go:visible")
+    tab.page.evaluate(RECORD_PICTURES)
     tab.page.click("#go")
-    tab.page.wait_for_selector("#pictures:not(.hidden)")
-    assert tab.page.locator("#picture-a").evaluate("image => image.naturalWidth") == 48  # of the smallest version
     tab.page.wait_for_selector("#cover:not([hidden]) >> text=Hidden")
+    assert tab.page.evaluate("widths") == [48]  # shown once, in the smallest version
     assert not tab.page.locator("#picture-a").is_visible()
     tab.page.wait_for_timeout(500)
     tab.page.locator("[data-answer]").first.click()
@@ -124,12 +133,38 @@ def test_a_page_that_is_opened_again_goes_on(browser, served):
 
 
 def answer_all(tab: pages.Tab) -> None:
-    """From wherever the page stands to the end."""
+    """From wherever the page stands to the end.
+
+    A step that asks the server leaves the button that began it in sight until the answer comes: while the page is busy,
+    no button is the next one.
+    """
     while True:
-        tab.page.wait_for_selector("[data-answer]:enabled, #go:visible, #next:visible, #done:not([hidden])")
-        if tab.page.locator("#done").is_visible():
+        pressed = tab.page.wait_for_selector(
+            "body:not([data-busy]) :is([data-answer]:enabled, #go:visible, #next:visible, #done:visible)"
+        )
+        if pressed.get_attribute("id") == "done":
             return
-        tab.page.locator("[data-answer]:enabled, #go:visible, #next:visible").first.click()
+        pressed.click()
+
+
+def test_what_is_pressed_while_the_server_is_asked_starts_nothing(browser, served):
+    address, _, _ = served
+    tab = pages.Tab(browser, address)
+    tab.page.click("#begin")
+    tab.page.click("#go")
+    tab.page.locator("[data-answer]:enabled").first.click()
+    held = []
+    tab.page.route("**/next", lambda route: held.append(route))
+    with tab.page.expect_request("**/next"):
+        tab.page.click("#next")
+    tab.page.click("#next")
+    while not held:
+        tab.page.wait_for_timeout(20)
+    held[0].continue_()
+    tab.page.wait_for_selector("body:not([data-busy]) #go:visible")
+    assert len(held) == 1
+    assert tab.errors == []
+    tab.context.close()
 
 
 def test_another_person_at_the_screen_reads_what_is_asked_first(browser, served):

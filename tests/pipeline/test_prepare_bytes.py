@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -76,32 +75,46 @@ def test_shard_bytes_do_not_depend_on_the_runner(photos, dataset, tmp_path):
     assert_same(helpers.prepare(photos, tmp_path, *helpers.EMBEDDER, *runner), dataset)
 
 
+# Beam's own command for a pool wants a port that somebody else found free; this pool says which one it listens on.
+_WORKER_POOL = """
+from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
+
+address, server = BeamFnExternalWorkerPoolServicer.start(use_process=True, port=0)
+print(address, flush=True)
+server.wait_for_termination()
+"""
+
+
 @pytest.fixture
-def worker_pool():
-    """A Beam worker pool, as runs on a cluster's machines; its port."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    module = "apache_beam.runners.worker.worker_pool_main"
+def worker_pool(tmp_path):
+    """The address of a Beam worker pool that is ready, as one runs on a cluster's machines."""
     # The pool starts `python` from PATH.
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    pool = subprocess.Popen(
-        [sys.executable, "-m", module, f"--service_port={port}"],
-        env=env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    yield port
-    helpers.kill_group(pool)
+    with open(tmp_path / "worker_pool.log", "w") as log:
+        pool = subprocess.Popen(
+            [sys.executable, "-c", _WORKER_POOL],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        # A prepare without an import of its own to wait for asks the pool for a worker at once, and only once.
+        address = pool.stdout.readline().strip()
+        assert address, (tmp_path / "worker_pool.log").read_text()
+        yield address
+        assert pool.poll() is None, (tmp_path / "worker_pool.log").read_text()
+    finally:
+        helpers.kill_group(pool)
 
 
 @pytest.mark.slow
 def test_shard_bytes_do_not_depend_on_external_workers(photos, dataset, tmp_path, worker_pool):
     """Workers that the job did not start, with an environment of their own."""
     runner = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=EXTERNAL")
-    where = f"--environment_config=localhost:{worker_pool}"
-    assert_same(helpers.prepare(photos, tmp_path, *helpers.EMBEDDER, *runner, where), dataset)
+    where = f"--environment_config={worker_pool}"
+    assert_same(helpers.prepare(photos, tmp_path / "out", *helpers.EMBEDDER, *runner, where), dataset)
 
 
 @pytest.mark.slow

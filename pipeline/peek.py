@@ -31,7 +31,7 @@ FLAGS = options.define(PeekArguments)
 def main(arguments: list[str]) -> None:
     folder = command.take_dataset(arguments, "peek")
     for line in peek(options.read(PeekArguments, FLAGS, folder=folder)):
-        print(line)
+        command.show(line)
 
 
 def peek(arguments: PeekArguments) -> Iterator[str]:
@@ -71,7 +71,8 @@ def _summarise(dataset: Dataset) -> Iterator[str]:
 
 def _describe(dataset: Dataset, values: dict) -> str:
     means = record.decode_lab(values["lab"], dataset.settings).mean(axis=(0, 1))  # (S, S, 3) -> (3,)
-    text = f"{values['id'].decode()}: {values['width']}x{values['height']}, mean Lab {means.round(1).tolist()}"
+    mean_lab = ", ".join(f"{mean:.1f}" for mean in means)
+    text = f"{values['id'].decode()}: {values['width']}x{values['height']}, mean Lab [{mean_lab}]"
     if dataset.embedder:
         embedding = np.frombuffer(values["embedding"], np.float16).astype(np.float32)  # (E,)
         text += f", embedding norm {np.linalg.norm(embedding):.3g}"

@@ -17,7 +17,7 @@ from absl import flags
 
 from tintmill.pipeline.common import command, files, options
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.common.options import option
+from tintmill.pipeline.common.options import at_least, option
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
 from tintmill.trainer.input import stage
@@ -38,12 +38,20 @@ class TrainArguments:
 
     data: str = option(None, "Dataset directory, local or gs://.", "Required", required=True)
     run: str = option(None, "Run directory, new or to be resumed.", "Required", required=True)
-    epochs: float = option(0, "Train for so many epochs, instead of --steps.", "Steps and optimisation")
+    epochs: float = option(
+        0,
+        "Train for so many epochs, instead of --steps.",
+        "Steps and optimisation",
+        check=at_least(0, "0 (by --steps) or a number of epochs"),
+    )
     stopped_code: int = option(
         0,
         "Exit code after SIGTERM, where steps are left; with another than 0 a scheduler can tell that from the end.",
         "Checkpoints and logs",
     )
+
+    def __post_init__(self):
+        options.check(self)
 
 
 _CLASSES = (TrainArguments, TrainSettings, CacheArguments)
@@ -84,9 +92,9 @@ def read_settings(values: flags.FlagValues, epochs: float, dataset: Dataset) -> 
     decided = {}
     if split is None:
         decided["validation_split"] = _VALIDATION if _VALIDATION in dataset.splits else ""
-    if epochs:
-        records, batch = dataset.splits[values["split"].value], values["global_batch"].value
-        decided["steps"] = math.ceil(epochs * records / batch)
+    batch = values["global_batch"].value
+    if epochs and batch > 0:  # another batch the settings refuse
+        decided["steps"] = math.ceil(epochs * dataset.splits[values["split"].value] / batch)
     return options.read(TrainSettings, values, **decided)
 
 

@@ -50,6 +50,7 @@ def run(
     signal.signal(signal.SIGTERM, _terminate)
     try:
         main(rest)
+        show("", end="")
         return 0
     except TintmillError as error:
         print(f"tintmill {name}: error: {error}", file=sys.stderr)
@@ -73,10 +74,10 @@ def take_dataset(arguments: list[str], name: str) -> str:
     return arguments[0]
 
 
-def show(text: str) -> None:
-    """Prints what a reader may cut short (`| head`)."""
+def show(text: str, end: str = "\n") -> None:
+    """Prints what a reader may cut short (`| head`), and what was printed before and is not out yet."""
     try:
-        print(text, flush=True)
+        print(text, end=end, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own last flush would complain
 

@@ -187,4 +187,11 @@ def test_peek_shows_records_of_every_split(dataset):
     assert done.returncode == 0, done.stderr
     assert "toy 1.0.0: 40 of 42 pictures kept" in done.stdout
     assert "weights random" in done.stdout
-    assert len(re.findall(r"^  (cat|dog)/photo_\d+\.(png|jpg): 96x72, mean Lab", done.stdout, re.MULTILINE)) == 4
+    assert (
+        len(
+            re.findall(
+                r"^  (cat|dog)/photo_\d+\.(png|jpg): 96x72, mean Lab \[(-?\d+\.\d(, )?){3}\]", done.stdout, re.MULTILINE
+            )
+        )
+        == 4
+    )

@@ -223,6 +223,8 @@ def test_the_first_loss_that_is_no_number_has_no_checkpoint_before_it(plain_data
 REFUSALS = {
     "a split that is not there": (["--split=test"], ["no split 'test'", "train, val"]),
     "checkpoints between the calls": (["--checkpoint_every=7"], ["--checkpoint_every=7", "--log_every=5"]),
+    "epochs of batches without a picture": (["--epochs=1", "--global_batch=0"], ["--global_batch=0", "at least 1"]),
+    "a negative number of epochs": (["--epochs=-1"], ["--epochs=-1", "a number of epochs"]),
     "arguments that are no flags": (["photo.jpg"], ["wanted flags only", "photo.jpg"]),
 }
 LATER_REFUSALS = {

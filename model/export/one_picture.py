@@ -49,7 +49,7 @@ def build(network: keras.Model, embedder: keras.Model | None, framing: Framing) 
         if part is not None:
             _compute_in_float32(part)
     grey = keras.Input(batch_shape=(1, None, None, 1), name="grey")
-    small = WorkingSize(framing.size, framing.network_size, name="working_size")(grey)
+    small = WorkingSize(framing.size, framing.network_size, name="working_size")(grey)  # (1, h, w, 1)
     inputs = {"l": Lightness(name="lightness")(small)}
     if "hints" in network.input:
         inputs["hints"] = NoHints(name="no_hints")(inputs["l"])
@@ -63,10 +63,10 @@ def build(network: keras.Model, embedder: keras.Model | None, framing: Framing) 
 
 
 def _embed(grey, embedder: keras.Model, framing: Framing):
-    view = grey
+    view = grey  # (1, H, W, 1)
     if framing.embed_record:
-        view = Framed(framing.size, framing.fit, name="record")(view)
-    view = Framed(embedder.input.shape[1], framing.fit, name="view")(view)
+        view = Framed(framing.size, framing.fit, name="record")(view)  # (1, size, size, 1)
+    view = Framed(embedder.input.shape[1], framing.fit, name="view")(view)  # (1, side, side, 1)
     view = layers.Rescaling(1 / 127.5, -1.0, name="embedder_input")(view)
     return embedder(layers.Concatenate(name="three_channels")([view, view, view]), training=False)
 
@@ -173,7 +173,7 @@ class Lightness(layers.Layer):
     """L* of sRGB grey as networks take it. Input: (..., 1), 0..255. Output: (..., 1), L*/50 - 1."""
 
     def call(self, grey):
-        rgb = ops.concatenate([grey, grey, grey], axis=-1) / 255.0
+        rgb = ops.concatenate([grey, grey, grey], axis=-1) / 255.0  # (..., 3)
         return network_lightness(lab.rgb_to_lab(rgb, xp=ops)[..., :1])
 
 
@@ -242,8 +242,13 @@ class Square(layers.Layer):
 
 
 def _resize(grey, rows: tuple, columns: tuple):
-    """Bicubic; `rows` and `columns` are (length, wanted length, span in its middle)."""
+    """A grey picture [1, H, W, 1] resized as Pillow's BICUBIC; the result is [1, h, w, 1].
+
+    Args:
+      rows: (H, h, span): the middle `span` of the H rows becomes the h rows.
+      columns: likewise of W, w.
+    """
     for (found, wanted, span), along in ((columns, resample.along_width), (rows, resample.along_height)):
-        table = resample.weights(resample.cubic, found, wanted, span, found - span)
+        table = resample.weights(resample.cubic, found, wanted, span, found - span)  # (wanted, found)
         grey = ops.clip(along(grey, table), 0.0, 255.0)  # after each pass, as Pillow's 8 bits do
     return grey

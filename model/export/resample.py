@@ -34,9 +34,9 @@ def weights(kernel, found: int, wanted: int, span: int, margin: int = 0):
       float32 [wanted, found]; each row sums to 1.
     """
     # With pixel centres at halves: x + 1/2 - margin/2 - (y + 1/2) span / wanted, times 2 wanted.
-    columns = (2 * ops.arange(found, dtype="int32") + (1 - margin)) * wanted
-    rows = (2 * ops.arange(wanted, dtype="int32") + 1) * span
-    distance = ops.abs(ops.cast(columns[None, :] - rows[:, None], "float32"))
+    columns = (2 * ops.arange(found, dtype="int32") + (1 - margin)) * wanted  # (found,)
+    rows = (2 * ops.arange(wanted, dtype="int32") + 1) * span  # (wanted,)
+    distance = ops.abs(ops.cast(columns[None, :] - rows[:, None], "float32"))  # (wanted, found)
     # Where the row shrinks, the kernel is as much wider: nothing of the picture is left out.
     shares = kernel(distance / ops.cast(2 * ops.maximum(span, wanted), "float32"))
     return shares / ops.sum(shares, axis=1, keepdims=True)
@@ -53,7 +53,7 @@ def along_height(maps, table):
 
 
 def _multiplied(maps, table, product):
-    planes = ops.transpose(maps, (0, 3, 1, 2))
+    planes = ops.transpose(maps, (0, 3, 1, 2))  # (1, 1, height, width)
     # Of as many axes as the planes: other products are spelt with reshapes that LiteRT does not take at any size.
     # Of one picture with one channel: where one side is repeated, oneDNN's product in TensorFlow 2.21 overruns memory.
     return ops.transpose(product(planes, ops.expand_dims(table, (0, 1))), (0, 2, 3, 1))

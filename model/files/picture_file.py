@@ -59,7 +59,7 @@ class Picture:
             return grey
         shown = np.empty_like(grey)
         for rows in finish.blocks(*grey.shape):
-            share = self.alpha[rows] / np.float32(np.iinfo(self.alpha.dtype).max)
+            share = self.alpha[rows] / np.float32(np.iinfo(self.alpha.dtype).max)  # (rows, W), 0..1
             shown[rows] = np.rint(255.0 + (grey[rows] - np.float32(255.0)) * share)
         return shown
 
@@ -83,7 +83,7 @@ def read(data: bytes, limits: photo.Limits) -> Picture:
         if deep and image.format == "PNG":  # what is written behind the pixels Pillow would decode them to see
             image = photo.open_checked(_without_pixels(data), limits)
         orientation = photo.orientation(image)
-        pixels = _turn(pixels, orientation)
+        pixels = _turn(pixels, orientation)  # (H, W, 3) or (H, W)
         height, width = pixels.shape[:2]
         profile = image.info.get("icc_profile")
         return Picture(
@@ -149,7 +149,7 @@ def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
         parts = (pixels, whole[..., :3]), (alpha, whole[..., 3])
         if all(found.__array_interface__ == part.__array_interface__ for found, part in parts):
             return whole
-    return np.dstack([pixels, alpha])
+    return np.dstack([pixels, alpha])  # (H, W, 4)
 
 
 def _write_png_16(picture: Picture, pixels: np.ndarray, xmp: bytes) -> memoryview:
@@ -179,7 +179,14 @@ def srgb_profile() -> bytes:
 
 
 def _decode_8(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels and alpha of a picture that Pillow decodes; block by block, because a conversion is a second picture."""
+    """Pixels and alpha of a picture that Pillow decodes, not yet upright.
+
+    The picture is converted block by block, because a conversion of the whole is a second picture in memory.
+
+    Returns:
+      sRGB [H, W, 3], or [H, W] of a grey picture; uint8, or uint16 of a grey one of over 8 bits. Alpha is uint8
+      [H, W], or None.
+    """
     photo.load(image)
     if photo.is_deep_grey(image):
         return _to_srgb_16(photo.levels_16(image), image.info.get("icc_profile")), None
@@ -194,19 +201,24 @@ def _decode_8(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
         pixels[rows] = photo.colours(block)
         if alpha is not None:
             alpha[rows] = block.convert("RGBA").getchannel("A")
-        red, green, blue = (pixels[rows, :, channel] for channel in range(3))
+        red, green, blue = (pixels[rows, :, channel] for channel in range(3))  # (rows, W) each
         grey = grey and np.array_equal(red, green) and np.array_equal(green, blue)
     return (pixels[..., 1].copy() if grey else pixels), alpha
 
 
 def _decode_16(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """Pixels and alpha of a PNG or TIFF of 16 bits; None for other pictures."""
+    """Pixels and alpha of a PNG or TIFF of 16 bits, not yet upright; None for other pictures.
+
+    Returns:
+      sRGB uint16 [H, W, 3] or [H, W], and alpha, uint16 [H, W] or None.
+    """
     if image.format == "PNG" and data[24] == 16:  # the bit depth, in the header that every PNG begins with
         samples = _decode_png_16(data, image)
     elif image.format == "TIFF" and tiff.is_16_bits(image):
         samples = tiff.decode_16(data, image)
     else:
         return None
+    # samples: (H, W), or (H, W, channels) of grey and alpha, RGB, or RGB and alpha
     colours = samples.shape[2] - 1 + samples.shape[2] % 2 if samples.ndim == 3 else 1
     pixels = samples if samples.ndim == 2 else samples[..., 0] if colours == 1 else samples[..., :3]
     alpha = samples[..., -1] if samples.ndim == 3 and samples.shape[2] > colours else None
@@ -214,6 +226,7 @@ def _decode_16(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray 
 
 
 def _decode_png_16(data: bytes, image: Image.Image) -> np.ndarray:
+    """The levels of a 16-bit PNG: uint16 [H, W], or [H, W, 2..4]."""
     import imagecodecs
 
     try:
@@ -235,7 +248,13 @@ def _without_pixels(data: bytes) -> bytes:
 
 
 def _to_srgb_16(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
-    """As `photo.colours` for 8 bits: in sRGB by the ICC profile, where there is one that can be applied."""
+    """Levels in sRGB by the ICC profile, where there is one that can be applied; `photo.colours` does it for 8 bits.
+
+    Args:
+      pixels: uint16 [H, W, 3], or [H, W] of a grey picture.
+    Returns:
+      uint16 [H, W, 3]; the pixels as they are where no profile is applied.
+    """
     if not profile or photo.is_srgb(profile):
         return pixels
     import imagecodecs
@@ -252,7 +271,7 @@ def _to_srgb_16(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
 
 
 def _turn(levels: np.ndarray, orientation: int) -> np.ndarray:
-    """Upright by EXIF orientation."""
+    """Levels [H, W] or [H, W, C] made upright by their EXIF orientation; from 5 on the sides change places."""
     if orientation == 1:
         return levels
     if orientation >= 5:

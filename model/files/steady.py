@@ -38,8 +38,8 @@ class Steady:
         Returns:
           float32 [h, w, 2].
         """
-        lightness = _lightness(grey, ab.shape[1::-1])
-        small = _lightness(grey, (_CUT_SIDE, _CUT_SIDE))
+        lightness = _lightness(grey, ab.shape[1::-1])  # (h, w)
+        small = _lightness(grey, (_CUT_SIDE, _CUT_SIDE))  # (16, 16)
         if self._frame is None or self._frame[3].shape != ab.shape or is_cut(self._frame[1], small):
             self.scenes += 1
         else:
@@ -56,9 +56,17 @@ def is_cut(before: np.ndarray, after: np.ndarray) -> bool:
 
 
 def _blend(lightness_before, before, lightness, ab, weight: float) -> np.ndarray:
-    moved = carry(np.concatenate([lightness_before[..., None], before], axis=-1), motion(lightness_before, lightness))
-    change = (lightness - moved[..., 0]) / _TOLERANCE
-    share = (weight * np.exp(-(change**2)))[..., None].astype(np.float32)
+    """The colours of a frame, averaged with those of the one before, which are carried along.
+
+    Args:
+      lightness_before, lightness: L* of both frames, float32 [h, w].
+      before, ab: their colours, float32 [h, w, 2].
+      weight: of the earlier colours where nothing has changed, 0..1.
+    """
+    flow = motion(lightness_before, lightness)  # (2, h, w)
+    moved = carry(np.concatenate([lightness_before[..., None], before], axis=-1), flow)  # (h, w, 3)
+    change = (lightness - moved[..., 0]) / _TOLERANCE  # (h, w)
+    share = (weight * np.exp(-(change**2)))[..., None].astype(np.float32)  # (h, w, 1)
     return share * moved[..., 1:] + (1 - share) * ab
 
 
@@ -69,26 +77,37 @@ def motion(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     height, width = after.shape
     scale = min(1.0, _SIDE / min(height, width))
     size = max(8, round(width * scale)), max(8, round(height * scale))
-    flow = optical_flow_ilk(_resized(after, size), _resized(before, size), radius=_RADIUS)
+    flow = optical_flow_ilk(
+        _resized(after, size), _resized(before, size), radius=_RADIUS
+    )  # (2, rows, columns) of `size`
     return np.stack(
         [_resized(flow[0], (width, height)) * height / size[1], _resized(flow[1], (width, height)) * width / size[0]]
     )
 
 
 def carry(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """float32 [h, w, C] as it looks after the motion `flow`; what comes in over the edge is the edge's."""
+    """Values as they are after a motion; what comes in over the edge is the edge's.
+
+    Args:
+      values: float32 [h, w, C].
+      flow: float32 [2, h, w], as of `motion`.
+    Returns:
+      float32 [h, w, C].
+    """
     from scipy.ndimage import map_coordinates
 
     rows, columns = np.indices(values.shape[:2])
-    places = np.stack([rows + flow[0], columns + flow[1]])
-    channels = np.moveaxis(values, -1, 0)
+    places = np.stack([rows + flow[0], columns + flow[1]])  # (2, h, w)
+    channels = np.moveaxis(values, -1, 0)  # (C, h, w)
     return np.stack([map_coordinates(c, places, order=1, mode="nearest") for c in channels], axis=-1)
 
 
 def _lightness(grey: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    small = np.asarray(grey.resize(size, Image.Resampling.BOX))
+    """L* of a grey picture at a size, (width, height): float32 [height, width]."""
+    small = np.asarray(grey.resize(size, Image.Resampling.BOX))  # (height, width)
     return lab.rgb_to_lab(np.repeat(small[..., None], 3, axis=-1))[..., 0]
 
 
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map [h, w] bilinearly at a size, (width, height): float32 [height, width]."""
     return np.asarray(Image.fromarray(np.asarray(values, np.float32), "F").resize(size, Image.Resampling.BILINEAR))

@@ -49,7 +49,7 @@ def decode_16(data: bytes, image: Image.Image) -> np.ndarray:
             page = file.pages[0]
             levels = page.asarray(buffersize=_BUFFER)
             if levels.ndim == 3 and page.axes.startswith("S"):  # a plane for each colour
-                levels = np.ascontiguousarray(np.moveaxis(levels, 0, -1))
+                levels = np.ascontiguousarray(np.moveaxis(levels, 0, -1))  # (samples, H, W) -> (H, W, samples)
     except (*photo.DECODER_ERRORS, tifffile.TiffFileError) as error:
         photo.load(image)  # which knows what is wrong with it
         raise photo.Rejected("damaged") from error
@@ -59,8 +59,9 @@ def decode_16(data: bytes, image: Image.Image) -> np.ndarray:
 
 
 def _with_alpha_last(levels: np.ndarray, tags) -> np.ndarray:
+    """Levels as `decode_16` returns them, of those as the file has them, [H, W] or [H, W, samples]."""
     colours = 3 if tags[_PHOTOMETRIC] == _RGB else 1
-    levels = levels.reshape(*levels.shape[:2], -1)
+    levels = levels.reshape(*levels.shape[:2], -1)  # (H, W, samples)
     if levels.shape[2] < colours:
         raise photo.Rejected("damaged")
     extra = tags.get(_EXTRA, (0,))[0] if levels.shape[2] > colours else 0
@@ -68,7 +69,7 @@ def _with_alpha_last(levels: np.ndarray, tags) -> np.ndarray:
     if tags[_PHOTOMETRIC] == _WHITE_IS_ZERO:
         levels = np.concatenate([65535 - levels[..., :1], levels[..., 1:]], axis=-1)
     if extra == _ASSOCIATED:
-        alpha = levels[..., -1:]
+        alpha = levels[..., -1:]  # (H, W, 1)
         freed = np.minimum(levels[..., :-1] * (65535.0 / np.maximum(alpha, 1)), 65535).astype(np.uint16)
         levels = np.concatenate([freed, alpha], axis=-1)
     return levels[..., 0] if levels.shape[2] == 1 else levels
@@ -99,7 +100,15 @@ def tags(image: Image.Image) -> Tags:
 
 
 def write(pixels: np.ndarray, profile: bytes, xmp: bytes, tags: Tags, dpi: tuple[float, float] | None) -> bytes:
-    """A TIFF of sRGB [H, W, 3], or [H, W, 4] with alpha, of 8 or 16 bits, deflated with a predictor."""
+    """The bytes of a TIFF, deflated with a predictor.
+
+    Args:
+      pixels: sRGB uint8 or uint16 [H, W, 3], or [H, W, 4] with alpha.
+      profile: the ICC profile of the pixels.
+      xmp: the XMP packet.
+      tags: what the source says about its picture.
+      dpi: (x, y), or None.
+    """
     import tifffile
 
     extra = [(tag, _ASCII, 0, text.encode("utf-8", "replace"), True) for tag, text in tags.texts.items()]

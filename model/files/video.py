@@ -129,15 +129,15 @@ class _Colouring:
             raise NotColoured("damaged_video", f"frame {self._frames} is corrupt")
         if frame.color_trc in _HDR:
             raise NotColoured("unsupported_video", "HDR; convert it to BT.709 first")
-        pixels = _pixels(frame)
+        pixels = _pixels(frame)  # (H, W, 3)
         if not self._encoder:
             self._begin(frame, pixels.shape[1], pixels.shape[0])
         if pixels.shape[:2] != (self._encoder.height, self._encoder.width):
             raise NotColoured("unsupported_video", f"frames change their size, at number {self._frames}")
         grey = Image.fromarray(finish.grey(pixels))
-        ab = self._colorizer.predict_ab(grey, self._options.temperature)
-        ab = self._steady(frame.time, grey, ab)
-        painted = finish.paint(pixels, ab, self._options.chroma, self._options.upsample)
+        ab = self._colorizer.predict_ab(grey, self._options.temperature)  # (h, w, 2)
+        ab = self._steady(frame.time, grey, ab)  # (h, w, 2)
+        painted = finish.paint(pixels, ab, self._options.chroma, self._options.upsample)  # (H, W, 3)
         self._written.mux(self._encoder.encode(_encodable(painted, frame, self._encoder.pix_fmt)))
         self._frames += 1
 
@@ -281,7 +281,7 @@ def _say(written, read, provenance: dict[str, str]) -> None:
 
 
 def _pixels(frame) -> np.ndarray:
-    """uint8 [H, W, 3], upright."""
+    """A frame's pixels, sRGB uint8 [H, W, 3], upright."""
     if frame.colorspace == _UNSPECIFIED:
         frame.colorspace = _BT709 if frame.height >= _HD else _BT601
     pixels = frame.reformat(format="rgb24").to_ndarray()
@@ -294,7 +294,13 @@ def _turns(frame) -> int:
 
 
 def _encodable(pixels: np.ndarray, like, pixel_format: str):
-    """A frame for the encoder, shown when `like` is and as long."""
+    """A frame for the encoder.
+
+    Args:
+      pixels: sRGB uint8 [H, W, 3].
+      like: the source's frame, which is shown at the same time and for as long.
+      pixel_format: as FFmpeg names it.
+    """
     av = import_av()
     rgb = av.VideoFrame.from_ndarray(pixels, "rgb24")
     reformatter = av.video.reformatter

@@ -23,10 +23,14 @@ _SCALE, _WEAR, _HINTS = (_STREAM + (i << 60) for i in (1, 2, 3))  # apart, so th
 class Draws:
     """What happens to each picture of a batch, or of a part of it.
 
-    `side`: of the pictures after cutting and scaling. `corner`: int64 [b, 2], row and column of the upper left pixel
-    that stays. `mirrored`: bool [b]. `light`: float32 [b, 2], contrast factor and shift of L*. `cut`: int64 [b], side
-    of the square that is cut, before it is scaled to `side`. `worn`: of each picture the key of what wears it, uint64
-    [b, 3], or [b, 0] where none is. `patches`: see `hints.draw`, [b, 0, 4] without hints.
+    Attributes:
+      side: of the pictures after cutting and scaling, in pixels.
+      corner: int64 [b, 2], row and column of the upper left pixel that stays.
+      mirrored: bool [b].
+      light: float32 [b, 2], contrast factor and shift of L*.
+      cut: int64 [b], side of the square that is cut, before it is scaled to `side`.
+      worn: uint64 [b, 3], of each picture the key of what wears it, zeros where nothing does; or [b, 0].
+      patches: int32 [b, P, 4], see `hints.draw`; [b, 0, 4] without hints.
     """
 
     side: int
@@ -52,12 +56,12 @@ class Draws:
           [side, side, 3] of the same type.
         """
         row, column = self.corner[i]
-        pixels = pixels[row : row + self.cut[i], column : column + self.cut[i]]
+        pixels = pixels[row : row + self.cut[i], column : column + self.cut[i]]  # (cut, cut, 3)
         if len(pixels) != self.side:
             pixels = _scale(pixels, self.side)
         if self.worn.shape[1] and self.worn[i].any():
             pixels = pixels.copy()
-            worn = wear(pixels[..., 0] / np.float32(lightness_unit), _generator(*self.worn[i]))
+            worn = wear(pixels[..., 0] / np.float32(lightness_unit), _generator(*self.worn[i]))  # (side, side)
             pixels[..., 0] = np.rint(worn * lightness_unit)
         return pixels
 
@@ -66,9 +70,9 @@ def draw(settings: TrainSettings, size: int, step: int) -> Draws:
     """The draws of a whole batch of pictures of size x size; nothing happens to them where nothing is asked for."""
     random = _generator(settings.seed, _STREAM + step)
     batch, side, jitter = settings.global_batch, settings.crop or size, settings.lightness_jitter
-    corner = random.integers(0, size - side + 1, (batch, 2))
-    mirrored = random.random(batch) < 0.5
-    light = random.uniform(-jitter, jitter, (batch, 2)).astype(np.float32)
+    corner = random.integers(0, size - side + 1, (batch, 2))  # (b, 2)
+    mirrored = random.random(batch) < 0.5  # (b,)
+    light = random.uniform(-jitter, jitter, (batch, 2)).astype(np.float32)  # (b, 2)
     if not settings.mirror:
         mirrored[:] = False
     cut = np.full(batch, side)
@@ -88,7 +92,7 @@ def draw(settings: TrainSettings, size: int, step: int) -> Draws:
 def _draw_cuts(random: np.random.Generator, settings: TrainSettings, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Sides of the squares to be cut, int64 [batch], and their corners, [batch, 2]."""
     batch, side, most = settings.global_batch, settings.crop or size, 1 + settings.scale_jitter
-    cut = np.rint(side * most ** random.uniform(-1, 1, batch)).astype(int)
+    cut = np.rint(side * most ** random.uniform(-1, 1, batch)).astype(int)  # (b,)
     cut = np.clip(cut, 1, size)
     return cut, np.floor(random.random((batch, 2)) * (size - cut + 1)[:, None]).astype(int)
 
@@ -111,7 +115,7 @@ def _generator(seed: int, stream: int, part: int = 0) -> np.random.Generator:
 
 def _scale(pixels: np.ndarray, side: int) -> np.ndarray:
     """Lab [S, S, 3] resized to side x side, antialiased, channel by channel."""
-    channels = [Image.fromarray(pixels[..., i].astype(np.float32)) for i in range(3)]
+    channels = [Image.fromarray(pixels[..., i].astype(np.float32)) for i in range(3)]  # (S, S) each
     scaled = [np.asarray(channel.resize((side, side), Image.Resampling.BILINEAR)) for channel in channels]
     return np.rint(np.stack(scaled, axis=-1)).astype(pixels.dtype)
 
@@ -137,11 +141,14 @@ def change(values, mirrored, light):
     """Mirrors, and changes L*, on the device.
 
     Args:
-      values: float32 [b, S, S, 3], L* 0..100, a*, b*; mirrored, light: as in `Draws`.
+      values: float32 [b, S, S, 3], L* 0..100, a*, b*.
+      mirrored, light: as in `Draws`.
+    Returns:
+      float32 [b, S, S, 3], L* within 0..100.
     """
     from keras import ops
 
     values = ops.where(mirrored[:, None, None, None], ops.flip(values, axis=2), values)
-    contrast, shift = (light[:, i, None, None, None] for i in range(2))
-    lightness = ops.clip((values[..., :1] - 50.0) * contrast + 50.0 + shift, 0.0, 100.0)
+    contrast, shift = (light[:, i, None, None, None] for i in range(2))  # (b, 1, 1, 1) each
+    lightness = ops.clip((values[..., :1] - 50.0) * contrast + 50.0 + shift, 0.0, 100.0)  # (b, S, S, 1)
     return ops.concatenate([lightness, values[..., 1:]], axis=-1)

@@ -42,7 +42,8 @@ def rows_of(part: int, parts: int, settings: TrainSettings) -> np.ndarray:
     They are of every piece of `--accumulate` alike: replicas normalise a piece together, and its pictures are then the
     same however many replicas share it.
     """
-    return np.arange(settings.global_batch).reshape(settings.accumulate, parts, -1)[:, part].ravel()
+    rows = np.arange(settings.global_batch).reshape(settings.accumulate, parts, -1)  # (accumulate, parts, rows)
+    return rows[:, part].ravel()  # (global_batch / parts,)
 
 
 class Source:
@@ -94,13 +95,13 @@ def to_network(batch: dict, encoding: str) -> tuple[dict, dict]:
     """
     from keras import ops
 
-    values = lab.unpack(batch["lab"], encoding, ops)
+    values = lab.unpack(batch["lab"], encoding, ops)  # (b, S, S, 3)
     if "mirrored" in batch:
         values = augment.change(values, batch["mirrored"], batch["light"])
     inputs = {"l": network_lightness(values[..., :1])}
     if "embedding" in batch:
         inputs["embedding"] = ops.cast(batch["embedding"], "float32")
-    ab = values[..., 1:] / 128.0
+    ab = values[..., 1:] / 128.0  # (b, S, S, 2)
     inputs["hints"] = hints.paint(ab, batch["patches"]) if "patches" in batch else hints.none(inputs["l"])
     targets = {"ab": ab, "l": inputs["l"]}
     if "label" in batch:

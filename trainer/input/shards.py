@@ -20,7 +20,13 @@ from tintmill.trainer.input.hints import MOST as MOST_PATCHES
 
 @dataclasses.dataclass(frozen=True)
 class RecordIndex:
-    """Where the records of a split are: record i is `length[i]` bytes at `offset[i]` of `paths[shard[i]]`."""
+    """Where the n records of a split are: record i is `length[i]` bytes at `offset[i]` of `paths[shard[i]]`.
+
+    Attributes:
+      paths: of the split's shards.
+      shard: int32 [n].
+      offset, length: int64 [n], in bytes.
+    """
 
     paths: tuple[str, ...]
     shard: np.ndarray

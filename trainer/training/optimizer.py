@@ -25,7 +25,9 @@ class _OfReducedGradients:
 class _SlowEncoder:
     """Moves the weights of a pretrained encoder at a share of the rate: what they know is worth keeping.
 
-    `encoder_rate`: the share. `slow`: places of the encoder's weights among the trained ones.
+    Attributes:
+      encoder_rate: the share, 0..1.
+      slow: places of the encoder's weights among the trained ones.
     """
 
     encoder_rate: float = 1.0
@@ -47,7 +49,11 @@ class _AdamW(_OfReducedGradients, _SlowEncoder, keras.optimizers.AdamW):
 
 @dataclasses.dataclass
 class Learner:
-    """A model and the optimizer of its weights; `averages`: whether that keeps a moving average of them."""
+    """A model and the optimizer of its weights.
+
+    Attributes:
+      averages: whether the optimizer keeps a moving average of the weights.
+    """
 
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
@@ -62,7 +68,11 @@ class Learner:
         return self.optimizer.scale_loss(loss)
 
     def learn(self, gradients: list) -> None:
-        """Moves the weights by the gradients of `scale`d losses, in every replica by the sum over all of them."""
+        """Moves the weights, in every replica by the sum of all replicas' gradients.
+
+        Args:
+          gradients: of a loss that went through `scale`, one tensor of the weight's shape for each trained weight.
+        """
         summed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         self.optimizer.apply(summed, self.model.trainable_variables)
 
@@ -82,7 +92,12 @@ class Learner:
 
 
 def make_learner(model: keras.Model, settings: TrainSettings, ema: float = 0.0, **options) -> Learner:
-    """The learner of a model; `options` are Keras' for Adam. Called in the strategy's scope."""
+    """The learner of a model; must be called in the strategy's scope.
+
+    Args:
+      ema: momentum of the moving average of the weights, 0..1; 0: none is kept.
+      options: further ones of Keras' Adam.
+    """
     options = {"name": "adam", "global_clipnorm": settings.clip_norm or None} | options
     if ema:
         options |= {"use_ema": True, "ema_momentum": ema}
@@ -108,7 +123,11 @@ def _places_of_encoder(model: keras.Model) -> frozenset[int]:
 
 
 def learning_rate(settings: TrainSettings):
-    """The rate, or its schedule by step: a linear warm-up, then constant, or a half cosine down to 2 % at the end."""
+    """The learning rate, or its schedule by step.
+
+    Returns:
+      A number, or a Keras schedule: a linear warm-up, then a constant rate, or half a cosine down to 2 % at the end.
+    """
     if settings.schedule == "cosine":
         return keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0 if settings.warmup_steps else settings.learning_rate,

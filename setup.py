@@ -50,6 +50,7 @@ VIDEO = [
 ]
 WEB = [
     "starlette>=1.0,<2",  # the pages of web and study (BSD); with uvicorn five packages, where Gradio brings 33
+    "h11>=0.16,<1",  # uvicorn's reader of HTTP; the limits on clients stand on the class that uses it (MIT)
     "uvicorn>=0.40,<1",  # serves them (BSD)
 ]
 EXTRAS = {

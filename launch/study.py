@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping
 
 from tintmill.launch.pages import serving
+from tintmill.launch.pages.door import make_door
 from tintmill.launch.pages.studies import opening, settings
 from tintmill.launch.pages.studies.settings import StudySettings
 from tintmill.pipeline.common import command, options
@@ -31,6 +32,8 @@ class StudyArguments:
     report: bool = option(False, "Print the result so far; serve nothing.", "The study")
     host: str = serving.host_option()
     port: int = serving.port_option(7861)
+    allowed_host: tuple[str, ...] = serving.allowed_host_option()
+    token: str = serving.token_option()
     given: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -60,6 +63,7 @@ def run_study(arguments: StudyArguments) -> None:
         report(arguments.output)
         return
     serving.check_installed("tintmill study")
+    door = make_door(arguments.host, arguments.allowed_host, arguments.token)
     study = opening.open_study(arguments.output, arguments.given)
     print(opening.describe(study))
     from tintmill.launch.pages.studies import app
@@ -67,14 +71,15 @@ def run_study(arguments: StudyArguments) -> None:
 
     listening = serving.listen(arguments.host, arguments.port)
     with listening as listener, contextlib.closing(Answers(study.answers_path)) as answers:
-        serving.serve(app.build(study, answers), listener, "The study is")
+        answers.check(study)
+        serving.serve(app.build(study, answers), listener, door, "The study is")
 
 
 def report(folder: str) -> None:
     """Prints the result so far of a study, and writes it beside the answers.
 
     Raises:
-      TintmillError: there is no study in the folder.
+      TintmillError: there is no study in the folder, or its answers are damaged.
     """
     from tintmill.launch.pages.studies import result, result_page
     from tintmill.launch.pages.studies.answers import Answers
@@ -83,6 +88,7 @@ def report(folder: str) -> None:
     if study is None:
         raise TintmillError(f"--output={folder}: no study in it; begin one with --real and --coloured")
     with contextlib.closing(Answers(study.answers_path)) as answers:
+        answers.check(study)
         summary = result.summarise(study, answers.all())
     print(result_page.format_table(summary))
     print("\n".join(result_page.write(study, summary)))

@@ -13,6 +13,7 @@ import dataclasses
 import sys
 
 from tintmill.launch.pages import serving
+from tintmill.launch.pages.door import make_door
 from tintmill.model.colorizers import load
 from tintmill.model.colorizers.identity import identify
 from tintmill.pipeline.common import command, options
@@ -36,6 +37,8 @@ class WebArguments:
     max_pixels: int = option(64_000_000, "Refuse pictures with more pixels (memory).", _UPLOADS, least=1)
     host: str = serving.host_option()
     port: int = serving.port_option(7860)
+    allowed_host: tuple[str, ...] = serving.allowed_host_option()
+    token: str = serving.token_option()
 
     def __post_init__(self):
         load.check_choice(self.run, self.model)
@@ -56,9 +59,10 @@ def run_web(arguments: WebArguments) -> None:
     """Serves the page until a signal comes.
 
     Raises:
-      TintmillError: the address cannot be listened on, or there is no such run or model.
+      TintmillError: the address cannot be listened on, the token is too short, or there is no such run or model.
     """
     serving.check_installed("tintmill web")
+    door = make_door(arguments.host, arguments.allowed_host, arguments.token)
     with serving.listen(arguments.host, arguments.port) as listener:  # first: a taken port is told before loading
         command.tell("Loading the model ...")
         colorizer, provenance = load_model(arguments)
@@ -68,7 +72,7 @@ def run_web(arguments: WebArguments) -> None:
         gallery = Gallery(colorizer, photo.Limits(max_pixels=arguments.max_pixels, min_side=1), provenance)
         gallery.warm_up()
         page = app.build(gallery, arguments.max_megabytes * 1_000_000)
-        serving.serve(page, listener, f"Pictures are coloured by {provenance['model']}")
+        serving.serve(page, listener, door, f"Pictures are coloured by {provenance['model']}")
 
 
 def load_model(arguments: WebArguments) -> tuple[load.Colorizer, dict[str, str]]:

@@ -8,36 +8,42 @@ arrive.
 """
 
 import dataclasses
+import functools
 import importlib.util
 import ipaddress
 import socket
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
+from tintmill.launch.pages.door import NO_TOKEN, Door
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
 
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 TOPIC = "The page"  # heading of the options in a command's help
-_SAFE_METHODS = ("GET", "HEAD")
 
 
 def host_option() -> dataclasses.Field:
     """The field `host` of a command's arguments."""
-    return option("127.0.0.1", "Address to listen on; 0.0.0.0 lets other machines in.", TOPIC)
+    return option("127.0.0.1", "Address to listen on; 0.0.0.0 lets other machines in, with a token.", TOPIC)
 
 
 def port_option(port: int) -> dataclasses.Field:
     """The field `port` of a command's arguments."""
     return option(port, "Port to listen on; 0 takes a free one.", TOPIC, least=0, most=65535)
+
+
+def allowed_host_option() -> dataclasses.Field:
+    """The field `allowed_host` of a command's arguments."""
+    help = "Name by which visitors call this server, beside this machine's own; may be given several times."
+    return option((), help, TOPIC, repeated=True)
+
+
+def token_option() -> dataclasses.Field:
+    """The field `token` of a command's arguments."""
+    help = (
+        "What the address must end with (?token=) to be let in. Left out, one is made up where --host lets other "
+        f"machines in; {NO_TOKEN}: everybody who reaches this server is let in."
+    )
+    return option(None, help, TOPIC)
 
 
 def check_installed(command: str) -> None:
@@ -47,26 +53,47 @@ def check_installed(command: str) -> None:
         raise TintmillError(f"{command} wants {' and '.join(missing)}; install them: pip install 'tintmill[web]'")
 
 
-def serve(app: Callable, listener: socket.socket, what: str) -> None:
+def serve(app: Callable, listener: socket.socket, door: Door, what: str) -> None:
     """Prints the address, and serves an ASGI app there until a signal comes.
 
     Args:
       listener: a socket of `listen`.
       what: how the line with the address begins.
     """
-    local = is_loopback(listener.getsockname()[0])
-    who = "this machine only" if local else "OPEN to all who reach this machine"
-    print(f"{what} at {url(listener, local)} ({who}); Ctrl-C ends it", flush=True)
-    make_server(app, local).run(sockets=[listener])
+    address = url(listener, door.local_only) + (f"?token={door.token}" if door.token else "")
+    print(f"{what} at {address} ({_describe(door)}); Ctrl-C ends it", flush=True)
+    make_server(app, door).run(sockets=[listener])
 
 
-def make_server(app: Callable, local_only: bool):
-    """The uvicorn.Server of a guarded app."""
+def _describe(door: Door) -> str:
+    if door.local_only:
+        return "this machine only"
+    if door.token:
+        return "all who reach this machine and have this whole address; it is sent unencrypted"
+    return f"OPEN to all who reach this machine, because of --token={NO_TOKEN}"
+
+
+def make_server(app: Callable, door: Door, limits=None):
+    """The uvicorn.Server of a guarded app.
+
+    Args:
+      limits: `slow_clients.ClientLimits`; None: the usual ones.
+    """
     import uvicorn
 
+    from tintmill.launch.pages.guard import Guard
+    from tintmill.launch.pages.slow_clients import ClientLimits, Clients, LimitedProtocol
+
+    protocol = functools.partial(LimitedProtocol, Clients(limits or ClientLimits()))
     return uvicorn.Server(
         uvicorn.Config(
-            Guard(app, local_only), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3
+            Guard(app, door),
+            http=protocol,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
         )
     )
 
@@ -92,54 +119,3 @@ def url(listener: socket.socket, local: bool) -> str:
     if not local and ipaddress.ip_address(host).is_unspecified:
         host = socket.gethostname()
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host's name or address can only be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
-class Guard:
-    """An ASGI app with `HEADERS` on every answer, which refuses requests that other sites make a browser send.
-
-    A page of another site may make a visitor's browser call this server: by the server's address, or by a name of the
-    site's own that leads here. A browser tells the first by Sec-Fetch-Site, and the second by Host.
-    """
-
-    def __init__(self, app: Callable, local_only: bool):
-        self._app = app
-        self._local_only = local_only
-
-    async def __call__(self, scope, receive, send):
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        from starlette.datastructures import Headers, MutableHeaders
-        from starlette.responses import PlainTextResponse
-
-        async def send_with_headers(message):
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            await send(message)
-
-        reason = self._refusal(scope["method"], Headers(scope=scope))
-        app = PlainTextResponse(reason, 403) if reason else self._app
-        return await app(scope, receive, send_with_headers)
-
-    def _refusal(self, method: str, headers) -> str | None:
-        if self._local_only and not is_loopback(_requested_host(headers)):
-            return "this server is for this machine only: call it by 127.0.0.1 or localhost\n"
-        if method not in _SAFE_METHODS and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            return "refused: sent by another site\n"
-        return None
-
-
-def _requested_host(headers) -> str | None:
-    try:
-        return urlsplit(f"//{headers.get('host', '')}").hostname
-    except ValueError:  # brackets without an address
-        return None

@@ -34,6 +34,7 @@ def test_a_killed_server_loses_no_answer_and_goes_on(folders, tmp_path):
     visitor = pages.Visitor(address)
     visitor.post("begin", {})
     for number in range(5):
+        assert visitor.ask("next").json["number"] == number
         assert visitor.post("answer", {"number": number, "answer": "a", "milliseconds": 700}).status == 200
     helpers.kill_group(process)  # SIGKILL
 

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from tintmill.launch.pages import serving
+from tintmill.launch.pages.door import Door
 
 _SECONDS = 60  # until a page that does not do what it should fails its test
 
@@ -84,10 +85,10 @@ class Visitor:
 
 
 @contextlib.contextmanager
-def serving_app(app, local_only: bool = True):
+def serving_app(app, door: Door | None = None, limits=None):
     """The address, with a / at its end, of a server of `app` in a thread of this process."""
     listener = serving.listen("127.0.0.1", 0)
-    server = serving.make_server(app, local_only)
+    server = serving.make_server(app, door or Door(), limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

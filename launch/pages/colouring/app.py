@@ -19,18 +19,19 @@ import anyio
 import jinja2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tintmill.launch.pages.colouring.gallery import Forgotten, Gallery
+from tintmill.launch.pages.whole_request import WholeRequest
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import photo
 
 _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
-_DRAINED = 8  # times the limit: this much of a body that is too large is read, so that its sender gets the answer
 _GREATEST_CHROMA = 2.0
 _GREATEST_TEMPERATURE = 1.0
 # The formats of pipeline.imaging.photo, by the names that people know.
@@ -71,13 +72,13 @@ def build(gallery: Gallery, max_bytes: int, most_waiting: int = _MOST_WAITING) -
             photo.Rejected: pages.answer_rejected,
             TintmillError: _answer_failed,
         },
+        middleware=[Middleware(WholeRequest, max_bytes=max_bytes)],
     )
 
 
 class _Pages:
     def __init__(self, gallery: Gallery, max_bytes: int, most_waiting: int):
         self._gallery = gallery
-        self._max_bytes = max_bytes
         self._most_waiting = most_waiting
         self._waiting = 0
         self._turn = anyio.Lock()  # whoever holds it may run the network
@@ -101,7 +102,7 @@ class _Pages:
             raise _Refused(503, f"{self._waiting} pictures are waiting already; try again in a moment")
         self._waiting += 1
         try:
-            id, (width, height) = await self._with_network(self._gallery.add, await self._read(request))
+            id, (width, height) = await self._with_network(self._gallery.add, await request.body())
         finally:
             self._waiting -= 1
         return JSONResponse({"id": id, "width": width, "height": height}, 201)
@@ -131,7 +132,7 @@ class _Pages:
         return Response(status_code=204)
 
     async def forget(self, request: Request) -> Response:
-        for id in (await self._read(request)).decode(errors="replace").split():
+        for id in (await request.body()).decode(errors="replace").split():
             self._gallery.remove(id)
         return Response(status_code=204)
 
@@ -147,22 +148,6 @@ class _Pages:
         """Waits its turn without holding a thread, so that previews go on meanwhile."""
         async with self._turn:
             return await run_in_threadpool(function, *arguments)
-
-    async def _read(self, request: Request) -> bytes:
-        """The body. No more than the limit is held, whatever the headers say of its length."""
-        parts, length = [], 0
-        try:
-            async for part in request.stream():
-                length += len(part)
-                if length <= self._max_bytes:
-                    parts.append(part)
-                elif length > _DRAINED * self._max_bytes:
-                    break
-        except ClientDisconnect as error:
-            raise _Refused(400, "the upload broke off") from error
-        if length > self._max_bytes:
-            raise _Refused(413, f"more than {self._max_bytes / 1e6:g} MB, which is the most that is taken here")
-        return b"".join(parts)
 
     def _read_sliders(self, request: Request) -> tuple[float | None, float]:
         """(temperature, chroma); a temperature of None is the network's own."""
@@ -187,9 +172,7 @@ def _read_number(request: Request, name: str, least: float, greatest: float) -> 
 
 
 def _answer_refused(request: Request, error: _Refused) -> Response:
-    # Without closing, the server would read to the end what is left of a body that is too large.
-    headers = {"Connection": "close"} if error.status == 413 else None
-    return JSONResponse({"error": str(error)}, error.status, headers)
+    return JSONResponse({"error": str(error)}, error.status)
 
 
 def _answer_failed(request: Request, error: TintmillError) -> Response:

@@ -3,7 +3,8 @@
 GET /                  instructions, which the script skips where this browser has begun
 POST /begin            the participant of the cookie, or a new one; {"again": true}: a new one where all is answered
 GET /next              the next question, or that all are answered
-POST /answer           {"number", "answer", "milliseconds"}: stored, then acknowledged; in practice with the truth
+POST /answer           {"number", "answer", "milliseconds"} of a question that was shown: stored, then acknowledged; in
+                       practice with the truth
 GET /picture/TOKEN     a picture of a question
 """
 
@@ -14,18 +15,20 @@ import sys
 import jinja2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tintmill.launch.pages.studies import trials
-from tintmill.launch.pages.studies.answers import Answers
+from tintmill.launch.pages.studies.answers import LONGEST, Answers
 from tintmill.launch.pages.studies.settings import Study
+from tintmill.launch.pages.whole_request import WholeRequest
 from tintmill.pipeline.common.errors import TintmillError
 
 _HERE = os.path.dirname(__file__)
-_LONGEST = 24 * 3600 * 1000  # milliseconds; an answer that claims to have taken longer is refused
+_MOST_BYTES = 10_000  # of a request; an answer has less than 100
 _COOKIE_AGE = 30 * 24 * 3600  # seconds for which a browser may go on
 
 
@@ -41,8 +44,13 @@ def build(study: Study, answers: Answers) -> Starlette:
             Route("/picture/{token}", pages.picture),
             Mount("/static", StaticFiles(directory=os.path.join(_HERE, "static"))),
         ],
-        exception_handlers={TintmillError: _answer_failed},
+        exception_handlers={TintmillError: _answer_failed, _NoObject: _answer_no_object},
+        middleware=[Middleware(WholeRequest, max_bytes=_MOST_BYTES)],
     )
+
+
+class _NoObject(Exception):
+    """A body that is no JSON object."""
 
 
 class _Pages:
@@ -79,7 +87,7 @@ class _Pages:
         return self._next(self._code(request))
 
     def _next(self, code: str) -> Response:
-        trial, total = self._answers.next(code)
+        trial, total = self._answers.show_next(code)
         if not total:
             return JSONResponse({"error": "this browser has not begun, or refuses the study's cookie"}, 401)
         if trial is None:
@@ -101,14 +109,16 @@ class _Pages:
         given = await _read_json(request)
         number, answer, time = (given.get(name) for name in ("number", "answer", "milliseconds"))
         known = trials.ANSWERS[self._study.settings.mode]
-        if type(number) is not int or answer not in known or type(time) is not int or not 0 <= time <= _LONGEST:
-            return JSONResponse({"error": f"wanted number, answer ({' or '.join(known)}) and milliseconds"}, 400)
+        asked = self._study.settings.pictures_needed
+        if not _is_whole_number(number, asked - 1) or not _is_whole_number(time, LONGEST) or answer not in known:
+            wanted = f"number (0 to {asked - 1}), answer ({' or '.join(known)}) and milliseconds (0 to {LONGEST})"
+            return JSONResponse({"error": f"wanted {wanted}"}, 400)
         return await run_in_threadpool(self._answer, self._code(request), number, answer, time)
 
     def _answer(self, code: str, number: int, answer: str, time: int) -> Response:
         trial = self._answers.give(code, number, answer, time)
         if trial is None:
-            return JSONResponse({"error": "no such question of this participant"}, 404)
+            return JSONResponse({"error": "this question was not shown to you; load the page again"}, 404)
         if trial.part == trials.PRACTICE:
             return JSONResponse({"right": trial.right})
         return JSONResponse({})
@@ -131,10 +141,20 @@ def _answer_failed(request: Request, error: TintmillError) -> Response:
     return JSONResponse({"error": "This answer could not be stored. Please tell whoever runs the study."}, 500)
 
 
+def _answer_no_object(request: Request, error: _NoObject) -> Response:
+    return JSONResponse({"error": "wanted a JSON object"}, 400)
+
+
 async def _read_json(request: Request) -> dict:
-    """The JSON object that was sent; empty where it is none."""
+    """The JSON object that was sent. Raises _NoObject where it is none, or is nested too deeply to be read."""
     try:
         content = await request.json()
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+    except (ValueError, RecursionError) as error:
+        raise _NoObject from error
+    if not isinstance(content, dict):
+        raise _NoObject
+    return content
+
+
+def _is_whole_number(value: object, most: int) -> bool:
+    return type(value) is int and 0 <= value <= most

@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse
 
 from tests.support import helpers, pages
 from tintmill.launch.pages import serving
+from tintmill.launch.pages.door import make_door
 from tintmill.pipeline.common.errors import TintmillError
 
 
@@ -24,35 +25,6 @@ def test_answers_forbid_the_browser_to_ask_others_and_to_keep_what_it_got(visito
     assert "http" not in headers["content-security-policy"]
     assert headers["cache-control"] == "no-store"
     assert "server" not in headers
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:7860", "[::1]:80"])
-def test_this_machine_may_ask(visitor, host):
-    assert visitor.ask("", Host=host).status == 200
-
-
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.5:7860", "[", ""])
-def test_a_name_that_only_leads_here_is_refused(visitor, host):
-    """DNS rebinding: a site elsewhere gives its own name this machine's address."""
-    refused = visitor.ask("", Host=host)
-    assert refused.status == 403
-    assert b"127.0.0.1" in refused.body
-
-
-@pytest.mark.parametrize(
-    ("site", "status"), [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)]
-)
-def test_other_sites_cannot_make_a_browser_send(visitor, site, status):
-    assert visitor.ask("", b"", Sec_Fetch_Site=site).status == status
-
-
-def test_other_sites_may_link_here(visitor):
-    assert visitor.ask("", Sec_Fetch_Site="cross-site").status == 200
-
-
-def test_a_server_for_all_does_not_ask_for_its_name():
-    with pages.serving_app(PlainTextResponse("content"), local_only=False) as address:
-        assert pages.Visitor(address).ask("", Host="workstation:7860").status == 200
 
 
 def test_a_taken_port_is_one_line_that_names_the_flags():
@@ -78,6 +50,29 @@ def test_missing_packages_are_named_with_the_extra(monkeypatch):
     monkeypatch.setattr(serving.importlib.util, "find_spec", lambda name: None if name == "uvicorn" else object())
     with pytest.raises(TintmillError, match=r"tintmill web wants uvicorn; .*tintmill\[web\]"):
         serving.check_installed("tintmill web")
+
+
+class Ends(Exception):
+    """In place of a server that runs until a signal comes."""
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "parts"),
+    [
+        ("127.0.0.1", None, ["/ (this machine only)"]),
+        ("0.0.0.0", "a-token-of-a-person", ["/?token=a-token-of-a-person (all who", "unencrypted"]),
+        ("0.0.0.0", "none", ["/ (OPEN to all who reach this machine, because of --token=none)"]),
+    ],
+)
+def test_the_line_with_the_address_says_who_is_let_in(monkeypatch, capsys, host, token, parts):
+    def end(*arguments):
+        raise Ends
+
+    monkeypatch.setattr(serving, "make_server", end)
+    with serving.listen(host, 0) as listener, pytest.raises(Ends):
+        serving.serve(PlainTextResponse("content"), listener, make_door(host, (), token), "It is")
+    line = capsys.readouterr().out
+    assert all(part in line for part in parts), line
 
 
 @pytest.mark.parametrize("module", ["tintmill.launch.web", "tintmill.launch.study", "tintmill.launch.pages.serving"])

@@ -78,8 +78,15 @@ def test_the_first_answer_to_a_question_stays(prepared, tmp_path):
         ({"number": "0", "answer": "a", "milliseconds": 5}, 400),
         ({"number": 0, "answer": "a", "milliseconds": -1}, 400),
         ({"number": 0, "answer": "a", "milliseconds": 1e99}, 400),
-        ({"number": 99, "answer": "a", "milliseconds": 5}, 404),
+        ({"number": 10**30, "answer": "a", "milliseconds": 5}, 400),
+        ({"number": -1, "answer": "a", "milliseconds": 5}, 400),
+        ({"number": True, "answer": "a", "milliseconds": 5}, 400),
+        ({"number": 0, "answer": ["a"], "milliseconds": 5}, 400),
+        ({"number": 0, "answer": "a", "milliseconds": 10**30}, 400),
+        ({"number": 99, "answer": "a", "milliseconds": 5}, 400),
+        ({"number": 9, "answer": "a", "milliseconds": 5}, 404),
         ([], 400),
+        (None, 400),
     ],
 )
 def test_answers_that_are_none_are_refused_and_not_stored(prepared, tmp_path, content, status):
@@ -87,6 +94,44 @@ def test_answers_that_are_none_are_refused_and_not_stored(prepared, tmp_path, co
         visitor = pages.Visitor(address)
         visitor.post("begin", {})
         assert visitor.post("answer", content).status == status
+        assert not [row for row in answers.all() if row.answer]
+
+
+@pytest.mark.parametrize("path", ["begin", "answer"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[" * 9000, b'{"a":' * 1500, b"\xff\xfe", b'{"number":' + b"9" * 5000 + b"}", b'"text"']
+)
+def test_what_is_no_json_object_is_refused(prepared, tmp_path, path, body):
+    with studies.running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
+        visitor = pages.Visitor(address)
+        assert visitor.ask(path, body).status == 400
+        assert answers.all() == []
+
+
+def test_a_large_body_is_refused_and_not_held(prepared, tmp_path):
+    with studies.running(prepared["2afc"], tmp_path / "answers.db") as (address, _):
+        assert pages.Visitor(address).ask("answer", b" " * 50_000).status == 413
+
+
+def test_a_question_that_was_not_shown_cannot_be_answered(prepared, tmp_path):
+    with studies.running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
+        visitor = pages.Visitor(address)
+        number = visitor.post("begin", {}).json["number"]
+        for unshown in range(number + 1, 10):
+            refused = visitor.post("answer", {"number": unshown, "answer": "a", "milliseconds": 5})
+            assert refused.status == 404
+            assert "not shown" in refused.json["error"]
+        assert visitor.post("answer", {"number": number, "answer": "a", "milliseconds": 5}).status == 200
+        assert visitor.post("answer", {"number": number + 1, "answer": "a", "milliseconds": 5}).status == 404
+        assert visitor.ask("next").json["number"] == number + 1
+        assert visitor.post("answer", {"number": number + 1, "answer": "a", "milliseconds": 5}).status == 200
+        assert [row.trial.number for row in answers.all() if row.answer] == [number, number + 1]
+
+
+def test_nobody_answers_what_was_shown_to_another(prepared, tmp_path):
+    with studies.running(prepared["2afc"], tmp_path / "answers.db") as (address, answers):
+        pages.Visitor(address).post("begin", {})
+        assert pages.Visitor(address).post("answer", {"number": 0, "answer": "a", "milliseconds": 5}).status == 404
         assert not [row for row in answers.all() if row.answer]
 
 

@@ -56,11 +56,11 @@ class AnnealedMean(layers.Layer):
         return {**super().get_config(), "temperature": self.temperature, "rise": self.rise}
 
 
-def colours(features, lightness, spec: NetworkSpec, regress: Callable, hints=None) -> dict:
-    """The colour outputs of a network whose last features are at half its input's size.
+def colours(features, lightness, spec: NetworkSpec, regress: Callable, hints=None, side: int = 2) -> dict:
+    """The colour outputs of a network whose last features stand for squares of 2x2 pixels, or of side x side.
 
     Args:
-      features: [B, ceil(H/2) or more, ceil(W/2) or more, C].
+      features: [B, ceil(H/side) or more, ceil(W/side) or more, C].
       lightness: the network's input, [B, H, W, 1].
       regress: the network's own last layers: features -> ab [B, H, W, 2] in a*/128, b*/128, float32, named `ab`.
       hints: `PooledHints` of the size of `features`, from which the bins begin: what is known need not be learnt.
@@ -76,7 +76,7 @@ def colours(features, lightness, spec: NetworkSpec, regress: Callable, hints=Non
         )
         logits = layers.Add(name="hinted_bins", dtype="float32")([logits, near(hints)])
     ab = AnnealedMean(name="annealed_mean", dtype="float32")(logits)  # (B, h, w, 2)
-    ab = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(ab)  # (B, 2 h, 2 w, 2)
+    ab = layers.UpSampling2D(side, interpolation="bilinear", dtype="float32")(ab)  # (B, side h, side w, 2)
     return {"ab": CropLike(name="ab", dtype="float32")([ab, lightness]), "bins": logits}
 
 

@@ -44,7 +44,8 @@ def _every_pixel(ab, logits):
     step = 1
     while -(-ab.shape[1] // step) > logits.shape[1] or -(-ab.shape[2] // step) > logits.shape[2]:
         step *= 2
-    return ab[:, ::step, ::step]  # (B, h', w', 2)
+    middle = (step - 1) // 2  # what the up-sampling after the network takes for the place of the logits
+    return ab[:, middle::step, middle::step]  # (B, h', w', 2)
 
 
 def _pairs(ab):

@@ -3,12 +3,12 @@
 | part    | layers (w = at the picture's size over ...)                                                              |
 |---------|----------------------------------------------------------------------------------------------------------|
 | encoder | EfficientNet-Lite0 on the picture: its last feature map (w/32) and the widest maps before its halvings   |
-| hints   | at w/32, w/16, w/8, w/4, w/2: the mean of the colours revealed in each square, and whether there are any, |
-|         | 1x1 to 16; at w/2 added to the bins too, so that a hint is answered with its colour from the start       |
-| decoder | w/32: 1x1 to 256, joined with the encoder's features averaged over the picture; four times: 1x1 to       |
-|         | 192, 128, 96, 48, up 2 bilinear, joined with the encoder's map (1x1 to 128, 96, 64, 24) and the hints,   |
-|         | 3x3 to 192, 128, 96, 64                                                                                  |
-| colours | 1x1 to 2 (hard tanh), beginning near grey, or to the 313 bins; up 2 bilinear                             |
+| hints   | at w/32, w/16, w/8, w/4: the mean of the colours revealed in each square, and whether there are any,     |
+|         | 1x1 to 16; at w/4 added to the bins too, so that a hint is answered with its colour from the start       |
+| decoder | w/32: 1x1 to 256, joined with the encoder's features averaged over the picture; three times: 1x1 to      |
+|         | 192, 128, 96, up 2 bilinear, joined with the encoder's map (1x1 to 128, 96, 64) and the hints,           |
+|         | twice 3x3 to 256, 192, 128                                                                               |
+| colours | 1x1 to 2 (hard tanh), beginning near grey, or to the 313 bins; up 4 bilinear                             |
 
 Convolutions of the decoder: 3x3 then GroupNormalization(8) and ReLU. Any height and width, no embedding. The encoder is
 trained too where `--encoder_rate` says so, but for its layers at w/2: they find edges, and are the largest maps.
@@ -37,7 +37,7 @@ from tintmill.model.blocks.layers import CropLike, FuseVector, PadTo
 from tintmill.model.blocks.spec import NetworkSpec
 
 _STRIDE = 32
-_CARRIED, _JOINED, _WIDTHS = (192, 128, 96, 48), (128, 96, 64, 24), (192, 128, 96, 64)  # at w/16, w/8, w/4, w/2
+_CARRIED, _JOINED, _WIDTHS = (192, 128, 96), (128, 96, 64), (256, 192, 128)  # at w/16, w/8, w/4
 _FIRST_TRAINED = "b3_exp"
 
 
@@ -51,22 +51,21 @@ def build(spec: NetworkSpec) -> keras.Model:
     whole = layers.GlobalAveragePooling2D()(deepest)  # (B, 320)
     x = layers.Conv2D(256, 1, activation="relu")(_with_hints(deepest, padded, 32))  # (B, H/32, W/32, 256)
     x = FuseVector(256, name="fusion")([x, layers.LayerNormalization()(whole)])
-    for side, carried, joined, width, features in zip((16, 8, 4, 2), _CARRIED, _JOINED, _WIDTHS, maps, strict=True):
+    for side, carried, joined, width, features in zip((16, 8, 4), _CARRIED, _JOINED, _WIDTHS, maps, strict=True):
         x = layers.Conv2D(carried, 1, activation="relu")(x) if carried < x.shape[-1] else x
         x = layers.UpSampling2D(interpolation="bilinear")(x)
         x = layers.Concatenate()([x, layers.Conv2D(joined, 1, activation="relu")(features)])
-        x = layers.Conv2D(width, 3, padding="same", use_bias=False)(_with_hints(x, padded, side))
-        x = layers.ReLU()(layers.GroupNormalization(8)(x))  # (B, H/side, W/side, width)
+        x = _convolve(_convolve(_with_hints(x, padded, side), width), width)  # (B, H/side, W/side, width)
     lightness = inputs["l"]
-    near = PooledHints(2)(padded["hints"]) if spec.hints else None
-    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness), near)
+    near = PooledHints(4)(padded["hints"]) if spec.hints else None
+    outputs = heads.colours(x, lightness, spec, lambda features: _regress(features, lightness), near, side=4)
     return keras.Model(inputs, outputs, name="glaze")
 
 
 def _encode(lightness, spec: NetworkSpec) -> list:
     """Feature maps at w/32, w/16, w/8, w/4, w/2. L*/50 - 1 is within 0.07 of what the encoder expects."""
     body = encoders.load_efficientnet_lite(spec.encoder_weights, "encoder_weights", (*lightness.shape[1:3], 3))
-    outputs = [body.get_layer(name).output for name in reversed(MAPS)]
+    outputs = [body.get_layer(name).output for name in reversed(MAPS[1:])]
     encoder = keras.Model(body.input, outputs, name="encoder")
     encoder.dtype_policy = "float32"
     encoder.trainable = spec.trains_encoder
@@ -82,6 +81,11 @@ def _fix_first_layers(body: keras.Model) -> None:
         layer.trainable = False
 
 
+def _convolve(x, width: int):
+    x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.GroupNormalization(8)(x))
+
+
 def _with_hints(features, padded: dict, side: int):
     """Features [B, H/side, W/side, C] with those of the hints of each square, 16 more; without hints as they are."""
     if "hints" not in padded:
@@ -93,5 +97,5 @@ def _with_hints(features, padded: dict, side: int):
 def _regress(features, lightness):
     near_grey = keras.initializers.RandomNormal(stddev=0.005)
     x = layers.Conv2D(2, 1, activation="hard_tanh", kernel_initializer=near_grey)(features)
-    x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
+    x = layers.UpSampling2D(4, interpolation="bilinear", dtype="float32")(x)
     return CropLike(name="ab", dtype="float32")([x, lightness])

@@ -27,15 +27,24 @@ def anneal(logits: np.ndarray, temperature: float, size: tuple[int, int]) -> np.
 
     Args:
       logits: float32 [h, w, 313].
-      size: (height, width) of the result, at most twice the logits'.
+      size: (height, width) of the result, at most twice the logits', or the next power of two times as large.
     Returns:
       float32 [height, width, 2]: a*, b*.
     """
     share = np.exp((logits - logits.max(axis=-1, keepdims=True)) / np.float32(temperature))  # (h, w, 313)
     share /= share.sum(axis=-1, keepdims=True)
     maps = np.ascontiguousarray((share @ ab_bins.centres()).transpose(2, 0, 1))  # (2, h, w)
-    doubled = finish.resize(maps, 2 * maps.shape[2], 2 * maps.shape[1])  # (2, 2 h, 2 w)
-    return np.ascontiguousarray(doubled[:, : size[0], : size[1]].transpose(1, 2, 0))
+    side = _side(maps.shape[1:], size)
+    large = finish.resize(maps, side * maps.shape[2], side * maps.shape[1])  # (2, side h, side w)
+    return np.ascontiguousarray(large[:, : size[0], : size[1]].transpose(1, 2, 0))
+
+
+def _side(small: tuple[int, int], size: tuple[int, int]) -> int:
+    """How many pixels of the result, in height and width, a position of the logits stands for: a power of two."""
+    side = 2
+    while side * small[0] < size[0] or side * small[1] < size[1]:
+        side *= 2
+    return side
 
 
 def refuse_temperature(temperature: float, network: str, remedy: str = "leave the flag out") -> TintmillError:

@@ -6,7 +6,7 @@ bits in which runtimes differ: Pillow's rounding to 8 bits in each pass of its r
 embedding to float16. A test holds the two ways together.
 
 Input `grey`: float32 [1, H, W, 1], sRGB grey 0..255. Outputs `ab`: float32 [1, h, w, 2], a* and b* at the working
-size; with the bins head also `bins`, the logits [1, ceil(h/2) or more, ceil(w/2) or more, 313].
+size; with the bins head also `bins`, the logits [1, ceil(h/s) or more, ceil(w/s) or more, 313], s = 2, or 4 of glaze.
 """
 
 import dataclasses
@@ -83,8 +83,8 @@ def _traceable(network: keras.Model) -> keras.Model:
             return Square(layer.side, name=layer.name)
         if not isinstance(layer, layers.UpSampling2D):
             return layer
-        assert layer.size == (2, 2), "networks here double"
-        return Doubled(layer.interpolation, name=layer.name)
+        times, _ = layer.size
+        return Enlarged(layer.interpolation, times, name=layer.name)
 
     return keras.models.clone_model(network, clone_function=replace)
 
@@ -189,36 +189,44 @@ class NoHints(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tintmill")
-class Doubled(layers.Layer):
-    """UpSampling2D(2) of operations that every format has at any size; `interpolation`: bilinear or nearest.
+class Enlarged(layers.Layer):
+    """UpSampling2D(times) of operations that every format has at any size; `interpolation`: bilinear or nearest.
 
     It takes the place of UpSampling2D in an export: neither Keras nor LiteRT traces that for pictures of any size.
 
-    Input: (batch, H, W, channels). Output: (batch, 2H, 2W, channels).
+    Input: (batch, H, W, channels). Output: (batch, times H, times W, channels).
     """
 
-    def __init__(self, interpolation: str, **kwargs):
+    def __init__(self, interpolation: str, times: int = 2, **kwargs):
         super().__init__(**kwargs)
-        self.interpolation = interpolation
+        self.interpolation, self.times = interpolation, times
 
     def call(self, maps):
         for axis in (1, 2):
             length = ops.shape(maps)[axis]
-            places = ops.arange(2 * length, dtype="int32")
-            nearest = places // 2
-            doubled = ops.take(maps, nearest, axis=axis)
-            if self.interpolation == "bilinear":  # each lies a quarter towards the neighbour on its side
-                other = ops.clip(nearest + 2 * (places % 2) - 1, 0, length - 1)
-                doubled = 0.75 * doubled + 0.25 * ops.take(maps, other, axis=axis)
-            maps = doubled
+            places = ops.arange(self.times * length, dtype="int32")
+            nearest = places // self.times
+            enlarged = ops.take(maps, nearest, axis=axis)
+            if self.interpolation == "bilinear":
+                beside = 2 * (places % self.times) + 1 - self.times  # from the nearest one's middle, in half places
+                other = ops.take(maps, ops.clip(nearest + ops.sign(beside), 0, length - 1), axis=axis)
+                share = ops.cast(ops.abs(beside), maps.dtype) / (2 * self.times)  # (times * length,)
+                share = ops.reshape(share, (1, -1, 1, 1) if axis == 1 else (1, 1, -1, 1))
+                enlarged = (1.0 - share) * enlarged + share * other
+            maps = enlarged
         return maps
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
-        return (batch, height and 2 * height, width and 2 * width, channels)
+        return (batch, height and self.times * height, width and self.times * width, channels)
 
     def get_config(self):
-        return {**super().get_config(), "interpolation": self.interpolation}
+        return {**super().get_config(), "interpolation": self.interpolation, "times": self.times}
+
+
+@keras.saving.register_keras_serializable(package="tintmill")
+class Doubled(Enlarged):
+    """`Enlarged` as exports of version 0.2 name it: they say no `times`, which is 2."""
 
 
 @keras.saving.register_keras_serializable(package="tintmill")

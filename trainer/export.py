@@ -33,6 +33,11 @@ class ExportArguments:
     temperature: float | None = option(
         None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", _WHAT
     )
+    temperature_rise: float = option(
+        0.0,
+        "Added to --temperature, up to 1, for each nat of entropy: unsure places go to the mean.",
+        _WHAT,
+    )
     half_weights: bool = option(False, "ONNX: weights in float16, a file of half the size.", _HOW)
     terms: str | None = option(
         None, "Licence and terms of use, for the model card; without it the card asks for them.", _HOW
@@ -87,7 +92,9 @@ def export(arguments: ExportArguments) -> ExportedFiles:
     model_card.check_output(output)
     run = model_card.read_run(RunFolder(arguments.run))
     import_tensorflow()
-    network, description = writer.of_run(arguments.run, arguments.embedder_weights, arguments.temperature)
+    network, description = writer.of_run(
+        arguments.run, arguments.embedder_weights, arguments.temperature, arguments.temperature_rise
+    )
     description |= {"network": run.settings["network"]}  # which a test's or a user's own network need not be called
     description = writer.write(network, description, arguments.format, output, arguments.half_weights)
     card = model_card.path_of(output)

@@ -40,6 +40,7 @@ def load(
     model: str | None = None,
     embedder_weights: str | None = None,
     temperature: float | None = None,
+    rise: float = 0.0,
 ) -> Colorizer:
     """Loads what colours.
 
@@ -48,6 +49,7 @@ def load(
       embedder_weights: where the weights file of a run's embedder is now; None: where it was when the data was
         prepared.
       temperature: of a run's network with bins, for all pictures; None: as it was trained.
+      rise: of that temperature, for each nat of a place's entropy.
     Raises:
       TintmillError: both or none is given, it is not there, or it cannot be loaded.
     """
@@ -61,4 +63,4 @@ def load(
     import_tensorflow()
     from tintmill.model.prediction import colorizer
 
-    return colorizer.load(run, embedder_weights, temperature)
+    return colorizer.load(run, embedder_weights, temperature, rise)

@@ -31,11 +31,11 @@ _WORKPLACE = ".export-"  # how the folders begin in which exports are made
 _OLD = "old"  # in such a folder: the export that is being replaced
 
 
-def of_run(run: str, embedder_weights: str | None = None, temperature: float | None = None):
+def of_run(run: str, embedder_weights: str | None = None, temperature: float | None = None, rise: float = 0.0):
     """The network of a run directory with its embedder inside, and what tintmill.json says of it.
 
     Args:
-      embedder_weights, temperature: as `colorizer.load`.
+      embedder_weights, temperature, rise: as `colorizer.load`.
     Returns:
       keras.Model (see `one_picture`), dict.
     Raises:
@@ -45,7 +45,7 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
     from tintmill.model.export import one_picture
 
     manifest = saved_model.TrainedFolder(run).read_manifest()
-    network = saved_model.load_model(run, temperature)
+    network = saved_model.load_model(run, temperature, rise)
     embedder = None
     if "embedding" in network.input:  # not every network wants what the dataset holds
         embedder = colorizer.load_embedder(manifest.embedder, embedder_weights)

@@ -8,15 +8,17 @@ picture squashed to that.
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
 
 from tintmill.model.painting import finish
+from tintmill.model.prediction import hints as hint_maps
 from tintmill.model.prediction import saved_model
-from tintmill.model.prediction.prediction import TRAIN_WITH_BINS, Prediction, anneal, refuse_temperature
+from tintmill.model.prediction.hints import Hint
+from tintmill.model.prediction.prediction import TRAIN_WITH_BINS, Prediction, anneal, refuse_hints, refuse_temperature
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
 from tintmill.pipeline.dataset.identity import EmbedderIdentity, check_same
@@ -52,36 +54,43 @@ class Colorizer:
         self._embed_record, self._network_size = embed_record, network_size
         self._forward = forward or functools.partial(network, training=False)
         self._working_side = size
-        self._takes_hints = "hints" in (getattr(network, "input", None) or ())
+        self.takes_hints = "hints" in (getattr(network, "input", None) or ())
 
     @property
     def has_bins(self) -> bool:
         """Whether the network predicts distributions over the bins: temperature and uncertainty want them."""
         return "bins" in (getattr(self.network, "output", None) or ())
 
-    def __call__(self, image: Image.Image) -> np.ndarray:
+    def __call__(self, image: Image.Image, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Colours a picture.
 
         Args:
           image: PIL image of mode RGB, upright, any size; colours in it are ignored.
+          hints: colours that are known, see `predict`.
         Returns:
           uint8 [H, W, 3] sRGB with the picture's own L*.
         """
         pixels = np.asarray(image)
-        return finish.paint(pixels, self.predict_ab(Image.fromarray(finish.grey(pixels))))
+        return finish.paint(pixels, self.predict(Image.fromarray(finish.grey(pixels)), hints=hints).ab)
 
-    def predict(self, grey: Image.Image, temperature: float | None = None) -> Prediction:
+    def predict(self, grey: Image.Image, temperature: float | None = None, hints: Sequence[Hint] = ()) -> Prediction:
         """Colours at the network's resolution, and the bins they come from.
 
         Args:
           grey: PIL image of mode L, any size.
           temperature: of the annealed mean, for this picture alone, positive; None is the network's own.
+          hints: colours that are known at places of the picture.
         Raises:
-          TintmillError: a temperature, and the network has no bins.
+          TintmillError: a temperature, and the network has no bins; or hints, and it takes none.
         """
         if temperature is not None and not self.has_bins:
             raise refuse_temperature(temperature, "the network", TRAIN_WITH_BINS)
+        if hints and not self.takes_hints:
+            raise refuse_hints(len(hints), "the network")
         inputs = self._inputs(grey)
+        if hints:
+            height, width = inputs["l"].shape[1:3]
+            inputs["hints"] = hint_maps.draw(hints, grey.size, (width, height))[None]
         answer = self._forward(inputs)
         logits = np.asarray(answer["bins"], np.float32)[0] if self.has_bins else None
         if temperature is None:
@@ -102,7 +111,7 @@ class Colorizer:
         with ThreadPoolExecutor(1, "view") as pool:  # of a large picture the two resizings take a tenth of it all
             view = pool.submit(self._view, grey) if self._embedder else None
             inputs = {"l": self._lightness(grey)[None]}
-            if self._takes_hints:
+            if self.takes_hints:
                 inputs["hints"] = np.repeat(np.zeros_like(inputs["l"]), 3, axis=-1)
             if view:
                 inputs["embedding"] = self._embedder(view.result()[None]).astype(np.float32)
@@ -129,19 +138,21 @@ def network_lightness(lightness):
     return lightness / 50.0 - 1.0
 
 
-def load(run: str, embedder_weights: str | None = None, temperature: float | None = None) -> Colorizer:
+def load(
+    run: str, embedder_weights: str | None = None, temperature: float | None = None, rise: float = 0.0
+) -> Colorizer:
     """The colorizer of a run directory, its embedder proved to be the one of the dataset.
 
     Args:
       embedder_weights: where the embedder's weights file is now; by default where it was when the data was prepared.
-      temperature: see `artefact.load_model`.
+      temperature, rise: see `saved_model.load_model`.
     Raises:
       TintmillError: no run, no model yet, a temperature without bins, or the embedder is another network.
     """
     from tintmill.model.prediction.forward import Forward  # which imports Keras
 
     manifest = saved_model.TrainedFolder(run).read_manifest()
-    network = saved_model.load_model(run, temperature)
+    network = saved_model.load_model(run, temperature, rise)
     embeds = "embedding" in network.input  # not every network wants what the dataset holds
     embedder = load_embedder(manifest.embedder, embedder_weights) if embeds else None
     settings, embed_record = manifest.settings, manifest.embedding_from == "record"

@@ -54,4 +54,11 @@ def refuse_temperature(temperature: float, network: str, remedy: str = "leave th
     )
 
 
+def refuse_hints(count: int, network: str) -> TintmillError:
+    """The error of hints for a network that takes none, `network` in words."""
+    return TintmillError(
+        f"{count} hints: {network} takes none, it was trained without; leave them out, or train with --hints"
+    )
+
+
 TRAIN_WITH_BINS = "leave the flag out, or train with --loss=bins"  # the remedy where the network is a run's

@@ -94,17 +94,20 @@ def save_model(folder: str, model, name: str = MODEL) -> None:
     os.replace(temporary, os.path.join(folder, name))
 
 
-def load_model(run: str, temperature: float | None = None):
+def load_model(run: str, temperature: float | None = None, rise: float = 0.0):
     """The trained network, a keras.Model.
 
     Args:
       temperature: of the annealed mean of a network with bins; None leaves it as it was trained.
+      rise: of the temperature, for each nat of a place's entropy; see `heads.AnnealedMean`. Wants a temperature.
     Raises:
       TintmillError: training has not ended yet, the file is damaged, or there are no bins for the temperature.
     """
     network = _load(run)
+    if rise and temperature is None:
+        raise TintmillError(f"--temperature_rise={rise}: wanted beside --temperature, from which it rises")
     if temperature is not None:
-        _set_temperature(run, network, temperature)
+        _set_temperature(run, network, temperature, rise)
     return network
 
 
@@ -122,10 +125,12 @@ def _load(run: str):
         raise TintmillError(f"{path} cannot be loaded ({str(error).splitlines()[0]}); train again") from error
 
 
-def _set_temperature(run: str, network, temperature: float) -> None:
+def _set_temperature(run: str, network, temperature: float, rise: float) -> None:
     from tintmill.model.blocks import heads
 
     if not 0 < temperature < math.inf:
         raise TintmillError(f"--temperature={temperature}: wanted a positive number; 1 is the mean, near 0 the mode")
-    if not heads.set_temperature(network, temperature):
+    if not 0 <= rise < math.inf:
+        raise TintmillError(f"--temperature_rise={rise}: wanted 0 or more, for each nat of a place's entropy")
+    if not heads.set_temperature(network, temperature, rise):
         raise refuse_temperature(temperature, f"the network of --run={run}", TRAIN_WITH_BINS)

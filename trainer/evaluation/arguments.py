@@ -5,7 +5,7 @@ import os
 
 from tintmill.pipeline.common import files, options
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.common.options import option
+from tintmill.pipeline.common.options import at_least, option
 from tintmill.trainer.input.stage import CacheArguments
 
 RESIZES = ("none", "squash", "crop")
@@ -40,6 +40,14 @@ class EvaluateArguments(CacheArguments):
     temperature: float | None = option(
         None, "Of a network with bins: 1 is the mean, near 0 the mode; by default 0.38.", _HOW
     )
+    temperature_rise: float = option(
+        0.0,
+        "Added to --temperature, up to 1, for each nat of entropy: unsure places go to the mean.",
+        _HOW,
+    )
+    hints: int = option(
+        0, "Of a network that takes hints: places of each truth whose colour it is told.", _HOW, check=at_least(0)
+    )
     embedder_weights: str | None = option(None, "Where the run's embedder's weights file is now.", _HOW)
     batch: int = option(16, "Records a forward pass.", _HOW)
     frechet_network: str = option("inception_v3", "Of the Frechet distance.", _NETWORKS, choices=FRECHET_NETWORKS)
@@ -54,6 +62,8 @@ class EvaluateArguments(CacheArguments):
 
     def __post_init__(self):
         options.check(self)
+        if self.hints and not self.run:
+            raise TintmillError(f"--hints={self.hints}: wanted beside --run, whose network they are given to")
 
     @property
     def names_one_source(self) -> bool:

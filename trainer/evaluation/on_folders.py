@@ -23,6 +23,7 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import ab_bins, lab, photo
 from tintmill.pipeline.listing.reference import stable_text
+from tintmill.trainer.evaluation.reveal import HINTS, reveal
 from tintmill.trainer.evaluation.scoring import Example
 
 _LIMITS = photo.Limits(min_side=32)  # below it SSIM's window and LPIPS' layers hold nothing
@@ -200,22 +201,25 @@ def others_pictures(pictures: str, truth: str, frame: Frame) -> Judged:
     return Judged(pairs, left_out, frame, "pictures", read, True, "as they came, their own L* included")
 
 
-def coloured_by(colorizer: Colorizer, name: str, truth: str, frame: Frame) -> Judged:
+def coloured_by(colorizer: Colorizer, name: str, truth: str, frame: Frame, hints: int = 0) -> Judged:
     """A folder of colour pictures, coloured by a run from their grey versions.
 
     Args:
       name: of the row.
+      hints: places of each truth whose colour the run is told, see `reveal`.
     Raises:
       TintmillError: no folder, or no picture in it.
     """
     listed, left_out = _by_stem(truth, "--truth")
     pairs = [Pair(file, path, "") for file, path in listed.values()]
 
-    def colour(_: Pair, pixels: np.ndarray) -> np.ndarray:
-        return colorizer(Image.fromarray(pixels))
+    def colour(pair: Pair, pixels: np.ndarray) -> np.ndarray:
+        known = reveal(lab.rgb_to_lab(pixels)[..., 1:], pair.name, hints) if hints else []
+        return colorizer(Image.fromarray(pixels), known)
 
     size = "the picture's full size" if frame.how == "none" else f"{frame.size}x{frame.size}"
-    said = f"coloured by the run at {size} from L* alone; the network itself sees its working size, ab is scaled up"
+    told = f" and {hints} hints, {HINTS}" if hints else " alone"
+    said = f"coloured by the run at {size} from L*{told}; the network itself sees its working size, ab is scaled up"
     return Judged(pairs, left_out, frame, name, colour, False, said, colorizer)
 
 

@@ -57,12 +57,14 @@ def _open_records(arguments: EvaluateArguments) -> Subject:
     from tintmill.model.prediction import saved_model
     from tintmill.trainer.evaluation.on_records import Records
 
-    model = saved_model.load_model(run.path, arguments.temperature)
-    source = Records(model, settings["network"], dataset, arguments.split, arguments.batch)
+    model = saved_model.load_model(run.path, arguments.temperature, arguments.temperature_rise)
+    if arguments.hints and "hints" not in model.input:
+        raise _no_hints(arguments)
+    source = Records(model, settings["network"], dataset, arguments.split, arguments.batch, arguments.hints)
     fidelity = dataclasses.asdict(dataset.manifest.encoding_fidelity[arguments.split])
-    about = _describe_run(settings, model, dataset.settings.size)
+    about = _describe_run(settings, model, dataset.settings.size, arguments)
     about |= _describe_split(arguments.split, settings, dataset, fidelity)
-    folder = run.evaluation(arguments.split)
+    folder = run.evaluation(_with_hints(arguments.split, arguments))
     return Subject(source, about, EvaluationFolder(arguments.output or folder.path), fidelity)
 
 
@@ -70,10 +72,17 @@ def _open_run_on_folder(arguments: EvaluateArguments) -> Subject:
     """A run on a folder of colour pictures. Whether it was trained on some of them is not known."""
     run, frame = RunFolder(arguments.run), Frame(arguments.resize, arguments.size)
     settings = run.read_settings()
-    colorize = load.load(run.path, embedder_weights=arguments.embedder_weights, temperature=arguments.temperature)
-    source = on_folders.coloured_by(colorize, settings["network"], arguments.truth, frame)
-    split = f"truth-{os.path.basename(files.absolute(arguments.truth))}"
-    about = _describe_run(settings, colorize.network, run.read_manifest().settings.size)
+    colorize = load.load(
+        run.path,
+        embedder_weights=arguments.embedder_weights,
+        temperature=arguments.temperature,
+        rise=arguments.temperature_rise,
+    )
+    if arguments.hints and not colorize.takes_hints:
+        raise _no_hints(arguments)
+    source = on_folders.coloured_by(colorize, settings["network"], arguments.truth, frame, arguments.hints)
+    split = _with_hints(f"truth-{os.path.basename(files.absolute(arguments.truth))}", arguments)
+    about = _describe_run(settings, colorize.network, run.read_manifest().settings.size, arguments)
     about |= _describe_folder(arguments.truth, source, frame)
     about |= {"split": split, "trained_on_split": settings["split"]}
     return Subject(source, about, EvaluationFolder(arguments.output or run.evaluation(split).path))
@@ -90,7 +99,18 @@ def _open_pictures(arguments: EvaluateArguments) -> Subject:
     return Subject(source, about, EvaluationFolder(arguments.output))
 
 
-def _describe_run(settings: dict, model, size: int) -> dict:
+def _no_hints(arguments: EvaluateArguments) -> TintmillError:
+    return TintmillError(
+        f"--hints={arguments.hints}: the network of --run={arguments.run} was trained without; leave the flag out"
+    )
+
+
+def _with_hints(split: str, arguments: EvaluateArguments) -> str:
+    """The name of an evaluation: what is scored, and how many hints were given; each has a folder of its own."""
+    return f"{split}-{arguments.hints}-hints" if arguments.hints else split
+
+
+def _describe_run(settings: dict, model, size: int, arguments: EvaluateArguments) -> dict:
     """What metrics.json says of a run; `temperature` is that of the annealed mean, None for a regression.
 
     A temperature is no weight of a network: evaluate and colorize may change it after training.
@@ -102,6 +122,8 @@ def _describe_run(settings: dict, model, size: int) -> dict:
         "parameters": model.count_params(),
         "multiply_adds": cost.picture_multiply_adds(model, size),
         "temperature": heads.temperature_of(model),
+        "temperature_rise": arguments.temperature_rise,
+        "hints": arguments.hints,
     }
 
 

@@ -13,6 +13,7 @@ from tintmill.model.blocks import heads
 from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.model.prediction import colorizer, saved_model
 from tintmill.model.prediction.colorizer import Colorizer, network_lightness
+from tintmill.model.prediction.hints import Hint
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
 from tintmill.pipeline.dataset.manifest import open_dataset
@@ -293,3 +294,26 @@ def test_eight_bits_and_back_keep_a_grey_picture():
     pixels = np.repeat(lab.to_grey(helpers.photo_pixels(0))[..., None], 3, axis=-1)
     image = photo.decode(helpers.encode(pixels), photo.Limits(min_side=1))
     np.testing.assert_array_equal(stub(no_colour)(image), pixels)
+
+
+class HintRecorder(Recorder):
+    """A network that takes hints."""
+
+    input = ("l", "hints")
+
+
+def test_hints_reach_the_network_at_its_size_and_their_place():
+    network = HintRecorder()
+    colorize = Colorizer(network, None, SIZE, "crop", network_size=None, forward=lambda inputs: network(inputs, False))
+    colorize.predict(Image.new("L", (640, 320), 90), hints=[Hint(320, 160, (64.0, -64.0), radius=30)])
+    hints = network.inputs["hints"]
+    assert hints.shape == (1, SIZE, 2 * SIZE, 3)
+    assert hints[0, SIZE // 2, SIZE].tolist() == [0.5, -0.5, 1.0]
+    assert hints[0, ..., 2].sum() == 36  # 6 x 6 positions of the 64 x 32
+    colorize.predict(GREY)
+    assert not network.inputs["hints"].any()
+
+
+def test_hints_for_a_network_that_takes_none_are_an_error():
+    with pytest.raises(TintmillError, match="2 hints: the network takes none, it was trained without; leave them out"):
+        stub(no_colour).predict(GREY, hints=[Hint(1, 1, (0.0, 0.0))] * 2)

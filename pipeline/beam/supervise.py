@@ -30,13 +30,21 @@ def build_shards(reports: Reports, runner: Runner) -> None:
         with _show_progress(reports):
             run(reports.plan, runner)
     except Exception as error:  # runners wrap a worker's exception in types of their own
-        text = files.read(said).decode() if files.exists(said) else _find_message(error)
+        text = _read(said) or _find_message(error)
         raise TintmillError(
             f"a worker failed: {text}; {reports.built} of {reports.built + reports.todo} shards are "
             "finished and kept; run the same command again to go on"
         ) from error
     finally:
-        _remove(said)
+        with contextlib.suppress(TintmillError):  # of a bucket that is gone; what failed the run is told
+            _remove(said)
+
+
+def _read(path: str) -> str:
+    """The text of a file; empty where there is none, or its bucket does not answer."""
+    with contextlib.suppress(OSError, TintmillError):
+        return files.read(path).decode()
+    return ""
 
 
 def _remove(path: str) -> None:

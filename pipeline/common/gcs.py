@@ -3,7 +3,8 @@
 Credentials are Google's application default ones; none are asked for where STORAGE_EMULATOR_HOST names an emulator.
 A failed request is repeated until `DEADLINE`, writes too: an object is written whole or not at all, so that writing it
 twice leaves the same. What then still fails is a `TintmillError` of one line and never an OSError: a bucket that does
-not answer must not look like a picture that cannot be read.
+not answer must not look like a picture that cannot be read. Once a request was given up, all others to that bucket fail
+at once for a while: a command that ends asks several times more, and its user must not wait for each.
 
 A bucket that refuses or does not answer ends the run, and the same command goes on. As a reject, a bad hour of the
 network would decide what is in a dataset.
@@ -17,14 +18,18 @@ import errno
 import functools
 import io
 import json
+import math
 import os
 import re
+import time
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from tintmill.pipeline.common.errors import TintmillError
 
-DEADLINE = 180.0  # seconds until a request that fails again and again is given up
+DEADLINE = 60.0  # seconds until a request that fails again and again is given up
+_LONGEST_SILENCE = 25.0  # seconds between two parts of an answer; the last attempt may begin just before the deadline
+_GONE_SHARE = 0.5  # of the deadline, that a bucket is not asked again after a request to it was given up
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0  # seconds between two attempts; the delays double, each drawn by lot
 _DOWNLOADS = 3  # of an object whose bytes are not those of its checksum
 _FIRST_PART, _LARGEST_PART = 256 << 10, 8 << 20  # bytes a request asks for, where a file is read piece by piece
@@ -32,6 +37,7 @@ _CHUNK = 1 << 20  # bytes that a checksum takes at once
 _FIELDS = "name,size,generation,crc32c"
 _READ = "storage.objects.get and storage.objects.list (role Storage Object Viewer)"
 _WRITE = "storage.objects.create, and storage.objects.delete to replace (role Storage Object User)"
+_given_up: dict[str, tuple[float, str]] = {}  # bucket: when a request was given up (monotonic clock), and why
 
 
 class Object(NamedTuple):
@@ -288,7 +294,7 @@ def _retry():
 
 def _timeout() -> tuple[float, float]:
     """Seconds to connect, and between two parts of an answer."""
-    return 10.0, min(60.0, DEADLINE)
+    return 10.0, min(_LONGEST_SILENCE, DEADLINE)
 
 
 @contextlib.contextmanager
@@ -297,6 +303,8 @@ def _plainly(url: str, permissions: str) -> Iterator[None]:
     from google.api_core import exceptions as api
     from google.auth.exceptions import GoogleAuthError
 
+    bucket = split(url)[0]
+    _check_not_gone(url, bucket)
     try:
         yield
     except api.NotFound as error:
@@ -304,9 +312,9 @@ def _plainly(url: str, permissions: str) -> Iterator[None]:
     except (api.Forbidden, api.Unauthorized) as error:
         raise TintmillError(f"{url}: refused ({error.code}: {_answer(error)}); this needs {permissions}") from error
     except api.RetryError as error:
-        raise TintmillError(
-            f"{url}: no success in {DEADLINE:g} s, at last {_answer(error.cause)}; run the same command again to go on"
-        ) from error
+        why = f"no success in {DEADLINE:g} s, at last {_answer(error.cause)}"
+        _given_up[bucket] = (time.monotonic(), why)
+        raise TintmillError(f"{url}: {why}; run the same command again to go on") from error
     except GoogleAuthError as error:
         raise TintmillError(
             f"{url}: the Google credentials are not good ({_one_line(error)}); `gcloud auth application-default login` "
@@ -316,6 +324,13 @@ def _plainly(url: str, permissions: str) -> Iterator[None]:
         raise
     except api.GoogleAPICallError as error:
         raise TintmillError(f"{url}: failed ({error.code}: {_answer(error)})") from error
+
+
+def _check_not_gone(url: str, bucket: str) -> None:
+    """Raises TintmillError where a request to the bucket was given up a moment ago."""
+    when, why = _given_up.get(bucket, (-math.inf, ""))
+    if time.monotonic() - when < _GONE_SHARE * DEADLINE:
+        raise TintmillError(f"{url}: {why}, a moment ago; run the same command again to go on")
 
 
 def _answer(error: Exception) -> str:

@@ -319,6 +319,33 @@ def test_a_worker_s_own_words_are_told_whatever_the_runner_says(tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
+def test_a_bucket_that_is_gone_does_not_hide_the_cause(tmp_path, monkeypatch):
+    """Where the worker's words cannot be read or removed, what the runner says is told."""
+    from tintmill.pipeline.beam import job, supervise
+    from tintmill.pipeline.beam.runners import Runner
+
+    begun = []
+
+    def run(*_):
+        begun.append(True)
+        raise RuntimeError(
+            "TintmillError: gs://photos/in/7.jpg: no success in 60 s, at last 503 [while running 'Build']"
+        )
+
+    def refuse_once_begun(path):
+        if begun:
+            raise TintmillError(f"{path}: no success in 60 s, a moment ago")
+        raise FileNotFoundError
+
+    plan = SimpleNamespace(path=lambda *parts: str(tmp_path.joinpath(*parts)), folder=str(tmp_path), counts=())
+    reports = SimpleNamespace(plan=plan, todo=2, built=0, read=0, look=lambda: None)
+    monkeypatch.setattr(job, "run", run)
+    monkeypatch.setattr(supervise.files, "read", refuse_once_begun)
+    monkeypatch.setattr(supervise.files, "remove", refuse_once_begun)
+    with pytest.raises(TintmillError, match=r"failed: gs://photos/7\.jpg: no success in 60 s, at last 503; 0 of 2"):
+        supervise.build_shards(reports, Runner("flink"))
+
+
 def test_a_program_is_told_as_the_command_is(tmp_path):
     """An output inside the input: refused before anything is written, without a flag being read."""
     from tintmill.pipeline.dataset.settings import Settings

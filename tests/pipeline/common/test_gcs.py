@@ -166,6 +166,47 @@ def test_a_server_that_never_recovers_is_one_error(bucket, impatient):
         files.read(bucket / "there")
 
 
+def test_once_a_request_was_given_up_the_others_fail_at_once_and_name_the_cause(bucket, monkeypatch):
+    """A command that ends asks several times more; each would take until the deadline."""
+    monkeypatch.setattr(gcs, "DEADLINE", 4.0)
+    bucket.put("there", DATA)
+    bucket.storage.fault("GET", MEDIA, answer(503, "backend is down"))
+    with pytest.raises(TintmillError, match="no success in 4 s"):
+        files.read(bucket / "there")
+    bucket.storage.forget()
+    requests = {
+        "read": lambda: files.read(bucket / "other"),
+        "write": lambda: files.write(bucket / "other", DATA),
+        "list": lambda: list(files.list_files(bucket.url)),
+        "delete": lambda: files.remove(bucket / "there"),
+        "exists": lambda: files.exists(bucket / "other"),
+    }
+    for ask in requests.values():
+        with pytest.raises(
+            TintmillError, match=rf"{bucket.url}.*: no success in 4 s, .*backend is down.*, a moment ago"
+        ):
+            ask()
+    assert bucket.storage.requests == []
+
+
+def test_a_bucket_that_comes_back_is_asked_again(bucket, impatient):
+    bucket.put("there", DATA)
+    bucket.storage.fault("GET", MEDIA, answer(503))
+    with pytest.raises(TintmillError, match="no success"):
+        files.read(bucket / "there")
+    bucket.storage.forget()
+    time.sleep(0.3)
+    assert files.read(bucket / "there") == DATA
+
+
+def test_a_bucket_that_is_gone_says_nothing_of_another(bucket, impatient):
+    bucket.storage.fault("GET", "bucket-gone", answer(503))
+    with pytest.raises(TintmillError, match="no success"):
+        files.read("gs://bucket-gone/there")
+    bucket.put("there", DATA)
+    assert files.read(bucket / "there") == DATA
+
+
 def test_a_download_that_is_reset_goes_on_where_it_was(bucket):
     bucket.put("there", DATA)
     bucket.storage.fault("GET", MEDIA, reset_in_the_body, 2)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -169,6 +170,29 @@ def test_a_missing_shard_is_refused_by_name(url, bucket, tmp_path):
 
 def size_of(url: str) -> float:
     return sum(entry.bytes for entry in open_dataset(url).shards("train")) / 1e9
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(answer(503, "backend is down"), "no success in 2 s, at last .*backend is down"), (answer(403), "refused")],
+)
+def test_a_bucket_that_goes_away_during_the_copy_is_one_error_after_one_deadline(
+    url, bucket, tmp_path, monkeypatch, fault, said
+):
+    """However many shards are left; what was copied stays."""
+    monkeypatch.setattr("tintmill.pipeline.common.gcs.DEADLINE", 2.0)
+    monkeypatch.setattr(stage, "_THREADS", 1)
+    dataset = open_dataset(url)
+    first = dataset.shards()[0].file
+    bucket.storage.fault("GET", rf"(?<!{first})\?.*alt=media", fault)
+    begun = time.monotonic()
+    with pytest.raises(TintmillError, match=rf"{url}/.*tfrecord.*{said}"):
+        stage.bring_here(dataset, set(dataset.splits), stage.CacheArguments(str(tmp_path), 1.0))
+    assert len(dataset.shards()) * 2.0 > time.monotonic() - begun
+    bucket.storage.forget()
+    time.sleep(1.1)
+    stage.bring_here(dataset, set(dataset.splits), stage.CacheArguments(str(tmp_path), 1.0))
+    assert bucket.storage.count("GET", rf"{first}.*alt=media") == 0
 
 
 def test_a_dataset_above_the_bound_is_refused_with_both_numbers(url, tmp_path):

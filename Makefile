@@ -14,7 +14,7 @@ ln -s $(addprefix $(CURDIR)/,launch/interface/__init__.py pipeline model trainer
 echo $(CURDIR)/$(1)/links > $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tintmill_links.pth
 endef
 
-.PHONY: demo test test-all test-faults test-cluster lint format bench bench-train bench-peers bench-cluster lock lock-bench lock-cluster lock-engines clean
+.PHONY: demo test test-all test-faults test-cluster lint format bench bench-train bench-peers bench-cluster install-default lock lock-bench lock-cluster lock-engines clean
 
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
@@ -64,6 +64,10 @@ lock-engines: .venv/done ## launch/local_cluster/*.sha256 anew: what Maven fetch
 bench-cluster: .venv/done ## prepare on Flink and Spark of this machine beside its own runner
 	$(BIN)/python -m tests.bench.run cluster
 
+install-default: .venv/done ## FILE=default.onnx VERSION=1.0: an export becomes the model of the package; SCORES="LABEL=FILE ..."
+	$(BIN)/tintmill models --built_in --name=default --install=$(FILE) --version=$(VERSION) \
+	--description="Photographs of all kinds; takes hints." --notes=model/builtin/default.notes.md $(SCORES:%=--scores=%)
+
 clean:
 	rm -rf .venv .venv-bench .venv-cluster demo build *.egg-info
 
@@ -72,6 +76,7 @@ clean:
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements/product.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	$(call link,.venv)
+	$(BIN)/python -c "from tintmill.model.painting import finish; finish.load_loops()" # compiled now: no picture waits
 	touch $@
 
 # What tests of gs:// run against; Go's checksum database holds the version to its bytes.

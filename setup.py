@@ -25,6 +25,7 @@ REQUIRES = [
     "matplotlib>=3.9,<4",  # curves in the report
     "numba>=0.65,<0.69",  # compiles the loops that paint: five times as fast as NumPy's passes over memory (BSD, 64 MB)
     "numpy>=2.1,<2.5",
+    "onnxruntime>=1.22,<2",  # runs the built-in model, and exported ONNX files (MIT): TensorFlow takes 13 s to import
     "pillow>=12.1.1,<13",  # decode and resize; its bytes are part of a dataset's fingerprint
     "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI, headers of model cards
     "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
@@ -40,7 +41,6 @@ EXPORT = [
     "ai-edge-litert>=2.1,<3",  # runs .tflite files: TensorFlow's own runtime for them is being taken out of it
     "backports-strenum<1.3",  # ai-edge-litert wants it; later ones refuse Python 3.11, whose own StrEnum it copies
     "onnx>=1.19,<2",  # tf2onnx builds its messages with it; this range goes with TensorFlow's protobuf
-    "onnxruntime>=1.22,<2",  # runs ONNX files
     "tf2onnx>=1.17,<2",  # Keras' own way to ONNX; the first that takes NumPy 2 and protobuf 6
 ]
 # PyAV itself is BSD. Its wheels hold FFmpeg with x264 and x265, which are GPL: whoever passes on an image or a bundle
@@ -92,11 +92,12 @@ setup(
     package_dir={"tintmill": DOOR} | {f"tintmill.{room}": room for room in ROOMS},
     packages=["tintmill", *packages()],
     package_data={
-        "tintmill.launch.experiments": ["presets/*.flags"],
+        "tintmill.launch.experiments": ["history/*.jpg", "presets/*.flags"],
         "tintmill.launch.jobs": ["*.jinja", "Containerfile"],
         "tintmill.launch.local_cluster": ["*.pom.xml", "*.sha256"],
         "tintmill.launch.pages.colouring": ["*.jinja", "static/*"],
         "tintmill.launch.pages.studies": ["*.jinja", "static/*"],
+        "tintmill.model.builtin": ["*.onnx", "*.json", "*.card.md"],
         "tintmill.trainer.reporting": ["templates/*"],
     },
     install_requires=REQUIRES,

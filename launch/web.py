@@ -1,5 +1,6 @@
 """A page that colours pictures, served by this machine for itself: drop pictures, compare, adjust, download.
 
+    tintmill web
     tintmill web --run=RUN
     tintmill web --model=FILE
 
@@ -28,11 +29,11 @@ _UPLOADS = "Pictures"
 
 @dataclasses.dataclass(frozen=True)
 class WebArguments:
-    """What `tintmill web` is asked for: a run or a model, and what visitors may send."""
+    """What `tintmill web` is asked for: what colours, by default the built-in model, and what visitors may send."""
 
-    run: str = option(None, "Run directory of `tintmill train`; or give --model.", _MODEL)
-    model: str = option(None, "Model of `tintmill export`; or give --run.", _MODEL)
-    embedder_weights: str = option(None, "Where the embedder's weights file is now.", _MODEL)
+    run: str | None = option(None, "Run directory of `tintmill train`, in place of the built-in model.", _MODEL)
+    model: str | None = option(None, "File of `tintmill export`, or a name of `tintmill models`.", _MODEL)
+    embedder_weights: str | None = option(None, "Where the embedder's weights file is now.", _MODEL)
     max_megabytes: int = option(20, "Refuse larger files.", _UPLOADS, least=1, most=2000)
     max_pixels: int = option(64_000_000, "Refuse pictures with more pixels (memory).", _UPLOADS, least=1)
     host: str = serving.host_option()

@@ -1,24 +1,32 @@
-"""`tintmill colorize`: colours pictures and videos with a trained run or an exported model.
+"""`tintmill colorize`: colours pictures and videos with the built-in model, a trained run or an exported model.
 
-    tintmill colorize --run=RUN --output=COLOURED PHOTO.jpg FOLDER 'SCANS/**/*.tif' ALBUM.zip gs://BUCKET/DIR FILM.mp4
+    tintmill colorize PHOTO.jpg
+    tintmill colorize --output=COLOURED PHOTO.jpg FOLDER 'SCANS/**/*.tif' ALBUM.zip gs://BUCKET/DIR FILM.mp4
+    tintmill colorize --run=RUN --output=COLOURED FOLDER
 
-Each picture comes out at its own size with its own L*, in the format that it has; folders and archives keep their
-structure. --output may be gs:// too. `colorize.jsonl` in it says for each file what became of it: what cannot be
-coloured is named with its reason and makes the exit code 1, it is never copied uncoloured. The same command again does
-what is missing: an output is done where the log says so for the same input, model and settings, and it is there with
-the size that was logged. Files that are not from colorize are never replaced without --overwrite, inputs never.
+Without --output a file is coloured beside itself: PHOTO.jpg becomes PHOTO_coloured.jpg. No file is ever replaced; where
+that name is taken, the next one is PHOTO_coloured-2.jpg.
+
+Each picture comes out at its own size with its own L*, in the format that it has; with --output folders and archives
+keep their structure. --output may be gs:// too. `colorize.jsonl` in it says for each file what became of it. What
+cannot be coloured is named with its reason and makes the exit code 1, it is never copied uncoloured. The same command
+again does what is missing: an output is done where the log says so for the same input, model and settings, and it is
+there with the size that was logged. Files that are not from colorize are never replaced without --overwrite, inputs
+never.
 
 Videos (.mp4, .mov, .mkv, .webm) want PyAV: pip install 'tintmill[video]'. Colours are held steady from frame to frame,
 sound is copied. H.264, in .webm VP9.
 """
 
 import dataclasses
+import os
 import sys
 
 from tintmill.model.colorizers import load
 from tintmill.model.colorizers.identity import Identity, identify
 from tintmill.model.files import video
 from tintmill.model.files.colour_file import Options
+from tintmill.model.output import beside
 from tintmill.model.output.colouring import Failure, Means, colour_tasks
 from tintmill.model.output.folder import open_output
 from tintmill.model.output.inputs import display_name, list_inputs
@@ -40,10 +48,12 @@ class ColorizeArguments:
       options: how pictures are coloured and written.
     """
 
-    run: str | None = option(None, "Run directory of `tintmill train`; or give --model.", _MODEL)
-    model: str | None = option(None, "Model of `tintmill export`; or give --run.", _MODEL)
+    run: str | None = option(None, "Run directory of `tintmill train`, in place of the built-in model.", _MODEL)
+    model: str | None = option(None, "File of `tintmill export`, or a name of `tintmill models`.", _MODEL)
     embedder_weights: str | None = option(None, "Where the embedder's weights file is now.", _MODEL)
-    output: str = option(None, "Folder for the coloured files, local or gs://.", _FILES, required=True)
+    output: str | None = option(
+        None, "Folder for the coloured files, local or gs://; without it beside each file.", _FILES
+    )
     max_pixels: int = option(100_000_000, "Refuse pictures with more pixels (memory).", _FILES)
     overwrite: bool = option(False, "Colour all anew, and replace files that no run has logged.", _FILES)
     inputs: tuple[str, ...] = ()
@@ -58,18 +68,22 @@ class ColorizeResult:
     """What became of the inputs.
 
     Attributes:
-      output: the folder, absolute.
-      log_path: of colorize.jsonl in it.
+      output: the folder, absolute; None where files were coloured beside themselves.
+      log_path: of colorize.jsonl in it, or None.
+      written: paths of what was coloured beside its source.
+      skipped: paths of files that an earlier run had coloured beside their sources.
       files: how many there were.
       done_before: how many of them an earlier run had coloured.
       failures: those that got no colours.
     """
 
-    output: str
-    log_path: str
+    output: str | None
+    log_path: str | None
     files: int
     done_before: int
     failures: list[Failure]
+    written: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 FLAGS = options.define(ColorizeArguments, Options)
@@ -80,12 +94,23 @@ def main(words: list[str]) -> None:
     told = options.read(ColorizeArguments, FLAGS, inputs=tuple(words), options=options.read(Options, FLAGS))
     result = colorize(told)
     failed, before = len(result.failures), result.done_before
-    print(
-        f"{result.files - failed} of {result.files} files coloured{f', {before} of them before' if before else ''}, "
-        f"in {display_name(result.output)}"
-    )
+    if result.output:
+        earlier = f", {before} of them before" if before else ""
+        done = f"{result.files - failed} of {result.files} files coloured{earlier}"
+        print(f"{done}, in {display_name(result.output)}")
+    for path in result.skipped:
+        print(f"skipped {display_name(path)}: coloured from the file beside it", file=sys.stderr)
+    for path in result.written:
+        print(display_name(_shorten(path)))
     if failed:
-        raise TintmillError(f"{failed} of {result.files} files were not coloured; {result.log_path} says why")
+        why = f"; {result.log_path} says why" if result.log_path else ""
+        raise TintmillError(f"{failed} of {result.files} files were not coloured{why}")
+
+
+def _shorten(path: str) -> str:
+    """A path as it is seen from the working folder, where it lies below that."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.pardir) else relative
 
 
 def colorize(arguments: ColorizeArguments) -> ColorizeResult:
@@ -94,6 +119,8 @@ def colorize(arguments: ColorizeArguments) -> ColorizeResult:
     Raises:
       TintmillError: there is no such model or input, or the output cannot be written.
     """
+    if arguments.output is None:
+        return _colorize_beside(arguments)
     model, output = identify(arguments.run, arguments.model), files.absolute(arguments.output)
     settings = dataclasses.asdict(arguments.options)
     tasks = make_tasks(list_inputs(list(arguments.inputs), output), model, settings)
@@ -102,6 +129,23 @@ def colorize(arguments: ColorizeArguments) -> ColorizeResult:
         before = len(tasks) - len(missing)
         failures = colour_tasks(missing, folder, _load_means(arguments, model, missing), before) if missing else []
     return ColorizeResult(output, folder.log_path, len(tasks), before, failures)
+
+
+def _colorize_beside(arguments: ColorizeArguments) -> ColorizeResult:
+    """Colours files, each into its own folder."""
+    beside.check_inputs(arguments.inputs)
+    model = identify(arguments.run, arguments.model)
+    settings = dataclasses.asdict(arguments.options)
+    listed = make_tasks(list_inputs(list(arguments.inputs), os.devnull), model, settings)
+    for task in listed:
+        if task.reference.kind != "file":
+            raise TintmillError(
+                f"{display_name(task.reference.path)}: an archive; give --output=FOLDER for what is in it"
+            )
+    tasks, skipped = beside.skip_made(listed)
+    folder = beside.Beside()
+    failures = colour_tasks(tasks, folder, _load_means(arguments, model, tasks), 0) if tasks else []
+    return ColorizeResult(None, None, len(tasks), 0, failures, tuple(folder.written), tuple(skipped))
 
 
 def _load_means(arguments: ColorizeArguments, model: Identity, tasks: list[Task]) -> Means:

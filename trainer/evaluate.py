@@ -2,12 +2,13 @@
 
     tintmill evaluate --run=RUNS/first --data=DATASETS/mine/1.0.0 --split=test
     tintmill evaluate --run=RUNS/first --truth=PHOTOS
+    tintmill evaluate --truth=PHOTOS --output=SCORES
     tintmill evaluate --pictures=COLOURED --truth=PHOTOS --output=SCORES
     tintmill evaluate --compare RUNS/first RUNS/second
 
-A run on a split of a dataset; a run on a folder of colour pictures, which it is shown in grey; other people's coloured
-pictures against their originals, matched by name without extension; and, with --compare, two evaluations of the same
-pictures. What cannot be scored is named with its reason.
+A run or a model on a split of a dataset; the same on a folder of colour pictures, which it is shown in grey; other
+people's coloured pictures against their originals, matched by name without extension; and, with --compare, two
+evaluations of the same pictures. What cannot be scored is named with its reason.
 
 Writes metrics.json and example pictures (grey, coloured, truth) to RUN/evaluation/SPLIT or --output. Rows: the answers;
 `grey` (ab = 0); the mean ab everywhere, which is what an uninformed network converges to; `another picture's ab`, right
@@ -33,7 +34,7 @@ from tintmill.trainer.run.folder import EvaluationFolder
 FLAGS = options.define(EvaluateArguments)
 FLAGS.set_gnu_getopt()  # flags may follow the two evaluations of --compare
 TOPICS = options.list_topics(EvaluateArguments, order=("What is scored", "How", "Feature networks", "Results"))
-flags.multi_flags_validator(["run", "data", "truth", "pictures", "compare"], WANTED, FLAGS)(is_one_source)
+flags.multi_flags_validator(["run", "model", "data", "truth", "pictures", "compare"], WANTED, FLAGS)(is_one_source)
 
 
 def main(words: list[str]) -> None:

@@ -38,6 +38,13 @@ class ExportArguments:
         "Added to --temperature, up to 1, for each nat of entropy: unsure places go to the mean.",
         _WHAT,
     )
+    takes: str = option(
+        "grey",
+        "What the file takes: a grey picture of any size, for other programs; or, in ONNX, L* at the working size and "
+        "hints, for Tintmill's own commands.",
+        _HOW,
+        choices=("grey", "lightness"),
+    )
     half_weights: bool = option(False, "ONNX: weights in float16, a file of half the size.", _HOW)
     terms: str | None = option(
         None, "Licence and terms of use, for the model card; without it the card asks for them.", _HOW
@@ -47,6 +54,8 @@ class ExportArguments:
         options.check(self)
         if self.half_weights and self.format != "onnx":
             raise TintmillError(f"--half_weights: wanted --format=onnx, got {self.format}; leave one of them out")
+        if self.takes == "lightness" and self.format != "onnx":
+            raise TintmillError(f"--takes=lightness: wanted --format=onnx, got {self.format}; leave one of them out")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +102,14 @@ def export(arguments: ExportArguments) -> ExportedFiles:
     run = model_card.read_run(RunFolder(arguments.run))
     import_tensorflow()
     network, description = writer.of_run(
-        arguments.run, arguments.embedder_weights, arguments.temperature, arguments.temperature_rise
+        arguments.run,
+        arguments.embedder_weights,
+        arguments.temperature,
+        arguments.temperature_rise,
+        arguments.takes,
     )
-    description |= {"network": run.settings["network"]}  # which a test's or a user's own network need not be called
+    # The network's own name may be another one than that which it is registered by.
+    description |= {key: run.settings[key] for key in ("network", "steps")}
     description = writer.write(network, description, arguments.format, output, arguments.half_weights)
     card = model_card.path_of(output)
     files.write(card, model_card.render(run, description, output, arguments.terms))

@@ -1,12 +1,14 @@
-"""The photographs of `tintmill demo`: those that come inside scikit-image and scikit-learn, or the user's own."""
+"""The photographs of `tintmill demo`: historical ones; those of scikit-image and scikit-learn, or the user's own."""
 
 import dataclasses
 import os
 import shutil
 
+from tintmill.model.builtin import catalogue
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 
+HISTORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "history", "*.jpg")  # a pattern; see its SOURCES.md
 _ENOUGH_TO_SPLIT = 40  # with fewer pictures a test split of a tenth says nothing
 _SKIMAGE = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
 _SKLEARN = ("china.jpg", "flower.jpg")
@@ -26,6 +28,11 @@ class Splits:
 
     shares: str
     scored: str
+
+
+def is_default_there() -> bool:
+    """Whether there is a model that colours where none is named."""
+    return catalogue.DEFAULT in [model.name for model in catalogue.list_models()]
 
 
 def find_own_photos(folder: str) -> Photos:

@@ -93,5 +93,10 @@ def temperature_of(model: keras.Model) -> float | None:
     return next((layer.temperature for layer in _annealed_means(model)), None)
 
 
+def rise_of(model: keras.Model) -> float | None:
+    """By how much the temperature rises for each nat of entropy; None for a regression."""
+    return next((layer.rise for layer in _annealed_means(model)), None)
+
+
 def _annealed_means(model: keras.Model) -> list[AnnealedMean]:
     return [layer for layer in model.layers if isinstance(layer, AnnealedMean)]

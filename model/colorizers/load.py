@@ -1,10 +1,13 @@
-"""The one way to load what colours: a run directory, or a model of `tintmill export`."""
+"""The one way to load what colours: a run directory, a model of `tintmill export`, or a model by its name."""
 
+import threading
 from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
+from tintmill.model.colorizers.identity import find_known
+from tintmill.model.painting import finish
 from tintmill.model.prediction.prediction import Prediction
 from tintmill.pipeline.common.errors import TintmillError
 
@@ -15,6 +18,10 @@ class Colorizer(Protocol):
     @property
     def has_bins(self) -> bool:
         """Whether it predicts distributions over the ab bins: temperature and uncertainty want them."""
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether colours may be told at places of a picture."""
 
     def predict(self, grey: Image.Image, temperature: float | None = None) -> Prediction:
         """Colours of a picture of mode L and any size, and the bins they come from.
@@ -30,9 +37,9 @@ class Colorizer(Protocol):
 
 
 def check_choice(run: str | None, model: str | None) -> None:
-    """Raises TintmillError where not just one of --run and --model is given."""
-    if (run is None) == (model is None):
-        raise TintmillError(f"--run={run} --model={model}: wanted one of the two")
+    """Raises TintmillError where both --run and --model are given."""
+    if run is not None and model is not None:
+        raise TintmillError(f"--run={run} --model={model}: wanted one of the two, or neither for the built-in model")
 
 
 def load(
@@ -45,19 +52,25 @@ def load(
     """Loads what colours.
 
     Args:
-      run, model: a run directory or an exported model, of which one is given.
+      run: a run directory.
+      model: a file or folder of `tintmill export`, or the name of a model. Where neither is given, the default model.
       embedder_weights: where the weights file of a run's embedder is now; None: where it was when the data was
         prepared.
       temperature: of a run's network with bins, for all pictures; None: as it was trained.
       rise: of that temperature, for each nat of a place's entropy.
     Raises:
-      TintmillError: both or none is given, it is not there, or it cannot be loaded.
+      TintmillError: both are given, it is not there, it is damaged, or it cannot be loaded.
     """
     check_choice(run, model)
     if run is None:
         from tintmill.model.export import reader
 
-        return reader.load(model)
+        # Both take a second of one core, and wait for each other nowhere.
+        threading.Thread(target=finish.load_loops, name="load_loops", daemon=True).start()
+        known = find_known(model)
+        if known:
+            known.check()
+        return reader.load(known.path if known else model)
     from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     import_tensorflow()

@@ -62,6 +62,19 @@ def build(network: keras.Model, embedder: keras.Model | None, framing: Framing) 
     return keras.Model(grey, outputs, name=network.name)
 
 
+def build_bare(network: keras.Model) -> keras.Model:
+    """The network alone, float32 whatever precision it was trained in: for programs that prepare its input themselves.
+
+    It takes `l`, float32 [B, H, W, 1], L*/50 - 1, and where the network takes them `hints`, float32 [B, H, W, 3],
+    a*/128, b*/128 and the mask. It returns `ab`, float32 [B, H, W, 2], a*/128 and b*/128, and with bins their logits.
+    """
+    _compute_in_float32(network)
+    inputs = {name: keras.Input((None, None, tensor.shape[-1]), name=name) for name, tensor in network.input.items()}
+    answer = _traceable(network)(inputs, training=False)
+    outputs = {name: layers.Identity(name=name)(answer[name]) for name in ("ab", "bins") if name in answer}
+    return keras.Model(inputs, outputs, name=network.name)
+
+
 def _embed(grey, embedder: keras.Model, framing: Framing):
     view = grey  # (1, H, W, 1)
     if framing.embed_record:

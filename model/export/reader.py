@@ -2,12 +2,19 @@
 
 Each file or folder holds `tintmill.json`: the version of this contract, what the network is and how pictures come to
 it, and the sha256 of every part, so that a cut or changed file is refused before a runtime sees it.
+
+An export takes one of two things, which `takes` of its tintmill.json says:
+
+- `grey`: float32 [1, H, W, 1], sRGB 0..255, of any size. It holds all that is done with a picture, `one_picture`.
+- `lightness`: `l`, float32 [B, H, W, 1], L*/50 - 1 at the working size, and where the network takes them `hints`,
+  float32 [B, H, W, 3]. It holds the network alone, and Tintmill does the rest as it does for a run.
 """
 
 import hashlib
 import importlib.util
 import json
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -15,12 +22,15 @@ from PIL import Image
 from tintmill.model.export.formats import reading
 from tintmill.model.export.formats.format import Run
 from tintmill.model.export.formats.registry import FORMATS, recognise
-from tintmill.model.prediction.prediction import Prediction, anneal, refuse_temperature
+from tintmill.model.painting import finish
+from tintmill.model.prediction.colorizer import Colorizer
+from tintmill.model.prediction.hints import Hint
+from tintmill.model.prediction.prediction import Prediction, anneal, refuse_hints, refuse_temperature
 from tintmill.model.prediction.saved_model import TrainedFolder
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 
-VERSION = 1  # of tintmill.json and of what the network takes and returns
+TAKES = {"grey": 1, "lightness": 2}  # version of tintmill.json, by what the network takes
 _PLENTY = 4  # times what network and embedder need: a larger picture is reduced to it before
 _LONGEST = 16_384  # pixels: of what is longer after that the length is squashed
 
@@ -35,6 +45,8 @@ class Exported:
     def __init__(self, run: Run, description: dict, sha256: str):
         self._run, self.description, self.sha256 = run, description, sha256
 
+    takes_hints = False
+
     @property
     def name(self) -> str:
         return self.description["network"]
@@ -42,6 +54,17 @@ class Exported:
     @property
     def has_bins(self) -> bool:
         return self.description["bins"]
+
+    def __call__(self, image: Image.Image, hints: Sequence[Hint] = ()) -> np.ndarray:
+        """Colours a picture of mode RGB by its grey version: uint8 [H, W, 3] sRGB with the picture's own L*.
+
+        Raises:
+          TintmillError: there are hints, which such an export does not take.
+        """
+        if hints:
+            raise refuse_hints(len(hints), f"the exported {self.name}")
+        pixels = np.asarray(image)
+        return finish.paint(pixels, self.predict_ab(Image.fromarray(finish.grey(pixels))))
 
     def predict(self, grey: Image.Image, temperature: float | None = None) -> Prediction:
         """Colours of a picture, with the logits where there are bins.
@@ -55,7 +78,7 @@ class Exported:
         if temperature is not None and not self.has_bins:
             raise refuse_temperature(temperature, f"the exported {self.name}")
         pixels = np.asarray(bound_size(grey, self._needed()), np.float32)
-        answer = self._run(pixels[None, ..., None])
+        answer = self._run({"grey": pixels[None, ..., None]})
         ab, logits = answer["ab"][0], answer["bins"][0] if self.has_bins else None
         if temperature is not None:
             ab = anneal(logits, temperature, ab.shape[:2])
@@ -70,7 +93,31 @@ class Exported:
         return max(framing["size"], embedder["side"] if embedder else 0, *(framing["network_size"] or [0]))
 
 
-def load(path: str) -> Exported:
+class BareNetwork:
+    """An exported network that takes L*, called as the keras.Model that it was.
+
+    Attributes:
+      input, output: the names of its inputs and outputs.
+      description: the content of its tintmill.json.
+
+    Args:
+      run: the network, of `Format.load`.
+    """
+
+    def __init__(self, run: Run, description: dict):
+        self._run, self.description = run, description
+        self.input = tuple(description["inputs"])
+        self.output = ("ab", "bins") if description["bins"] else ("ab",)
+
+    def __call__(self, inputs: dict, training: bool = False) -> dict[str, np.ndarray]:
+        """{"l", "hints"} -> {"ab", "bins"}, see the module. Hints may be left out."""
+        found = {name: np.asarray(inputs[name], np.float32) for name in self.input if name in inputs}
+        if "hints" in self.input and "hints" not in found:
+            found["hints"] = np.zeros((*found["l"].shape[:3], 3), np.float32)
+        return self._run(found)
+
+
+def load(path: str) -> Exported | Colorizer:
     """Reads what `tintmill export` wrote, in any of the formats, told by its content.
 
     Raises:
@@ -79,12 +126,7 @@ def load(path: str) -> Exported:
     """
     name, description = describe(path)
     found = FORMATS[name]
-    try:
-        whole = found.digests(path) == description["parts"]
-    except reading.DAMAGES:
-        whole = False
-    if not whole:
-        raise TintmillError(f"--model={path}: damaged since it was exported (sha256 differ); export or copy it again")
+    check_whole(path)
     check_runtime(name, f"--model={path}")
     try:
         run = found.load(path)
@@ -95,7 +137,21 @@ def load(path: str) -> Exported:
             f"--model={path}: {found.runtime} cannot load it ({said}); it was exported with {made}: use these, or "
             "export it again"
         ) from error
+    if description["takes"] == "lightness":
+        framing = description["framing"]
+        return Colorizer(BareNetwork(run, description), None, framing["size"], framing["fit"])
     return Exported(run, description, sha256_of(path))
+
+
+def check_whole(path: str) -> None:
+    """Raises TintmillError where an export is not as it was written, or as `describe`."""
+    name, description = describe(path)
+    try:
+        whole = FORMATS[name].digests(path) == description["parts"]
+    except reading.DAMAGES:
+        whole = False
+    if not whole:
+        raise TintmillError(f"--model={path}: damaged since it was exported (sha256 differ); export or copy it again")
 
 
 def describe(path: str) -> tuple[str, dict]:
@@ -123,11 +179,12 @@ def describe(path: str) -> tuple[str, dict]:
             "export`; export it again"
         ) from error
     version = description.get("version") if isinstance(description, dict) else None
-    if version != VERSION:
+    if version not in TAKES.values():
+        wanted = " or ".join(map(str, TAKES.values()))
         raise TintmillError(
-            f"--model={path}: an export of version {version}, wanted {VERSION}; export it again with this Tintmill"
+            f"--model={path}: an export of version {version}, wanted {wanted}; export it again with this Tintmill"
         )
-    return name, description
+    return name, {"takes": "grey"} | description  # which older exports do not say
 
 
 def check_runtime(name: str, asked: str) -> None:

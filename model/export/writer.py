@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tintmill.model.export import half_weights, reader
+from tintmill.model.export import half_weights, reader, weights
 from tintmill.model.export.formats.format import Format, Run
 from tintmill.model.export.formats.reading import DAMAGES
 from tintmill.model.export.formats.registry import FORMATS, recognise
@@ -26,26 +26,36 @@ from tintmill.pipeline.dataset import embed
 
 _EMBEDDER_KEYS = ("name", "layer", "side", "weights_sha256")  # of its identity, in tintmill.json
 AGREEMENT = 0.1  # of a* and b* on `check_picture`, from Keras: more is no rounding, and the export is refused
+_HALF_AGREEMENT = 0.5  # the same of weights in float16, which keep 11 bits
 
 _WORKPLACE = ".export-"  # how the folders begin in which exports are made
 _OLD = "old"  # in such a folder: the export that is being replaced
 
 
-def of_run(run: str, embedder_weights: str | None = None, temperature: float | None = None, rise: float = 0.0):
+def of_run(
+    run: str,
+    embedder_weights: str | None = None,
+    temperature: float | None = None,
+    rise: float = 0.0,
+    takes: str = "grey",
+):
     """The network of a run directory with its embedder inside, and what tintmill.json says of it.
 
     Args:
       embedder_weights, temperature, rise: as `colorizer.load`.
+      takes: one of `reader.TAKES`.
     Returns:
       keras.Model (see `one_picture`), dict.
     Raises:
-      TintmillError: as `colorizer.load`.
+      TintmillError: as `colorizer.load`; or the network alone is wanted, and it takes an embedding or one size.
     """
-    from tintmill.model.blocks import heads
+    from tintmill.model.blocks import cost, heads
     from tintmill.model.export import one_picture
 
     manifest = saved_model.TrainedFolder(run).read_manifest()
     network = saved_model.load_model(run, temperature, rise)
+    if takes == "lightness":
+        _check_bare(run, network)
     embedder = None
     if "embedding" in network.input:  # not every network wants what the dataset holds
         embedder = colorizer.load_embedder(manifest.embedder, embedder_weights)
@@ -57,7 +67,9 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
         colorizer.fixed_size(network),
     )
     description = {
-        "version": reader.VERSION,
+        "version": reader.TAKES[takes],
+        "takes": takes,
+        "inputs": list(network.input) if takes == "lightness" else [takes],
         "network": network.name,
         "run": os.path.basename(os.path.abspath(run)),
         "framing": vars(framing),
@@ -65,10 +77,21 @@ def of_run(run: str, embedder_weights: str | None = None, temperature: float | N
         and {key: getattr(embedder.identity, key) for key in ("name", "layer", "side", "weights_sha256")},
         "bins": "bins" in network.output,
         "temperature": heads.temperature_of(network),
+        "temperature_rise": heads.rise_of(network),
+        "parameters": network.count_params(),
+        "multiply_adds": cost.picture_multiply_adds(network, settings.size),
         "dataset": {"name": settings.name, "version": settings.version} | {"fingerprint": manifest.fingerprint},
         "versions": {library: _version(library) for library in ("tintmill", "keras", "tensorflow")},
     }
+    if takes == "lightness":
+        return one_picture.build_bare(network), description
     return one_picture.build(network, embedder and embedder.network, framing), description
+
+
+def _check_bare(run: str, network) -> None:
+    more = "an embedding" if "embedding" in network.input else "one size" if colorizer.fixed_size(network) else ""
+    if more:
+        raise TintmillError(f"--takes=lightness: the network of --run={run} takes {more} too; leave the flag out")
 
 
 def check_output(name: str, output: str) -> None:
@@ -107,11 +130,17 @@ def write(network, description: dict, name: str, output: str, half: bool = False
     try:
         with _workplace(os.path.dirname(os.path.abspath(output))) as folder:
             made = os.path.join(folder, f"made{chosen.suffix}")
-            wanted = np.asarray(network(check_picture(), training=False)["ab"])
+            inputs = make_check_inputs(description["takes"], network)
+            wanted = np.asarray(network(inputs.get("grey", inputs), training=False)["ab"])
             _convert(chosen, network, made, name)
+            if description["takes"] == "lightness":
+                weights_of = [np.asarray(weight, np.float32) for weight in network.weights]
+                description = description | {"weights": weights.locate(made, weights_of)}
             if half:
                 half_weights.halve(made)
-            difference = compare(wanted, chosen.load(made))
+            unit = 128.0 if description["takes"] == "lightness" else 1.0  # of a* and b*
+            most = _HALF_AGREEMENT if half else AGREEMENT
+            difference = unit * compare(wanted, chosen.load(made), inputs, most / unit)
             description = description | {"format": name, "ab_difference": difference, "parts": chosen.digests(made)}
             chosen.write_metadata(made, json.dumps(description))
             _replace(made, output, folder)
@@ -148,24 +177,41 @@ def _remove_leftovers(folder: str) -> None:
                 os.close(handle)
 
 
-def compare(wanted: np.ndarray, run: Run) -> float:
-    """The greatest difference in a* and b* between another runtime and Keras' answer to `check_picture`.
+def compare(wanted: np.ndarray, run: Run, inputs: dict[str, np.ndarray], most: float) -> float:
+    """The greatest difference in `ab` between another runtime and Keras' answer to the same inputs.
 
+    Args:
+      most: the greatest difference that rounding explains.
     Raises:
-      TintmillError: it is greater than rounding explains.
+      TintmillError: it is greater.
     """
-    found = run(check_picture())["ab"]
+    found = run(inputs)["ab"]
     same_size = found.shape == wanted.shape
     difference = float(np.abs(found - wanted).max()) if same_size else float("inf")
-    if not difference <= AGREEMENT:
-        what = f"differ by {difference:.2g} in a* or b*" if same_size else f"are {found.shape}, wanted {wanted.shape}"
-        raise TintmillError(f"the exported network's colours {what}, from Keras' own; choose another --format")
+    if not difference <= most:
+        what = f"are off by {difference:.2g}" if same_size else f"have the shape {found.shape}"
+        allowed = f"at most {most:.2g}" if same_size else f"{wanted.shape}"
+        raise TintmillError(
+            f"the exported network's colours {what}, wanted {allowed}, beside Keras' own; choose another --format"
+        )
     return difference
 
 
 def check_picture() -> np.ndarray:
     """A synthetic grey picture, wider than high: float32 [1, 90, 120, 1], 0..255."""
     return embed.golden_view(120)[None, :90, :, None].astype(np.float32)
+
+
+def make_check_inputs(takes: str, network) -> dict[str, np.ndarray]:
+    """`check_picture` as the exported network takes it, with a few hints where it takes any."""
+    grey = check_picture()
+    if takes == "grey":
+        return {"grey": grey}
+    inputs = {"l": grey / 127.5 - 1.0}
+    if "hints" in network.input:
+        inputs["hints"] = np.zeros((*grey.shape[:3], 3), np.float32)
+        inputs["hints"][0, 20:24, 30:34] = 0.3, -0.2, 1.0
+    return inputs
 
 
 def _version(library: str) -> str:

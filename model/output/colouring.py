@@ -11,7 +11,8 @@ from tqdm import tqdm
 from tintmill.model.colorizers.load import Colorizer
 from tintmill.model.files import colour_file, video
 from tintmill.model.files.not_coloured import NotColoured
-from tintmill.model.output.folder import ColouredFolder, Written, with_extension
+from tintmill.model.output.beside import Beside
+from tintmill.model.output.folder import ColouredFolder, Written
 from tintmill.model.output.inputs import display_name
 from tintmill.model.output.read_ahead import Content, open_video, read_ahead, read_now
 from tintmill.model.output.task import Task
@@ -55,7 +56,7 @@ class Failure:
     reason: str
 
 
-def colour_tasks(tasks: list[Task], folder: ColouredFolder, means: Means, done_before: int) -> list[Failure]:
+def colour_tasks(tasks: list[Task], folder: ColouredFolder | Beside, means: Means, done_before: int) -> list[Failure]:
     """Colours every task's file into the folder.
 
     Args:
@@ -88,7 +89,7 @@ def colour_tasks(tasks: list[Task], folder: ColouredFolder, means: Means, done_b
     return failures
 
 
-def _colour(task: Task, content: Content, folder: ColouredFolder, means: Means) -> tuple[list[Written], dict]:
+def _colour(task: Task, content: Content, folder: ColouredFolder | Beside, means: Means) -> tuple[list[Written], dict]:
     """What was written, the coloured file first, and facts for the log.
 
     Raises:
@@ -105,14 +106,14 @@ def _colour(task: Task, content: Content, folder: ColouredFolder, means: Means) 
         coloured = colour_file.colour_bytes(
             read_now(task, content, means.largest), means.colorizer, means.options, means.limits, means.provenance
         )
-    written = [folder.write(task.order, with_extension(task.order.name, coloured.extension), coloured.data)]
+    written = [folder.write(task.order, folder.name(task.order, coloured.extension), coloured.data)]
     if coloured.uncertainty is not None:
         written.append(folder.write(task.order, f"{written[0].name}.uncertainty.png", coloured.uncertainty))
     return written, coloured.facts
 
 
 def _colour_video(
-    task: Task, content: bytes | None, folder: ColouredFolder, means: Means
+    task: Task, content: bytes | None, folder: ColouredFolder | Beside, means: Means
 ) -> tuple[list[Written], dict]:
     with open_video(task, content) as source:
         container = video.container_of(task.order.name, source)

@@ -78,6 +78,10 @@ class ColouredFolder:
             return False
         return all(self._size(file.name) == file.size for file in made.written)
 
+    def name(self, order: Order, extension: str) -> str:
+        """How a coloured picture is called: as its source, with the extension of what it became."""
+        return with_extension(order.name, extension)
+
     def write(self, order: Order, name: str, data: bytes) -> Written:
         """Publishes a file under `name`, or one like it where that is taken.
 
@@ -86,7 +90,7 @@ class ColouredFolder:
           OSError: it cannot be written.
         """
         for candidate in self._candidates(order, name):
-            with _bad_names_named(candidate):
+            with name_bad_names(candidate):
                 if self._publish(candidate, data):
                     self._owners[candidate] = order.key
                     return Written(candidate, len(data))
@@ -100,7 +104,7 @@ class ColouredFolder:
           The name that was chosen, and a file that is published where the block ends without an error.
         """
         candidate = next(c for c in self._candidates(order, order.name) if self._is_free(c))
-        with _bad_names_named(candidate):
+        with name_bad_names(candidate):
             path = self._make__real_path(candidate)
         with files.atomic_writer(path, self._generation(candidate)) as f:
             yield candidate, f
@@ -251,7 +255,7 @@ def _shortened(part: str) -> str:
 
 
 @contextlib.contextmanager
-def _bad_names_named(name: str) -> Iterator[None]:
+def name_bad_names(name: str) -> Iterator[None]:
     """What is wrong with a name is a failure of one file; what is wrong with the disk passes."""
     try:
         yield

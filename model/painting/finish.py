@@ -91,6 +91,13 @@ def paint_counted(
     return Painted(painted, sum(_on_all_cores(work, height, width)) / (height * width))
 
 
+def load_loops() -> None:
+    """Loads the compiled loops, which takes a second: a program that colours does it beside other work."""
+    pixels = np.zeros((1, 1, 3), np.uint8)
+    grey(pixels)
+    paint(pixels, np.zeros((1, 1, 2), np.float32))
+
+
 def grey(pixels: np.ndarray) -> np.ndarray:
     """The grey version of a picture, uint8 [H, W], as `lab.to_grey`, in bounded memory."""
     if pixels.ndim == 2 and pixels.dtype == np.uint8:

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-SECTIONS = ("plan", "prepare", "workers", "memory", "read", "step", "networks", "colour")
+SECTIONS = ("plan", "prepare", "workers", "memory", "read", "step", "networks", "colour", "first_picture")
 
 
 def main() -> None:

@@ -22,7 +22,6 @@ from tintmill.pipeline.imaging import lab, photo
 @pytest.mark.parametrize(
     ("flags", "parts"),
     [
-        ([], ["--run=None --model=None: wanted one of the two"]),
         (["--run=a", "--model=b"], ["wanted one of the two"]),
         (["--run=/nowhere"], ["/nowhere: no dataset.json"]),
         (["--model=/nowhere"], ["--model=/nowhere: no such file"]),
@@ -91,10 +90,10 @@ def test_a_model_file_that_is_cut_or_of_another_version_is_one_line(exportable, 
     cut, other = tmp_path / "cut.onnx", tmp_path / "other.onnx"
     cut.write_bytes(onnx.read_bytes()[:-100])
     network, description = exportable
-    writer.write(network, description | {"version": reader.VERSION + 1}, "onnx", str(other))
+    writer.write(network, description | {"version": 9}, "onnx", str(other))
     helpers.assert_one_line_error(helpers.tintmill("web", "--port=0", f"--model={cut}"), f"--model={cut}", "cut off")
     refused = helpers.tintmill("web", "--port=0", f"--model={other}")
-    helpers.assert_one_line_error(refused, f"--model={other}", f"version {reader.VERSION + 1}", "export it again")
+    helpers.assert_one_line_error(refused, f"--model={other}", "version 9", "export it again")
 
 
 @pytest.mark.slow

@@ -38,7 +38,9 @@ _IMPORT = re.compile(r"^ *from (tintmill[\w.]*) import ([\w, ]+)", re.M)
 
 
 def list_documents() -> list[Path]:
-    below = (path for folder in FOLDERS for path in ROOT.joinpath(folder).rglob("*.md"))
+    """All but the cards of built-in models, which a command writes of other people's names."""
+    found = (path for folder in FOLDERS for path in ROOT.joinpath(folder).rglob("*.md"))
+    below = (path for path in found if not path.name.endswith(".card.md"))
     return sorted([*ROOT.glob("*.md"), *below])
 
 

@@ -10,24 +10,32 @@ from tintmill.trainer.input.stage import CacheArguments
 
 RESIZES = ("none", "squash", "crop")
 FRECHET_NETWORKS = ("inception_v3", "mobilenet_v2")
-WANTED = "wanted --run and --data, --run and --truth, --pictures and --truth, or --compare and two evaluations"
+WANTED = (
+    "wanted --data or --truth, with --run, --model or neither for the built-in model; --pictures and --truth; or "
+    "--compare and two evaluations"
+)
 
 _PICTURES = "What is scored"
 _HOW = "How"
 _NETWORKS = "Feature networks"
 _RESULTS = "Results"
-_SOURCES = ({"run", "data"}, {"run", "truth"}, {"pictures", "truth"})
+_NAMES = ("run", "model", "data", "truth", "pictures")
+_SOURCES = (
+    *({*network, pictures} for network in ({"run"}, {"model"}, ()) for pictures in ("data", "truth")),
+    {"pictures", "truth"},
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateArguments(CacheArguments):
     """Which pictures are scored, how, and where the scores go.
 
-    Pictures are named by `run` and `data`, by `run` and `truth`, or by `pictures` and `truth`. A comparison is of the
-    evaluations that `compare_evaluations` is given.
+    Pictures are named by `data` or by `truth`, and answered by `run`, by `model`, or by the built-in model; or they are
+    named by `pictures` and `truth`. A comparison is of the evaluations that `compare_evaluations` is given.
     """
 
-    run: str | None = option(None, "Run directory.", _PICTURES)
+    run: str | None = option(None, "Run directory, in place of the built-in model.", _PICTURES)
+    model: str | None = option(None, "File of `tintmill export`, or a name of `tintmill models`.", _PICTURES)
     data: str | None = option(None, "Dataset directory, local or gs://.", _PICTURES)
     split: str = option("test", "Split to score on; with --compare, of the runs' evaluations.", _PICTURES)
     truth: str | None = option(None, "Folder of colour pictures, local or gs://.", _PICTURES)
@@ -62,8 +70,8 @@ class EvaluateArguments(CacheArguments):
 
     def __post_init__(self):
         options.check(self)
-        if self.hints and not self.run:
-            raise TintmillError(f"--hints={self.hints}: wanted beside --run, whose network they are given to")
+        if self.hints and self.pictures:
+            raise TintmillError(f"--hints={self.hints}: wanted beside a network that they are given to")
 
     @property
     def names_one_source(self) -> bool:
@@ -80,6 +88,6 @@ class EvaluateArguments(CacheArguments):
 
 
 def is_one_source(values: dict) -> bool:
-    """Whether the values of `run`, `data`, `truth`, `pictures` and `compare` name exactly one thing to do."""
-    given = {name for name in ("run", "data", "truth", "pictures") if values[name]}
+    """Whether the values of `run`, `model`, `data`, `truth`, `pictures` and `compare` name exactly one thing to do."""
+    given = {name for name in _NAMES if values.get(name)}
     return not given if values["compare"] else given in _SOURCES

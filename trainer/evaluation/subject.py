@@ -5,6 +5,8 @@ import os
 import sys
 
 from tintmill.model.colorizers import load
+from tintmill.model.colorizers.identity import Identity, identify
+from tintmill.model.export import reader
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -41,9 +43,11 @@ def open_subject(arguments: EvaluateArguments) -> Subject:
     Raises:
       TintmillError: a run, dataset, split or folder is not there, or the run and the dataset do not fit each other.
     """
-    if arguments.data:
-        return _open_records(arguments)
-    return _open_run_on_folder(arguments) if arguments.run else _open_pictures(arguments)
+    if arguments.pictures:
+        return _open_pictures(arguments)
+    if arguments.run:
+        return _open_records(arguments) if arguments.data else _open_run_on_folder(arguments)
+    return _open_model_on_records(arguments) if arguments.data else _open_model_on_folder(arguments)
 
 
 def _open_records(arguments: EvaluateArguments) -> Subject:
@@ -88,20 +92,80 @@ def _open_run_on_folder(arguments: EvaluateArguments) -> Subject:
     return Subject(source, about, EvaluationFolder(arguments.output or run.evaluation(split).path))
 
 
-def _open_pictures(arguments: EvaluateArguments) -> Subject:
-    """Other people's coloured pictures."""
+def _open_model_on_records(arguments: EvaluateArguments) -> Subject:
+    """An exported model, or the built-in one, on a split of a dataset."""
+    dataset = open_dataset(arguments.data)
+    dataset.check_split(arguments.split)
+    colorize, identity = _load_model(arguments)
+    if not isinstance(getattr(colorize, "network", None), reader.BareNetwork):
+        raise TintmillError(
+            f"--model={arguments.model}: takes whole pictures; export it with --format=onnx --takes=lightness for "
+            "--data, or score it on a folder by --truth"
+        )
+    dataset = stage.bring_here(dataset, {arguments.split}, arguments)
+    import_tensorflow()
+    from tintmill.trainer.evaluation.on_records import Records
+
+    source = Records(colorize.network, identity.name, dataset, arguments.split, arguments.batch, arguments.hints)
+    fidelity = dataclasses.asdict(dataset.manifest.encoding_fidelity[arguments.split])
+    about = _describe_model(colorize, identity, arguments)
+    about |= _describe_split(arguments.split, {"split": None}, dataset, fidelity)
+    about["same_pictures_as_training"] = None  # a model does not say on which pictures it was trained
+    return Subject(source, about, _output_folder(arguments), fidelity)
+
+
+def _open_model_on_folder(arguments: EvaluateArguments) -> Subject:
+    """An exported model, or the built-in one, on a folder of colour pictures."""
+    frame = Frame(arguments.resize, arguments.size)
+    folder = _output_folder(arguments)
+    colorize, identity = _load_model(arguments)
+    source = on_folders.coloured_by(colorize, identity.name, arguments.truth, frame, arguments.hints)
+    about = _describe_model(colorize, identity, arguments) | _describe_folder(arguments.truth, source, frame)
+    split = _with_hints(f"truth-{os.path.basename(files.absolute(arguments.truth))}", arguments)
+    about |= {"split": split, "trained_on_split": None}
+    return Subject(source, about, folder)
+
+
+def _load_model(arguments: EvaluateArguments) -> tuple[load.Colorizer, Identity]:
+    """What answers, and who it is. Its temperature is that of its file."""
+    if arguments.temperature is not None or arguments.temperature_rise:
+        raise TintmillError(
+            f"--temperature={arguments.temperature}: the model answers at the temperature of its file; leave the flag "
+            "out, or export it anew with --temperature"
+        )
+    identity, colorize = identify(None, arguments.model), load.load(model=arguments.model)
+    if arguments.hints and not colorize.takes_hints:
+        raise _no_hints(arguments)
+    return colorize, identity
+
+
+def _output_folder(arguments: EvaluateArguments) -> EvaluationFolder:
     if not arguments.output:
         raise TintmillError("--output is not given: wanted a folder for metrics.json and the examples")
+    return EvaluationFolder(arguments.output)
+
+
+def _describe_model(colorize: load.Colorizer, identity: Identity, arguments: EvaluateArguments) -> dict:
+    """What metrics.json says of a model, as its file says it."""
+    description = getattr(colorize, "description", None) or colorize.network.description
+    said = ("steps", "parameters", "multiply_adds", "temperature", "temperature_rise")
+    return {name: description.get(name) for name in said} | {"hints": arguments.hints} | identity.provenance
+
+
+def _open_pictures(arguments: EvaluateArguments) -> Subject:
+    """Other people's coloured pictures."""
+    folder = _output_folder(arguments)
     frame = Frame(arguments.resize, arguments.size)
     source = on_folders.others_pictures(arguments.pictures, arguments.truth, frame)
     about = _describe_folder(arguments.truth, source, frame)
     about["pictures_folder"] = files.absolute(arguments.pictures)
-    return Subject(source, about, EvaluationFolder(arguments.output))
+    return Subject(source, about, folder)
 
 
 def _no_hints(arguments: EvaluateArguments) -> TintmillError:
     return TintmillError(
-        f"--hints={arguments.hints}: the network of --run={arguments.run} was trained without; leave the flag out"
+        f"--hints={arguments.hints}: the network was trained without, or takes none as it was exported; leave the flag "
+        "out"
     )
 
 

@@ -24,7 +24,8 @@ def make_notes(settings: dict, manifest: Manifest, metrics: list[dict]) -> list[
             f"The perceptual loss compared features of {settings['perceptual_network']} with random weights: textures "
             "of a fixed random projection, not what the network would see had it learnt."
         )
-    if networks.has_encoder(settings["network"]) and settings.get("encoder_weights") == "random":
+    begun = settings.get("init_from")  # an encoder of random weights then has others
+    if networks.has_encoder(settings["network"]) and settings.get("encoder_weights") == "random" and not begun:
         notes.append(f"The encoder of {settings['network']} has random weights here, where ImageNet's were meant.")
     if not metrics:
         notes.append("Not evaluated yet: run `tintmill evaluate`.")

@@ -40,6 +40,9 @@ class TrainSettings(LossSettings):
 
     network: str = option("koalarization", "Network; `tintmill networks` lists them.", _NETWORK)
     encoder_weights: str = option("imagenet", "imagenet, random or a file.", _NETWORK)
+    init_from: str = option(
+        "", "Weights to begin with: default or another model, a run directory, or a file.", _NETWORK
+    )
     encoder_rate: float = option(
         0.0, "glaze: its encoder's rate over --learning_rate; 0: fixed.", _NETWORK, check=_TO_1
     )

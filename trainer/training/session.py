@@ -49,7 +49,9 @@ class Session:
         if settings.deterministic:
             tf.config.experimental.enable_op_determinism()
         self._run, self._settings, self._dataset, self._members = run, settings, dataset, members
-        self._state = step.make_state(step.make_strategy(settings.replicas, members.workers), settings, dataset)
+        begins = not checkpoint.list_steps(run.checkpoints)
+        strategy = step.make_strategy(settings.replicas, members.workers)
+        self._state = step.make_state(strategy, settings, dataset, begins)
         self._train_steps = step.make_steps(self._state, settings, dataset.settings.encoding)
         if not members.chief:
             join_run(run, settings, dataset)  # by now all processes have met, and the chief has begun the run
@@ -194,12 +196,13 @@ class Session:
 
     def _print_start(self) -> None:
         settings, members = self._settings, self._members
-        if networks.has_encoder(settings.network) and settings.encoder_weights == "random":
+        if networks.has_encoder(settings.network) and settings.encoder_weights == "random" and not settings.init_from:
             print(f"NOTE: the encoder of {settings.network} has RANDOM weights", file=sys.stderr)
         devices = ", ".join(name.split("/device:")[-1] for name in self._state.strategy.extended.worker_devices)
         if members.workers > 1:
             devices += f" of worker {members.rank} of {members.workers}"
-        begin = f"resumed at step {self._start}" if self._start else "from the start"
+        fresh = f"from {settings.init_from}" if settings.init_from else "from the start"
+        begin = f"resumed at step {self._start}" if self._start else fresh
         print(
             f"{settings.network}, {self._state.model.count_params():,} parameters, on {devices}; "
             f"{self._dataset.splits[settings.split]} records; {begin}, to step {settings.steps}",

@@ -28,7 +28,8 @@ from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.trainer.input import augment
 from tintmill.trainer.input import batches as batches_input
-from tintmill.trainer.run.settings import TrainSettings, check_batch
+from tintmill.trainer.run import initial
+from tintmill.trainer.run.settings import DEFAULTS, TrainSettings, check_batch
 from tintmill.trainer.training import optimizer
 from tintmill.trainer.training.optimizer import Learner
 
@@ -93,13 +94,21 @@ def _choose_devices(replicas: int) -> list[str]:
     return [f"CPU:{i}" for i in range(count)]
 
 
-def make_state(strategy: tf.distribute.Strategy, settings: TrainSettings, dataset: Dataset) -> State:
-    """Builds network, critic, optimizers and loss; the weights follow from the seed alone."""
+def make_state(
+    strategy: tf.distribute.Strategy, settings: TrainSettings, dataset: Dataset, begins: bool = True
+) -> State:
+    """Builds network, critic, optimizers and loss; the weights follow from the seed, or from --init_from.
+
+    Args:
+      begins: whether --init_from is read; a run that goes on has its weights from a checkpoint.
+    """
     check_batch(settings.global_batch, strategy.num_replicas_in_sync, settings.accumulate)
     keras.utils.set_random_seed(settings.seed)
     keras.mixed_precision.set_dtype_policy(_POLICIES[settings.precision])
     with strategy.scope():
         model = networks.build(settings.network, network_spec(settings, dataset))
+        if settings.init_from and begins:
+            initial.load_into(model, settings)
         building.check_outputs(settings, settings.network, model.output)
         augment.check(settings, dataset, "embedding" in model.input, networks.find(settings.network).fixed_size)
         network = optimizer.make_learner(model, settings, settings.ema)
@@ -136,11 +145,17 @@ def network_spec(settings: TrainSettings, dataset: Dataset) -> NetworkSpec:
         width=side,
         head=losses.find(settings.loss).judges,
         classes=_count_classes(settings, dataset) if settings.class_weight else 0,
-        encoder_weights=settings.encoder_weights,
+        encoder_weights=_name_encoder_weights(settings),
         trains_encoder=settings.encoder_rate > 0,
         hints=settings.hints > 0,
         global_size=settings.global_size,
     )
+
+
+def _name_encoder_weights(settings: TrainSettings) -> str:
+    """Those of --init_from take the place of the default ones, which would be downloaded for nothing."""
+    default = settings.encoder_weights == DEFAULTS["encoder_weights"]
+    return "random" if settings.init_from and default else settings.encoder_weights
 
 
 def _count_classes(settings: TrainSettings, dataset: Dataset) -> int:

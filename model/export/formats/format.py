@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-Run = Callable[[np.ndarray], dict[str, np.ndarray]]  # grey float32 [1, H, W, 1] -> "ab", and with bins "bins"
+# Inputs by name, float32 arrays of one size, to "ab", and with bins "bins"; `reader` says what the inputs are.
+Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 class Format(abc.ABC):

@@ -61,4 +61,6 @@ ab = np.asarray(network(grey)["ab"])[0]"""
             named = os.path.join(folder, f"model{self.suffix}")
             os.symlink(os.path.abspath(path), named)
             network = keras.saving.load_model(named, compile=False)
-        return lambda grey: {name: np.asarray(value) for name, value in network(grey, training=False).items()}
+        return lambda inputs: {
+            name: np.asarray(value) for name, value in network(inputs["grey"], training=False).items()
+        }

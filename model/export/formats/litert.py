@@ -56,4 +56,4 @@ ab = network(grey=grey)["ab"][0]"""
         with without_chatter():  # said once, else in the middle of a progress bar
             interpreter.allocate_tensors()
         answer = interpreter.get_signature_runner("serving_default")
-        return lambda grey: dict(answer(grey=grey))
+        return lambda inputs: dict(answer(grey=inputs["grey"]))

@@ -4,15 +4,21 @@ The message's outermost fields are read here, without the `onnx` package: to col
 file is can be told without loading it.
 """
 
+import io
 import os
 import warnings
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+
 from tintmill.model.export.formats import reading
 from tintmill.model.export.formats.format import Format, Run
 
 _IR_VERSION, _GRAPH, _METADATA_PROPS = 1, 7, 14  # fields of onnx.ModelProto
+_INITIALIZER = 5  # field of onnx.GraphProto
+_DATA_TYPE, _TENSOR_NAME, _RAW = 2, 8, 9  # fields of onnx.TensorProto
+_TYPES = {1: np.dtype("<f4"), 10: np.dtype("<f2")}  # of onnx.TensorProto.DataType
 _KEY, _VALUE = 1, 2  # fields of onnx.StringStringEntryProto
 _VARINT, _LENGTH = 0, 2  # protobuf's wire types; ModelProto has no other
 _MOST = 1 << 24  # bytes of a field that is read whole
@@ -69,9 +75,41 @@ ab = network.run(["ab"], {"grey": grey})[0][0]"""
     def load(self, path: str) -> Run:
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
+        options = onnxruntime.SessionOptions()
+        # Threads that wait for work in a loop take twice the CPU time, and make nothing faster here.
+        options.log_severity_level = 3  # it warns of weights that are kept for training alone
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        providers = onnxruntime.get_available_providers()
+        session = onnxruntime.InferenceSession(path, options, providers=providers)
         names = [output.name for output in session.get_outputs()]
-        return lambda grey: dict(zip(names, session.run(names, {"grey": grey}), strict=True))
+        return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
+
+
+def read_initializers(path: str) -> dict[str, np.ndarray]:
+    """The tensors of float32 and float16 of a file by name, flat."""
+    found = {}
+    with open(path, "rb") as f:
+        for field in _fields(f, os.path.getsize(path), cut=True):
+            if field.number == _GRAPH:
+                f.seek(field.content)
+                for part in list(_fields(f, field.end)):
+                    if part.number == _INITIALIZER:
+                        f.seek(part.content)
+                        found |= _read_tensor(f.read(part.end - part.content))
+                f.seek(field.end)
+    return found
+
+
+def _read_tensor(data: bytes) -> dict[str, np.ndarray]:
+    """{name: values}; nothing of a tensor of another type, or one that holds its values in another field."""
+    f, parts, kind = io.BytesIO(data), {}, None
+    for field in _fields(f, len(data)):
+        if field.number == _DATA_TYPE:
+            kind = data[field.start + 1]
+        parts[field.number] = data[field.content : field.end]
+    if kind not in _TYPES or _RAW not in parts:
+        return {}
+    return {parts[_TENSOR_NAME].decode(): np.frombuffer(parts[_RAW], _TYPES[kind])}
 
 
 def _find_metadata(path: str) -> tuple[_Field, str] | None:

@@ -46,4 +46,4 @@ ab = network(grey=tf.constant(grey))["ab"].numpy()[0]"""
         tf = import_tensorflow()
         loaded = tf.saved_model.load(path)
         answer = loaded.signatures["serving_default"]
-        return lambda grey: {name: value.numpy() for name, value in answer(grey=tf.constant(grey)).items()}
+        return lambda inputs: {name: value.numpy() for name, value in answer(grey=tf.constant(inputs["grey"])).items()}

@@ -83,6 +83,26 @@ def test_it_computes_in_float32_whatever_the_precision_of_training(tmp_path):
     assert np.abs(reader.load(path).predict_ab(grey) - rounded).max() < 0.1 * rounded.std()
 
 
+def test_the_network_alone_colours_as_the_run_does(tmp_path):
+    """Tintmill prepares its input as it does for a run, so that nothing but the runtime is different."""
+    run = exports.make_small_run(tmp_path)
+    network, description = writer.of_run(run, takes="lightness")
+    path = str(tmp_path / "bare.onnx")
+    description = writer.write(network, description, "onnx", path)
+    assert (description["inputs"], description["takes"]) == (["l"], "lightness")
+    grey, loaded = exports.grey_picture(0, 60, 40), reader.load(path)
+    assert loaded.has_bins
+    found, wanted = loaded.predict(grey), colorizer.load(run).predict(grey)
+    np.testing.assert_allclose(found.ab, wanted.ab, atol=0.01)
+    np.testing.assert_allclose(found.logits, wanted.logits, atol=0.01)
+
+
+def test_the_network_alone_is_refused_where_it_takes_an_embedding(tmp_path, embedder_weights):
+    run = exports.make_run(tmp_path, "kth", embedder_weights)
+    with pytest.raises(TintmillError, match="takes an embedding too; leave the flag out"):
+        writer.of_run(run, takes="lightness")
+
+
 def test_half_weights_make_half_a_file_of_the_same_colours(tmp_path):
     network, description = writer.of_run(exports.make_small_run(tmp_path))
     whole, half = str(tmp_path / "whole.onnx"), str(tmp_path / "half.onnx")

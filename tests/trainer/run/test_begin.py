@@ -68,6 +68,7 @@ def test_how_far_and_how_often_may_change(tmp_path):
 OTHERS = {
     "network": "other",
     "encoder_weights": "random",
+    "init_from": "default",
     "encoder_rate": 0.1,
     "hints": 0.5,
     "global_size": 96,

@@ -14,7 +14,7 @@ from pathlib import Path
 from tintmill.launch.local_cluster.clusters import CLUSTERS, running_cluster
 from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.common.options import option
+from tintmill.pipeline.common.options import at_least, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ClusterArguments:
     """What `tintmill cluster` is asked for."""
 
     engine: str = option(None, "What to start.", "The cluster", choices=tuple(CLUSTERS), required=True)
-    workers: int = option(2, "TaskManagers or Spark workers.", "The cluster", least=1)
+    workers: int = option(2, "TaskManagers or Spark workers.", "The cluster", check=at_least(1, wrong_flag=True))
     folder: str = option("cluster", "For logs, and the flags of `tintmill prepare`.", "Output")
 
     def __post_init__(self):

@@ -19,7 +19,7 @@ from tintmill.model.colorizers import load
 from tintmill.model.colorizers.identity import identify
 from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.common.options import option
+from tintmill.pipeline.common.options import at_least, between, option
 from tintmill.pipeline.imaging import photo
 
 # Headings of the help.
@@ -34,8 +34,10 @@ class WebArguments:
     run: str | None = option(None, "Run directory of `tintmill train`, in place of the built-in model.", _MODEL)
     model: str | None = option(None, "File of `tintmill export`, or a name of `tintmill models`.", _MODEL)
     embedder_weights: str | None = option(None, "Where the embedder's weights file is now.", _MODEL)
-    max_megabytes: int = option(20, "Refuse larger files.", _UPLOADS, least=1, most=2000)
-    max_pixels: int = option(64_000_000, "Refuse pictures with more pixels (memory).", _UPLOADS, least=1)
+    max_megabytes: int = option(20, "Refuse larger files.", _UPLOADS, check=between(1, 2000, wrong_flag=True))
+    max_pixels: int = option(
+        64_000_000, "Refuse pictures with more pixels (memory).", _UPLOADS, check=at_least(1, wrong_flag=True)
+    )
     host: str = serving.host_option()
     port: int = serving.port_option(7860)
     allowed_host: tuple[str, ...] = serving.allowed_host_option()

@@ -105,7 +105,7 @@ def prepare(arguments: PrepareArguments, settings: Settings, beam_flags: Sequenc
         raise _unwritable(arguments, error) from error
     reports.look()
     reports.take_back_changed()
-    _say(f"{sum(dict(plan.counts).values())} files, {len(plan.shard_keys())} shards, {reports.todo} to build")
+    _say(f"{sum(dict(plan.counts).values())} files, {len(plan.list_shards())} shards, {reports.todo} to build")
     supervise.build_shards(reports, runner)
     if settings.drop_duplicates:
         _leave_out_duplicates(reports, runner)

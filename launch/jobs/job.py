@@ -3,7 +3,7 @@
 import dataclasses
 
 from tintmill.pipeline.common import options
-from tintmill.pipeline.common.options import option
+from tintmill.pipeline.common.options import at_least, option
 
 STOPPED = 75  # exit code of training that SIGTERM stopped; "try again later" of sysexits.h
 TERMINATED = 143  # exit code of a command that SIGTERM ended before it could save, or that has nothing to save
@@ -21,10 +21,10 @@ _SLURM = "Slurm"
 class Resources:
     """What a job gets. A target reads some of the fields (its `FIELDS`) and leaves the others at their defaults."""
 
-    workers: int = option(1, "Machines, at most so many.", _MACHINES, least=1)
-    cpus: int = option(8, "CPUs of a worker.", _MACHINES, least=1)
-    memory: int = option(32, "Memory of a worker in GiB.", _MACHINES, least=1)
-    gpus: int = option(0, "GPUs of a worker.", _MACHINES, least=0)
+    workers: int = option(1, "Machines, at most so many.", _MACHINES, check=at_least(1, wrong_flag=True))
+    cpus: int = option(8, "CPUs of a worker.", _MACHINES, check=at_least(1, wrong_flag=True))
+    memory: int = option(32, "Memory of a worker in GiB.", _MACHINES, check=at_least(1, wrong_flag=True))
+    gpus: int = option(0, "GPUs of a worker.", _MACHINES, check=at_least(0, wrong_flag=True))
     image: str = option("", "Container image that has Tintmill.", _CONTAINERS)
     service_account: str = option("", "Whose rights the job has.", _CONTAINERS)
     namespace: str = option("default", "Kubernetes namespace.", _KUBERNETES)

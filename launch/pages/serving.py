@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from tintmill.launch.pages.door import NO_TOKEN, Door
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.common.options import option
+from tintmill.pipeline.common.options import between, option
 
 TOPIC = "The page"  # heading of the options in a command's help
 
@@ -28,7 +28,7 @@ def host_option() -> dataclasses.Field:
 
 def port_option(port: int) -> dataclasses.Field:
     """The field `port` of a command's arguments."""
-    return option(port, "Port to listen on; 0 takes a free one.", TOPIC, least=0, most=65535)
+    return option(port, "Port to listen on; 0 takes a free one.", TOPIC, check=between(0, 65535, wrong_flag=True))
 
 
 def allowed_host_option() -> dataclasses.Field:

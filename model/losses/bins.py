@@ -1,6 +1,6 @@
 """Colours as distributions over the 313 ab bins: the targets of `--loss=bins` and the weights that rebalance them.
 
-All of it is tables over pairs of integer a*, b* in -128..127; row 256 (a + 128) + b + 128, as `ab_bins.pair_counts`.
+All of it is tables over pairs of integer a*, b* in -128..127; row 256 (a + 128) + b + 128, as `ab_bins.count_pairs`.
 That is exact for lab8, whose records are integers; a lab16 colour is rounded to the nearest pair, at most 0.5 off in
 each of a*, b*, a twentieth of the distance of two bins.
 

@@ -96,7 +96,7 @@ def _matched(entry: FileStat) -> Iterator[Reference]:
 
 def _members(path: str) -> Iterator[Reference]:
     """A tar's names may hold NUL, which no file system can even be asked about."""
-    for member in archive.members(path):
+    for member in archive.list_members(path):
         yield dataclasses.replace(member, id=member.id.replace("\0", r"\0"))
 
 
@@ -130,7 +130,7 @@ def _is_archive(path: str) -> bool:
     if files.is_remote(path):
         return archive.has_suffix(path)
     try:
-        return os.path.isfile(path) and archive.kind_of(path) is not None
+        return os.path.isfile(path) and archive.find_kind(path) is not None
     except OSError:
         return False  # reading it says why
 

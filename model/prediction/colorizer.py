@@ -124,7 +124,7 @@ class Colorizer:
     def _view(self, grey: Image.Image) -> np.ndarray:
         if self._embed_record:
             grey = Image.fromarray(photo.fit(grey, self._size, self._fit))
-        return embed.view(grey, self._fit, self._embedder.settings)
+        return embed.frame_view(grey, self._fit, self._embedder.settings)
 
     def _working_size(self, size: tuple[int, int]) -> tuple[int, int]:
         if self._network_size:

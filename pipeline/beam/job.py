@@ -65,7 +65,7 @@ class BuildDealtShards(beam.DoFn):
         self._plan, self._deal = plan, deal
 
     def process(self, element, references):
-        keys = self._plan.shard_keys()
+        keys = self._plan.list_shards()
         try:
             for number in self._deal:
                 yield _build(self._plan, keys[number], map(pickle.loads, references[keys[number]]))
@@ -128,7 +128,7 @@ def _cancel(result: PipelineResult, options: PipelineOptions) -> None:
 def _run_dealt(plan: Plan, workers: int, flags: Sequence[str]) -> None:
     with tempfile.NamedTemporaryFile() as file, watch_workers(), local_pipeline(workers, flags) as pipeline:
         by_shard = beam.pvalue.AsMultiMap(pickled_references(pipeline, plan))
-        deal = BuildDealtShards(plan, Deal(file.name, len(plan.shard_keys())))
+        deal = BuildDealtShards(plan, Deal(file.name, len(plan.list_shards())))
         numbers = pipeline | "Workers" >> beam.Create([(number, None) for number in range(workers)])
         numbers | "OneEach" >> beam.GroupByKey() | "BuildDealtShards" >> beam.ParDo(deal, by_shard)
 
@@ -156,7 +156,7 @@ def pickled_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
 
 def grouped_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
     """((split, shard), references) for every shard of the plan; None among the references is no reference."""
-    keys = pipeline | "ShardKeys" >> beam.Create([(key, None) for key in plan.shard_keys()])
+    keys = pipeline | "ShardKeys" >> beam.Create([(key, None) for key in plan.list_shards()])
     return (
         (keyed_references(pipeline, plan), keys)
         | "WithEveryShard" >> beam.Flatten()

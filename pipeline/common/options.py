@@ -29,10 +29,19 @@ _FIELDS_OWN = object()  # the flag's default is the field's
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """What a value must be: a test, and in words what is wanted."""
+    """What a value must be: a test, and in words what is wanted.
+
+    Attributes:
+      least, most: bounds of a number; None: it has no such bound.
+      wrong_flag: whether a number beyond its bounds is refused as a wrong flag is, before the command starts (exit code
+        2), and not as a setting that the command refuses (exit code 1).
+    """
 
     holds: Callable[[object], bool]
     wanted: str
+    least: float | None = None
+    most: float | None = None
+    wrong_flag: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +58,6 @@ class Option:
       flag_default: the flag's own default, where it is another than the field's (text that `parse` reads, or None for a
         flag whose absence the command tells from all values).
       required: the command refuses to start without it.
-      least, most: a number beyond them is refused as a wrong flag is, before the command starts; None: no bound.
       is_path: the value is a file or folder that every worker of the command reads or writes.
       repeated: the flag may be given several times, each time with one text of a tuple of texts.
     """
@@ -62,21 +70,11 @@ class Option:
     parse: Callable[[str], object] | None = None
     flag_default: object = _FIELDS_OWN
     required: bool = False
-    least: float | None = None
-    most: float | None = None
     repeated: bool = False
     is_path: bool = False
 
     def list_choices(self) -> list[str]:
         return list(self.choices() if callable(self.choices) else self.choices)
-
-    def holds_bounds(self, value: float | None) -> bool:
-        if value is None or (self.least is None and self.most is None):
-            return True
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
-
-    def describe_bounds(self) -> str:
-        return f"at least {self.least}" if self.most is None else f"{self.least} to {self.most}"
 
 
 def option(default, help: str, topic: str, **more) -> dataclasses.Field:
@@ -88,12 +86,12 @@ def option(default, help: str, topic: str, **more) -> dataclasses.Field:
     return dataclasses.field(default=default, metadata={_KEY: Option(help, topic, **more)})
 
 
-def at_least(least: float, wanted: str = "") -> Check:
-    return Check(lambda value: least <= value < math.inf, wanted or f"at least {least}")
+def at_least(least: float, wanted: str = "", wrong_flag: bool = False) -> Check:
+    return Check(lambda value: least <= value < math.inf, wanted or f"at least {least}", least, None, wrong_flag)
 
 
-def between(least: float, most: float) -> Check:
-    return Check(lambda value: least <= value <= most, f"{least} to {most}")
+def between(least: float, most: float, wrong_flag: bool = False) -> Check:
+    return Check(lambda value: least <= value <= most, f"{least} to {most}", least, most, wrong_flag)
 
 
 def list_options(*classes: type) -> dict[str, tuple[dataclasses.Field, Option]]:
@@ -134,7 +132,8 @@ def _define(name: str, kind: type, field: dataclasses.Field, about: Option, valu
         flags.DEFINE_boolean(name, default, about.help, **more)
     else:
         define_number = {int: flags.DEFINE_integer, float: flags.DEFINE_float}[_plain_type(kind)]
-        define_number(name, default, about.help, about.least, about.most, **more)
+        bounds = (about.check.least, about.check.most) if about.check and about.check.wrong_flag else (None, None)
+        define_number(name, default, about.help, *bounds, **more)
 
 
 def _plain_type(kind: type) -> type:
@@ -211,8 +210,6 @@ def list_defects(settings) -> Iterator[tuple[str, object, str]]:
         value = getattr(settings, field.name)
         if about.choices and value not in about.list_choices():
             yield name, value, f"one of {', '.join(about.list_choices())}"
-        elif not about.holds_bounds(value):
-            yield name, value, about.describe_bounds()
         elif about.check and not about.check.holds(value):
             yield name, value, about.check.wanted
 

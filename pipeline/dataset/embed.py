@@ -36,13 +36,13 @@ def check(settings: EmbedderSettings) -> None:
         )
 
 
-def dimension(settings: EmbedderSettings) -> int:
+def find_dimension(settings: EmbedderSettings) -> int:
     """Length E of the embedding."""
     network = NETWORKS[settings.name]
     return network.pooled if settings.layer == "pooled" else network.classes
 
 
-def view(grey, fit: str, settings: EmbedderSettings) -> np.ndarray:
+def frame_view(grey, fit: str, settings: EmbedderSettings) -> np.ndarray:
     """The grey picture as the embedder sees it: the record's framing, at the embedder's size.
 
     Args:
@@ -81,7 +81,7 @@ class Embedder:
             wanted = f"uint8 [N, {self.side}, {self.side}]"
             raise TypeError(f"views are {views.dtype} {views.shape}, wanted {wanted}")
         parts = [self._embed_batch(views[i : i + self._batch]) for i in range(0, len(views), self._batch)]
-        return np.concatenate(parts) if parts else np.zeros((0, dimension(self.settings)), np.float16)
+        return np.concatenate(parts) if parts else np.zeros((0, find_dimension(self.settings)), np.float16)
 
     def _embed_batch(self, views: np.ndarray) -> np.ndarray:
         padded = np.zeros((self._batch, self.side, self.side), np.uint8)
@@ -98,7 +98,7 @@ class Embedder:
             weights_sha256=_weights_sha256(self.network),
             preprocessing=PREPROCESSING,
             side=self.side,
-            dimension=dimension(self.settings),
+            dimension=find_dimension(self.settings),
             golden_vector=tuple(float(v) for v in self(golden_view(self.side)[None])[0]),
         )
 

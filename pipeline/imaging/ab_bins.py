@@ -32,7 +32,7 @@ def nearest_table() -> np.ndarray:
     return distance.argmin(axis=-1).astype(np.int16)
 
 
-def pair_counts(lab8: np.ndarray) -> np.ndarray:
+def count_pairs(lab8: np.ndarray) -> np.ndarray:
     """Pixels of each pair of integer a*, b*, from which histogram and means follow.
 
     Args:
@@ -44,13 +44,13 @@ def pair_counts(lab8: np.ndarray) -> np.ndarray:
     return np.bincount(pairs.ravel(), minlength=65536)
 
 
-def histogram(counts: np.ndarray) -> np.ndarray:
-    """Pixels in each bin, int64 [313], from `pair_counts`."""
+def count_bins(counts: np.ndarray) -> np.ndarray:
+    """Pixels in each bin, int64 [313], from `count_pairs`."""
     return np.bincount(nearest_table().ravel(), weights=counts, minlength=len(centres())).astype(np.int64)
 
 
-def sums(counts: np.ndarray) -> dict[str, float]:
-    """Sums over the pixels of `pair_counts`: a*, b* and chroma sqrt(a*^2 + b*^2)."""
+def sum_colours(counts: np.ndarray) -> dict[str, float]:
+    """Sums over the pixels of `count_pairs`: a*, b* and chroma sqrt(a*^2 + b*^2)."""
     values = np.arange(-128.0, 128.0)
     grid = counts.reshape(256, 256)  # rows a*, columns b*
     chroma = np.hypot(values[:, None], values[None, :])  # (256, 256)

@@ -57,7 +57,7 @@ def stem(path: str) -> str:
     return name[: len(name) - len(suffix)]
 
 
-def kind_of(path: str) -> str | None:
+def find_kind(path: str) -> str | None:
     """`zip`, `tar`, a kind of compressed tar, or None where the file's first bytes are no archive's."""
     with files.open_read(path) as f:
         head = f.read(512)
@@ -80,29 +80,29 @@ def open_stream(kind: str, file: BinaryIO) -> BinaryIO:
     return _STREAMS[kind][1](file)
 
 
-def members(path: str) -> Iterator[Reference]:
+def list_members(path: str) -> Iterator[Reference]:
     """The members of a zip file or a tar, compressed or not, that are no folders; ids are their names.
 
     Raises:
       TintmillError: no archive, or a damaged one.
       OSError: it cannot be read.
     """
-    kind, entry = kind_of(path), files.stat(path)
+    kind, entry = find_kind(path), files.stat(path)
     if kind is None:
         raise TintmillError(
             f"{path}: its content is neither zip nor tar, plain or by gzip, bzip2 or xz; {_REMEDY}, or convert it"
         )
     with files.open_read(path, entry.version) as f:
         if kind == "zip":
-            listed = _zip_members(f, path, entry.version)
+            listed = _list_zip_members(f, path, entry.version)
         elif kind == "tar":
-            listed = tar_members(f, path, entry.version)
+            listed = list_tar_members(f, path, entry.version)
         else:
-            listed = _stream_members(f, path, entry.version, kind)
+            listed = _list_stream_members(f, path, entry.version, kind)
         yield from refuse_duplicates(listed)
 
 
-def tar_members(
+def list_tar_members(
     file: BinaryIO, path: str, version: float, kind: str = "tar", start: int = 0, length: int | None = None
 ) -> Iterator[Reference]:
     """The members of the tar that fills `length` bytes of `file` from `start` on; offsets are those in `file`.
@@ -129,9 +129,9 @@ def tar_members(
         raise TintmillError(f"{path}: cut off at byte {start + window.tell()}, a tar ends in empty blocks; {_REMEDY}")
 
 
-def _stream_members(file: BinaryIO, path: str, version: float, kind: str) -> Iterator[Reference]:
+def _list_stream_members(file: BinaryIO, path: str, version: float, kind: str) -> Iterator[Reference]:
     stream = open_stream(kind, file)
-    yield from tar_members(stream, path, version, kind)
+    yield from list_tar_members(stream, path, version, kind)
     try:
         while stream.read(1 << 20):
             pass  # the stream's checksum stands behind its last byte
@@ -154,7 +154,7 @@ def _tar_member(info: tarfile.TarInfo, path: str, version: float, kind: str, sta
     return Reference(name, path, info.size, version, kind=kind, offset=start + info.offset_data, refused=refused)
 
 
-def _zip_members(file: BinaryIO, path: str, version: float) -> Iterator[Reference]:
+def _list_zip_members(file: BinaryIO, path: str, version: float) -> Iterator[Reference]:
     try:
         directory = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:

@@ -34,7 +34,7 @@ def describe(path: str) -> Description:
     return Description(splits=(("train", 1.0),)) if has_splits else Description()
 
 
-def references(path: str) -> Iterator[Reference]:
+def read_references(path: str) -> Iterator[Reference]:
     """One reference a line; a path that comes twice is refused the second time."""
     folder = path.rpartition("/")[0]
     seen: set[str] = set()

@@ -18,7 +18,7 @@ def check_input(root: str, wanted: str) -> None:
         return
     if not os.path.exists(root):
         raise TintmillError(f"--input={root}: found nothing, wanted {wanted}")
-    if not os.path.isfile(root) or archive.kind_of(root) is None:
+    if not os.path.isfile(root) or archive.find_kind(root) is None:
         raise TintmillError(f"--input={root}: found a file that is no archive, wanted {wanted}")
 
 
@@ -29,7 +29,7 @@ def is_archive(root: str) -> bool:
 def list_entries(root: str) -> Iterator[Reference]:
     """Every file below a folder, or every member of an archive; ids are names relative to it."""
     if is_archive(root):
-        yield from archive.members(root)
+        yield from archive.list_members(root)
         return
     for entry in files.list_files(root):
         yield Reference(stable_text(entry.name), entry.path, entry.size, entry.version)

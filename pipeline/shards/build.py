@@ -51,10 +51,10 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
     _check_versions(plan)
     import_tensorflow()
     ordered = sort_for_shard(references)
-    excluded = plan.excluded_ids(split, index)
+    excluded = plan.list_excluded(split, index)
     tally = Tally(plan.settings.encoding)
     pictures = read_pictures(plan, ordered, excluded, tally)
-    file = _write_records(plan, plan.shard_name(split, index), pictures, tally)
+    file = _write_records(plan, plan.name_shard(split, index), pictures, tally)
     report = ShardReport(
         split=split,
         shard=index,
@@ -136,7 +136,7 @@ def _write_records(plan: Plan, name: str, pictures: Iterator[Picture], tally: Ta
 
 def _encode(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, bytes]]:
     settings = plan.settings
-    dimension = embed.dimension(settings.embedder) if settings.embedder else None
+    dimension = embed.find_dimension(settings.embedder) if settings.embedder else None
     encode = record.encoder(record.features(settings, plan.class_names, dimension, plan.attribute_names))
     labels = {name: number for number, name in enumerate(plan.class_names)}
     while batch := list(itertools.islice(pictures, embed.BATCH)):

@@ -48,7 +48,7 @@ def make_picture(settings: Settings, reference: Reference, data: bytes | StoredR
     view = None
     if settings.embedder:
         grey = Image.fromarray(lab.to_grey(np.asarray(image)))
-        view = embed.view(grey, settings.fit, settings.embedder)
+        view = embed.frame_view(grey, settings.fit, settings.embedder)
     return Picture(reference, rgb, lab.pack(values, settings.encoding), view, height, width)
 
 
@@ -58,7 +58,7 @@ def _take_over(settings: Settings, reference: Reference, stored: StoredRecord) -
     view = None
     if settings.embedder:
         grey = lab.lab_to_rgb8(values * np.array([1, 0, 0], np.float32))[..., 0]
-        view = embed.view(Image.fromarray(grey), settings.fit, settings.embedder)
+        view = embed.frame_view(Image.fromarray(grey), settings.fit, settings.embedder)
     return Picture(reference, lab.lab_to_rgb8(values), packed, view, stored.height, stored.width)
 
 

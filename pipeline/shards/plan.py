@@ -63,17 +63,17 @@ class Plan:
     notes: tuple[str, ...] = ()
     excluded: tuple[tuple[str, int, tuple[str, ...]], ...] | None = None
 
-    def excluded_ids(self, split: str, index: int) -> list[str]:
+    def list_excluded(self, split: str, index: int) -> list[str]:
         return next((list(ids) for s, i, ids in self.excluded or () if (s, i) == (split, index)), [])
 
-    def shards(self, split: str) -> int:
+    def count_shards(self, split: str) -> int:
         return max(1, -(-dict(self.counts)[split] // self.settings.shard_examples))
 
-    def shard_keys(self) -> list[tuple[str, int]]:
-        return [(split, i) for split, _ in self.counts for i in range(self.shards(split))]
+    def list_shards(self) -> list[tuple[str, int]]:
+        return [(split, i) for split, _ in self.counts for i in range(self.count_shards(split))]
 
-    def shard_name(self, split: str, index: int) -> str:
-        return names.name_shard(self.settings.name, split, index, self.shards(split))
+    def name_shard(self, split: str, index: int) -> str:
+        return names.name_shard(self.settings.name, split, index, self.count_shards(split))
 
     def path(self, *parts: str) -> str:
         return files.join(self.folder, *parts)
@@ -187,7 +187,7 @@ def list_references(plan: Plan) -> Iterator[Reference]:
 def choose_shard(plan: Plan, reference: Reference) -> tuple[str, int]:
     """(split, shard index) of a picture."""
     split = choose_split(plan.settings, reference)
-    return split, hash64("shard", reference.id) % plan.shards(split)
+    return split, hash64("shard", reference.id) % plan.count_shards(split)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _count(settings: Settings, limits: dict[str, int], references: Iterator[Refe
 
 def digest_shards(plan: Plan) -> dict[tuple[str, int], int]:
     """The listing's digest by shard, by listing the source anew."""
-    digests: collections.Counter[tuple[str, int]] = collections.Counter(dict.fromkeys(plan.shard_keys(), 0))
+    digests: collections.Counter[tuple[str, int]] = collections.Counter(dict.fromkeys(plan.list_shards(), 0))
     for reference in list_references(plan):
         digests[choose_shard(plan, reference)] += digest_reference(reference)
     return {key: digest % MODULUS for key, digest in digests.items()}

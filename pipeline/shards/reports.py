@@ -23,7 +23,7 @@ class Reports:
     def __init__(self, plan: Plan):
         self.plan = plan
         self._found: dict[tuple[str, int], ShardReport] = {}
-        self._waiting = {name_report(*key): key for key in plan.shard_keys()}
+        self._waiting = {name_report(*key): key for key in plan.list_shards()}
         self._seen: dict[str, files.FileStat] = {}  # reports that commit nothing: damaged, or to be replaced
         self._embedder: EmbedderIdentity | None = None
 
@@ -101,7 +101,7 @@ class Reports:
         self._seen.clear()  # two writings within a tick of the clock look alike
         self.look()
         if missing := self._missing():
-            first = self.plan.shard_name(*missing[0])
+            first = self.plan.name_shard(*missing[0])
             raise TintmillError(
                 f"{self.plan.folder}: {len(missing)} shards were not built, the first {first}; run it again"
             )
@@ -111,11 +111,11 @@ class Reports:
                 f"--input={self.plan.input} changed while it was read, {listed} files at first, then {self.read}; put "
                 "it back as it was and run the same command again, or begin anew with another --version"
             )
-        return [self._found[key] for key in self.plan.shard_keys()]
+        return [self._found[key] for key in self.plan.list_shards()]
 
     def _missing(self) -> list[tuple[str, int]]:
         """Shards without a report, or lost since it was read."""
         there = {entry.name: entry for entry in files.list_files(self.plan.folder)}
         files_of = {key: there.get(report.file) for key, report in self._found.items()}
         here = {key for key, entry in files_of.items() if entry and is_shard(entry, self._found[key])}
-        return [key for key in self.plan.shard_keys() if key not in here]
+        return [key for key in self.plan.list_shards() if key not in here]

@@ -21,10 +21,10 @@ def read_committed(plan: Plan, split: str, index: int) -> ShardReport | None:
     if not report:
         return None
     try:
-        intact = is_shard(files.stat(plan.path(plan.shard_name(split, index))), report)
+        intact = is_shard(files.stat(plan.path(plan.name_shard(split, index))), report)
     except FileNotFoundError:
         intact = False
-    if plan.excluded is not None and report.excluded != plan.excluded_ids(split, index):
+    if plan.excluded is not None and report.excluded != plan.list_excluded(split, index):
         return None
     return report if intact and report.plan == plan.fingerprint else None
 

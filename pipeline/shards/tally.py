@@ -31,7 +31,7 @@ class Tally:
         if self._records % _FIDELITY_EVERY == 0:
             self._fidelity.append(self._measure(picture))
         self._records += 1
-        self._pairs += ab_bins.pair_counts(self._lab8(picture))
+        self._pairs += ab_bins.count_pairs(self._lab8(picture))
 
     def reject(self, reference: Reference, code: str) -> None:
         """Takes note of a picture that is left out, and why."""
@@ -42,8 +42,8 @@ class Tally:
         return {
             "records": self._records,
             "rejected": self._count_codes(),
-            "ab_histogram": ab_bins.histogram(self._pairs).tolist(),
-            "ab_sums": ab_bins.sums(self._pairs),
+            "ab_histogram": ab_bins.count_bins(self._pairs).tolist(),
+            "ab_sums": ab_bins.sum_colours(self._pairs),
             "pixels": self._pixels,
             "encoding_fidelity": self._fidelity,
         }

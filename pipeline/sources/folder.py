@@ -29,7 +29,7 @@ def references(root: str, settings: Settings) -> Iterator[Reference]:
     """Every file is listed, whatever its name: what is no picture becomes a line in the rejects, not a silence."""
     shape = _shape(root)
     if shape == "list":
-        yield from lists.references(root)
+        yield from lists.read_references(root)
     elif shape == "pattern":
         yield from _matched(root)
     else:
@@ -49,7 +49,7 @@ def _shape(root: str) -> str:
         raise TintmillError(
             f"--input={root}: found {'no file' if os.path.exists(root) else 'nothing'}, wanted {wanted}"
         )
-    return "archive" if archive.kind_of(root) else "list"
+    return "archive" if archive.find_kind(root) else "list"
 
 
 def _matched(pattern: str) -> Iterator[Reference]:
@@ -59,7 +59,7 @@ def _matched(pattern: str) -> Iterator[Reference]:
         if not archive.has_suffix(entry.path):
             yield _labelled(Reference(name, entry.path, entry.size, entry.version))
             continue
-        for member in map(_labelled, archive.members(entry.path)):
+        for member in map(_labelled, archive.list_members(entry.path)):
             yield dataclasses.replace(member, id=f"{name}/{member.id}")
 
 

@@ -126,13 +126,15 @@ def _train(path: str, labels: _Labels, wanted: set[str] | None) -> Iterator[Refe
 def _tar_of_tars(path: str, labels: _Labels, wanted: set[str] | None) -> Iterator[Reference]:
     """Pictures of the inner tars, at their offsets in the outer one."""
     version = files.stat(path).version
-    for outer in archive.members(path):
+    for outer in archive.list_members(path):
         synset = _SYNSET_TAR.fullmatch(outer.id)
         if outer.refused or synset is None:
             yield dataclasses.replace(outer, refused=outer.refused or "outside_layout")
         elif wanted is None or synset[1] in wanted:
             with files.open_read(path, version) as f:
-                inner = archive.tar_members(f, f"{path}:{outer.id}", version, start=outer.offset, length=outer.size)
+                inner = archive.list_tar_members(
+                    f, f"{path}:{outer.id}", version, start=outer.offset, length=outer.size
+                )
                 for entry in archive.refuse_duplicates(inner):
                     label = None if entry.refused else labels.classes[synset[1]]
                     yield dataclasses.replace(entry, id=f"train/{synset[1]}/{entry.id}", path=path, label=label)
@@ -218,7 +220,7 @@ def _read_val_labels(path: str, names_text: str, names_path: str) -> dict[str, s
 def _synset_folders(path: str) -> set[str]:
     """Synsets that are folders in `path`, or tars in a tar."""
     if tree.is_archive(path):
-        names = (entry.id for entry in archive.members(path) if not entry.refused)
+        names = (entry.id for entry in archive.list_members(path) if not entry.refused)
         found = (_SYNSET_TAR.fullmatch(name) or re.match(r"(?:\./)?(n\d{8})/", name) for name in names)
         return {match[1] for match in found if match}
     return {name for name in files.list_names(path) if synsets.WNID.fullmatch(name)}

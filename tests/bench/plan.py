@@ -34,7 +34,7 @@ def measure(shuffle: Callable[[plans.Plan], int]) -> None:
     shards = shuffle(plan)
     shuffled = time.process_time()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{REFERENCES:,} references, {len(plan.shard_keys()):,} shards, by {shuffle.__name__}")
+    print(f"{REFERENCES:,} references, {len(plan.list_shards()):,} shards, by {shuffle.__name__}")
     print(f"{'listing and counting':<34}{listed - began:9.1f} CPU-s")
     print(f"{'listing and shuffle, Beam':<34}{shuffled - listed:9.1f} CPU-s ({shards:,} shards)")
     print(f"{'peak memory':<34}{memory:9.2f} GiB", flush=True)
@@ -57,7 +57,7 @@ def look_up(plan: plans.Plan) -> int:
     pipeline = job.local_pipeline(1, [])
     by_shard = beam.pvalue.AsMultiMap(job.pickled_references(pipeline, plan))
     look = beam.Map(lambda key, found: count() if len(list(found[key])) else None, by_shard)
-    pipeline | beam.Create(plan.shard_keys()) | beam.Reshuffle() | look
+    pipeline | beam.Create(plan.list_shards()) | beam.Reshuffle() | look
     return counted(pipeline)
 
 

@@ -53,5 +53,5 @@ def make_shard_report(split: str, shard: int, **changes) -> ShardReport:
 
 def make_report(plan: Plan, split: str, index: int, **changes) -> ShardReport:
     """The report that commits a shard of the plan."""
-    file = plan.shard_name(split, index)
+    file = plan.name_shard(split, index)
     return make_shard_report(split, index, file=file, plan=plan.fingerprint, **changes)

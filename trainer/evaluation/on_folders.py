@@ -128,11 +128,11 @@ class Judged:
         if not self._pairs:
             reasons = "; ".join(map(str, self.left_out[:_NAMED])) or "no files"
             raise TintmillError(f"no picture can be scored: {reasons}")
-        sums, self.histogram = ab_bins.sums(counts), ab_bins.histogram(counts)
+        sums, self.histogram = ab_bins.sum_colours(counts), ab_bins.count_bins(counts)
         self.mean_ab = (sums["a"] / counts.sum(), sums["b"] / counts.sum())
 
     def _read_once(self, pairs: list[Pair], answers_first: bool) -> np.ndarray:
-        """Finds out which pairs can be scored; returns `ab_bins.pair_counts` of their truths, int64 [65536]."""
+        """Finds out which pairs can be scored; returns `ab_bins.count_pairs` of their truths, int64 [65536]."""
         counts = np.zeros(65536, np.int64)
         for pair in tqdm(pairs, desc="reading", unit=" pictures", disable=len(pairs) < 2):
             try:
@@ -143,7 +143,7 @@ class Judged:
                 self.left_out.append(unusable.left_out)
                 continue
             self._pairs.append(pair)
-            counts += ab_bins.pair_counts(lab.pack(lab.rgb_to_lab(truth), "lab8"))
+            counts += ab_bins.count_pairs(lab.pack(lab.rgb_to_lab(truth), "lab8"))
         return counts
 
     def examples(self, numbers: list[int] | None = None) -> Iterator[Example]:

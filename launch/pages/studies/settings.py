@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from tintmill.pipeline.common import files, options
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.common.options import option
+from tintmill.pipeline.common.options import at_least, between, option
 
 MODES = ("2afc", "single")
 # The versions of a picture that may be shown beside those of the models.
@@ -75,16 +75,27 @@ class StudySettings:
         flag_default=(),
     )
     mode: str = option("2afc", "Pairs, or one picture at a time.", _ASKED, choices=MODES)
-    seconds: float = option(1.0, "How long pictures are shown; 0: until answered.", _ASKED, least=0, most=60)
-    questions: int = option(40, "Questions a participant, each another picture.", _ASKED, least=1)
-    practice: int = option(10, "Practice questions before them; the truth is told.", _ASKED, least=0)
+    seconds: float = option(
+        1.0, "How long pictures are shown; 0: until answered.", _ASKED, check=between(0, 60, wrong_flag=True)
+    )
+    questions: int = option(
+        40, "Questions a participant, each another picture.", _ASKED, check=at_least(1, wrong_flag=True)
+    )
+    practice: int = option(
+        10, "Practice questions before them; the truth is told.", _ASKED, check=at_least(0, wrong_flag=True)
+    )
     checks: int = option(
-        4, "Checks of attention among the questions: colours that nobody takes for real.", _ASKED, least=0
+        4,
+        "Checks of attention among the questions: colours that nobody takes for real.",
+        _ASKED,
+        check=at_least(0, wrong_flag=True),
     )
     missed_checks: float = option(
-        0.25, "Who misses a greater share of the checks is left out.", _ASKED, least=0, most=1
+        0.25, "Who misses a greater share of the checks is left out.", _ASKED, check=between(0, 1, wrong_flag=True)
     )
-    side: int = option(512, "Greatest side of the pictures shown, pixels.", _SHOWN, least=32, most=4096)
+    side: int = option(
+        512, "Greatest side of the pictures shown, pixels.", _SHOWN, check=between(32, 4096, wrong_flag=True)
+    )
 
     def __post_init__(self):
         options.check(self)

@@ -130,7 +130,7 @@ def test_rebalanced_auc_counts_every_colour_alike():
     """Three quarters of the pixels are grey, a quarter red; the answer is grey: right where it is common."""
     truth = np.full((16, 16, 3), 128, np.uint8)
     truth[:, :4] = (255, 0, 0)
-    histogram = ab_bins.histogram(ab_bins.pair_counts(lab.pack(lab.rgb_to_lab(truth), "lab8")))
+    histogram = ab_bins.count_bins(ab_bins.count_pairs(lab.pack(lab.rgb_to_lab(truth), "lab8")))
     weights = colour_accuracy.rarity(histogram)
     grey = np.repeat(lab.to_grey(truth)[..., None], 3, axis=-1)
     score = picture_scores.score(truth, grey, weights)

@@ -23,7 +23,7 @@ class Paint:
     names: tuple[str, ...] = option((), "Names.", "Records")
     pair: tuple[str, ...] = option((), "Two.", "Records", parse=parse_pair, flag_default="", flag="two")
     strict: bool = option(True, "Strict.", "How")
-    port: int = option(0, "Port.", "How", least=0, most=65535)
+    port: int = option(0, "Port.", "How", check=between(0, 65535, wrong_flag=True))
     more: tuple[str, ...] = option((), "One more.", "How", repeated=True)
     seen: int = 0  # no flag
 

@@ -106,7 +106,7 @@ def test_no_pictures_give_no_embeddings(spied):
 @pytest.mark.parametrize("fit", photo.FITS)
 def test_the_view_has_the_records_framing_at_the_embedders_size(fit):
     grey = Image.fromarray(lab.to_grey(helpers.photo_pixels(0, 300, 420)))
-    view = embed.view(grey, fit, RANDOM)
+    view = embed.frame_view(grey, fit, RANDOM)
     assert view.shape == (224, 224)
     assert np.array_equal(view, photo.fit(grey, 224, fit))
 
@@ -220,7 +220,7 @@ def test_a_golden_vector_that_is_off_is_refused(embedder):
 @pytest.mark.parametrize("layer", ["probabilities", "pooled"])
 def test_another_layer_is_another_embedder(embedder, layer):
     other = embed.Embedder(EmbedderSettings("mobilenet_v2", layer, "random"))
-    assert other.identity.dimension == embed.dimension(other.settings) == (1280 if layer == "pooled" else 1000)
+    assert other.identity.dimension == embed.find_dimension(other.settings) == (1280 if layer == "pooled" else 1000)
     assert other(views(1)).shape == (1, other.identity.dimension)
     with pytest.raises(TintmillError, match="layer is"):
         check_same(other.identity, embedder.identity, "here")
@@ -300,7 +300,7 @@ def test_real_weights_recognise_what_is_in_a_grey_picture(real_data):
         word = path.stem.rpartition("_")[2]
         if word in CLASSES:
             image = photo.decode(path.read_bytes(), photo.Limits())
-            pictures.append(embed.view(Image.fromarray(lab.to_grey(np.asarray(image))), "crop", real.settings))
+            pictures.append(embed.frame_view(Image.fromarray(lab.to_grey(np.asarray(image))), "crop", real.settings))
             wanted.append(CLASSES[word])
     logits = real(np.stack(pictures)).astype(np.float32)
     right = [int(row.argmax()) in classes for row, classes in zip(logits, wanted, strict=True)]

@@ -169,7 +169,7 @@ def test_the_manifest_sums_the_colours_of_all_records(dataset, photos):
     packed = np.stack(packed)
     assert (
         np.sum(list(told["ab_histogram"].values()), axis=0).tolist()
-        == ab_bins.histogram(ab_bins.pair_counts(packed)).tolist()
+        == ab_bins.count_bins(ab_bins.count_pairs(packed)).tolist()
     )
     assert told["mean_ab"] == pytest.approx(packed[..., 1:].astype(float).mean(axis=(0, 1, 2)) - 128, abs=1e-5)
 
@@ -320,7 +320,7 @@ def test_colour_does_not_leak_into_what_the_embedder_sees(tmp_path, fit):
     one, other = (made_picture(tmp_path / name, a_plan) for name in ("colour.png", "grey.png"))
     assert one.view.shape == (224, 224)
     assert np.array_equal(one.view, other.view)
-    assert np.array_equal(one.view, embed.view(Image.fromarray(grey), fit, a_plan.settings.embedder))
+    assert np.array_equal(one.view, embed.frame_view(Image.fromarray(grey), fit, a_plan.settings.embedder))
     assert not np.array_equal(one.packed, other.packed)
 
 

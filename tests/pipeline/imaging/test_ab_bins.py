@@ -22,4 +22,4 @@ def test_histogram_counts_every_pixel_at_its_nearest_bin():
     packed = lab.pack(lab.rgb_to_lab(photo_pixels(3)), "lab8")
     ab = packed[..., 1:].astype(np.float32).reshape(-1, 1, 2) - 128
     nearest = ((ab - ab_bins.centres()) ** 2).sum(axis=-1).argmin(axis=-1)
-    assert np.array_equal(ab_bins.histogram(ab_bins.pair_counts(packed)), np.bincount(nearest, minlength=313))
+    assert np.array_equal(ab_bins.count_bins(ab_bins.count_pairs(packed)), np.bincount(nearest, minlength=313))

@@ -67,15 +67,15 @@ def test_an_official_split_is_kept():
 def test_every_picture_falls_into_a_shard_of_its_split(listing, tmp_path):
     the_plan = made(tmp_path)
     filled = collections.Counter(plan.choose_shard(the_plan, r) for r in plan.list_references(the_plan))
-    assert set(filled) <= set(the_plan.shard_keys())
+    assert set(filled) <= set(the_plan.list_shards())
     assert sum(filled.values()) == 2000
     assert max(filled.values()) < 3 * SETTINGS.shard_examples
 
 
 def test_the_number_of_shards_follows_from_the_number_of_pictures(listing, tmp_path):
     the_plan = made(tmp_path, splits=(("train", 1.0),))
-    assert the_plan.shards("train") == 2000 // 16
-    assert the_plan.shard_name("train", 7) == "toy-train.tfrecord-00007-of-00125"
+    assert the_plan.count_shards("train") == 2000 // 16
+    assert the_plan.name_shard("train", 7) == "toy-train.tfrecord-00007-of-00125"
 
 
 def test_classes_are_mixed_inside_a_shard(listing, tmp_path):

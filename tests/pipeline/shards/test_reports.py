@@ -39,14 +39,14 @@ def reading(monkeypatch):
 def commit(the_plan, key, excluded=(), rejected=()) -> None:
     """As a worker commits a shard, by the listing of the moment."""
     pictures = [r for r in plan.list_references(the_plan) if plan.choose_shard(the_plan, r) == key]
-    files.write(the_plan.path(the_plan.shard_name(*key)), b"shard")
+    files.write(the_plan.path(the_plan.name_shard(*key)), b"shard")
     told = {"read": len(pictures), "listing": f"{digest.digest_listing(pictures):064x}", "rejected": dict(rejected)}
     told |= {"inputs": [["a", 1, 0.0]], "pixels": [["a", "0f"]], "excluded": list(excluded)}
     write_report(the_plan.report_path(*key), make_report(the_plan, *key, **told))
 
 
 def commit_all(the_plan) -> list[tuple[str, int]]:
-    keys = the_plan.shard_keys()
+    keys = the_plan.list_shards()
     for key in keys:
         commit(the_plan, key)
     return keys
@@ -92,7 +92,7 @@ def test_a_shard_lost_since_its_report_was_read_is_missing(the_plan):
     keys = commit_all(the_plan)
     found = reports.Reports(the_plan)
     assert len(found.all()) == len(keys)
-    files.remove(the_plan.path(the_plan.shard_name(*keys[-1])))
+    files.remove(the_plan.path(the_plan.name_shard(*keys[-1])))
     with pytest.raises(TintmillError, match="1 shards were not built"):
         found.all()
 

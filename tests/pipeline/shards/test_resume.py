@@ -34,7 +34,7 @@ def begun(tmp_path, count: int = 3, **settings) -> plan.Plan:
 
 
 def commit(the_plan: plan.Plan, split: str, index: int) -> None:
-    files.write(the_plan.path(the_plan.shard_name(split, index)), b"shard")
+    files.write(the_plan.path(the_plan.name_shard(split, index)), b"shard")
     inputs = [[r.id, r.size, r.version] for r in plan.list_references(the_plan)]
     write_report(the_plan.report_path(split, index), make_report(the_plan, split, index, inputs=inputs))
 
@@ -76,7 +76,7 @@ def test_a_shard_of_other_settings_without_its_report_is_refused_too(tmp_path):
 def test_a_plan_of_which_nothing_was_built_may_be_changed(tmp_path):
     the_plan = begun(tmp_path)
     os.remove(the_plan.report_path("train", 0))
-    os.remove(the_plan.path(the_plan.shard_name("train", 0)))
+    os.remove(the_plan.path(the_plan.name_shard("train", 0)))
     resume.check_resumable(again(the_plan, encoding="lab16"))
 
 
@@ -125,7 +125,7 @@ def test_what_a_killed_writer_left_is_no_foreign_file(tmp_path):
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "other plan", "no shard", "short shard"])
 def test_a_shard_that_is_not_wholly_committed_is_built_again(tmp_path, damage):
     the_plan = begun(tmp_path)
-    report, shard = the_plan.report_path("train", 0), the_plan.path(the_plan.shard_name("train", 0))
+    report, shard = the_plan.report_path("train", 0), the_plan.path(the_plan.name_shard("train", 0))
     text = files.read(report).decode()
     if damage == "no shard":
         os.remove(shard)

@@ -132,10 +132,10 @@ def test_the_trivial_rows_have_the_truths_own_lightness_and_mean(judged):
 
 def test_the_rebalanced_auc_weighs_by_the_scored_truths(judged):
     counts = sum(
-        ab_bins.pair_counts(lab.pack(lab.rgb_to_lab(judged["truths"][scores["id"]]), "lab8"))
+        ab_bins.count_pairs(lab.pack(lab.rgb_to_lab(judged["truths"][scores["id"]]), "lab8"))
         for scores in judged["metrics"]["pictures"]
     )
-    weights = colour_accuracy.rarity(ab_bins.histogram(counts))
+    weights = colour_accuracy.rarity(ab_bins.count_bins(counts))
     for scores in judged["metrics"]["pictures"][:3]:
         truth = judged["truths"][scores["id"]]
         stem = on_folders.stem(scores["id"])

@@ -55,6 +55,11 @@ def trained(*arguments) -> Path:
     return Path(arguments[1])
 
 
+def export(run: Path, name: str, output: Path, *flags) -> subprocess.CompletedProcess:
+    """Runs `tintmill export` of a run to its end; `name` is the format's."""
+    return helpers.tintmill("export", f"--run={run}", f"--format={name}", f"--output={output}", *flags)
+
+
 def start(*arguments) -> subprocess.Popen:
     """Starts a training as a process group; stderr goes to RUN.log."""
     with open(f"{arguments[1]}.log", "a") as log:

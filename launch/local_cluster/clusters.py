@@ -8,14 +8,15 @@ from tintmill.launch.local_cluster import engines
 from tintmill.launch.local_cluster.flink import FlinkCluster
 from tintmill.launch.local_cluster.processes import running_processes
 from tintmill.launch.local_cluster.spark import SparkCluster
+from tintmill.launch.local_cluster.standalone import StandaloneCluster
 
-CLUSTERS = {"flink": FlinkCluster, "spark": SparkCluster}
+CLUSTERS: dict[str, type[StandaloneCluster]] = {"flink": FlinkCluster, "spark": SparkCluster}
 
 
 @contextlib.contextmanager
 def running_cluster(
     engine: str, folder: Path, workers: int, env: Mapping[str, str] | None = None
-) -> Iterator[FlinkCluster | SparkCluster]:
+) -> Iterator[StandaloneCluster]:
     """A cluster that has started, and that ends with the block.
 
     Args:

@@ -1,8 +1,7 @@
 """A Flink session cluster: a JobManager and TaskManagers with one slot each, and the pool of Python workers."""
 
-from collections.abc import Mapping
-
 from tintmill.launch.local_cluster import engines, processes
+from tintmill.launch.local_cluster.standalone import StandaloneCluster
 
 _MAIN = "org.apache.flink.runtime"
 _JOB_MANAGER = f"{_MAIN}.entrypoint.StandaloneSessionClusterEntrypoint"
@@ -32,44 +31,39 @@ appender.console.layout.pattern = %d %p %c{1} %m%n
 """
 
 
-class FlinkCluster:
-    """A cluster whose processes are in `group`. `flags` are those with which `tintmill prepare` runs there."""
+class FlinkCluster(StandaloneCluster):
+    """A JobManager, and TaskManagers that join it."""
 
     engine = engines.FLINK
-
-    def __init__(self, group: processes.Processes, workers: int, env: Mapping[str, str] | None = None):
-        """Starts the cluster, with `workers` TaskManagers, and waits until all of them have joined.
-
-        Args:
-          env: environment of the Python workers, beside that of this process.
-        Raises:
-          TintmillError: a process did not start.
-        """
-        self.group = group
-        self.rest, self._rpc, self.pool = processes.free_ports(3)
-        self._write_config()
-        self._start("job-manager", _JOB_MANAGER, "-Xmx512m")
-        self.group.wait_until("job-manager", lambda: self._overview().get("flink-version"))
-        for number in range(workers):
-            self.start_worker(number)
-        processes.start_worker_pool(group, self.pool, env)
-        self.group.wait_until("job-manager", lambda: self._overview().get("slots-total") == workers)
+    head = "job-manager"
 
     @property
     def flags(self) -> list[str]:
         return [
             "--runner=flink",
-            f"--flink_master=localhost:{self.rest}",
+            f"--flink_master=localhost:{self.page}",
             f"--flink_job_server_jar={engines.job_server_jar(self.engine)}",
-            f"--parallelism={self._overview()['slots-total']}",
-            "--environment_type=EXTERNAL",
-            f"--environment_config=localhost:{self.pool}",
+            f"--parallelism={self.count_workers()}",
+            *self.pool_flags,
         ]
 
+    def start_head(self) -> None:
+        """Starts the JobManager."""
+        self._write_config()
+        self._start(self.head, _JOB_MANAGER, "-Xmx512m")
+
     def start_worker(self, number: int) -> None:
-        """Starts TaskManager `number`."""
+        """Starts TaskManager `number`, which has one slot."""
         name = f"task-manager-{number}"
         self._start(name, _TASK_MANAGER, "-Xmx256m", {"taskmanager.resource-id": name} | _MEMORY)
+
+    def is_ready(self) -> bool:
+        """Whether the JobManager answers."""
+        return "flink-version" in self._overview()
+
+    def count_workers(self) -> int | None:
+        """How many slots there are, one in each TaskManager that has joined."""
+        return self._overview().get("slots-total")
 
     def _start(self, name: str, main: str, heap: str, more: dict[str, str] | None = None) -> None:
         java = ["java", heap, *engines.add_opens(), f"-Dlog4j.configurationFile={self.group.folder}/log4j.properties"]
@@ -81,13 +75,13 @@ class FlinkCluster:
         """Only this machine reaches the cluster: Flink runs whatever it is sent."""
         values = {
             "jobmanager.rpc.address": "localhost",
-            "jobmanager.rpc.port": self._rpc,
+            "jobmanager.rpc.port": self.port,
             "jobmanager.bind-host": "localhost",
             "taskmanager.host": "localhost",
             "taskmanager.bind-host": "localhost",
             "rest.address": "localhost",
             "rest.bind-address": "localhost",
-            "rest.port": self.rest,
+            "rest.port": self.page,
             "taskmanager.numberOfTaskSlots": 1,
             "io.tmp.dirs": self.group.folder,
             # A batch job without it ends with the first TaskManager that is lost.
@@ -104,4 +98,4 @@ class FlinkCluster:
 
     def _overview(self) -> dict:
         """Flink's own overview; empty while it does not answer."""
-        return processes.read_json(f"http://localhost:{self.rest}/overview")
+        return processes.read_json(f"http://localhost:{self.page}/overview")

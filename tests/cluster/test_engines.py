@@ -89,7 +89,7 @@ def test_ctrl_c_cancels_the_job_on_flink(start_cluster, flags, tmp_path):
 
 
 def _states(cluster) -> set[str]:
-    jobs = read_json(f"http://localhost:{cluster.rest}/jobs/overview").get("jobs", [])
+    jobs = read_json(f"http://localhost:{cluster.page}/jobs/overview").get("jobs", [])
     return {job["state"] for job in jobs}
 
 

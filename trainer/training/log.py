@@ -14,6 +14,7 @@ from tintmill.trainer.input.shards import record_ids
 from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 from tintmill.trainer.training.step import part_names, tf
+from tintmill.trainer.training.validation import Judgement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +91,9 @@ class Log:
         )
         self._bar.update(len(row.steps))
 
-    def write_validation(self, step: int, scores: dict[str, float], pictures: np.ndarray) -> None:
-        """Logs the scores and pictures that `Validation` found after `step`."""
-        row = {"step": step} | scores
+    def write_validation(self, step: int, found: Judgement) -> None:
+        """Logs what the validation after `step` found."""
+        row = {"step": step} | found.scores
         writer = csv.DictWriter(self._validation_csv, row, lineterminator="\n")
         if self._validation_csv.tell() == 0:
             writer.writeheader()
@@ -100,9 +101,9 @@ class Log:
         self._validation_csv.flush()
         self.validations.append(row)
         with self._board.as_default(step):
-            for name, value in scores.items():
+            for name, value in found.scores.items():
                 tf.summary.scalar(f"validation/{name}", value)
-            tf.summary.image("validation: grey, coloured, truth", pictures, max_outputs=len(pictures))
+            tf.summary.image("validation: grey, coloured, truth", found.pictures, max_outputs=len(found.pictures))
 
     def __enter__(self):
         return self

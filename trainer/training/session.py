@@ -155,8 +155,7 @@ class Session:
                 return
             if steps.stop == settings.steps or steps.stop // every > steps.start // every:
                 with self._state.network.averaged():
-                    scores, pictures = self._validation()
-                    self._log.write_validation(self._step, scores, pictures)
+                    self._log.write_validation(self._step, self._validation())
                     best.keep(self._run, self._state.model, self._log.validations, settings)
 
     def _save(self) -> None:

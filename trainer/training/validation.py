@@ -1,5 +1,7 @@
 """Validation during training: scores a fixed sample of a split on the device. It changes nothing of the training."""
 
+import dataclasses
+
 import keras
 import numpy as np
 from keras import ops
@@ -17,6 +19,21 @@ BATCH = 16
 _SAMPLE_SEED = 0  # not the run's: all runs on a dataset are judged by the same pictures
 
 
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """What a validation found.
+
+    Attributes:
+      scores: means over the sample: each part of the loss but the critic's; `psnr` of sRGB, channels clipped but not
+        rounded to 8 bits, at most 100 dB a picture; `chroma`, the mean distance from grey divided by the truth's (far
+        below 1 is brown).
+      pictures: of the first batch, to look at, uint8 [n, S, 3 S, 3]: grey, coloured and truth side by side.
+    """
+
+    scores: dict[str, float]
+    pictures: np.ndarray
+
+
 class Validation:
     """Scores the network as it is by a sample of `settings.validation_records` pictures, on the first device.
 
@@ -31,20 +48,13 @@ class Validation:
         self._batches = [batch for _, batch in shards.read_batches(dataset, index, sample, BATCH, labels)]
         self._answer = _make_answer(state, dataset.settings.encoding)
 
-    def __call__(self) -> tuple[dict[str, float], np.ndarray]:
-        """Scores the network.
-
-        Returns:
-          Means over the sample: each part of the loss but the critic's; `psnr` of sRGB, channels clipped but not
-            rounded to 8 bits, at most 100 dB a picture; `chroma`, the mean distance from grey divided by the truth's
-            (far below 1 is brown).
-          Pictures of the first batch to look at, uint8 [n, S, 3 S, 3]: grey, coloured and truth side by side.
-        """
+    def __call__(self) -> Judgement:
+        """Scores the network."""
         values, pictures = zip(*map(self._answer, self._batches), strict=True)
         columns = {name: np.concatenate([part[name] for part in values]) for name in values[0]}
         means = {name: float(column.mean()) for name, column in columns.items()}
         means["chroma"] = means["chroma"] / max(means.pop("true_chroma"), 1e-6)
-        return means, pictures[0]
+        return Judgement(means, pictures[0])
 
 
 def _make_answer(state: State, encoding: str):

@@ -8,25 +8,26 @@ import numpy as np
 
 RESAMPLES, SEED, SHARE = 1000, 0, 0.95
 FEW = 20  # pictures: fewer do not know how far pictures may lie apart, and their intervals are too narrow
-_DRAWN_AT_ONCE = 4_000_000  # numbers in memory: 32 MB
+DRAWN_AT_ONCE = 4_000_000  # numbers in memory: 32 MB
 
 
-def resampled_sums(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def resampled_sums(columns: dict[str, np.ndarray], drawn_at_once: int = DRAWN_AT_ONCE) -> dict[str, np.ndarray]:
     """Sums of the columns over each resample; drawn are the same pictures for every call with as many.
 
     Args:
       columns: a value for each picture, [N] each, N > 0.
+      drawn_at_once: numbers that are drawn in one part, but a resample at least.
     Returns:
       float64 [RESAMPLES] each.
     """
     values = np.stack([np.asarray(column, np.float64) for column in columns.values()], axis=-1)
     pictures, generator = len(values), np.random.default_rng(SEED)
-    rows = max(1, _DRAWN_AT_ONCE // pictures)
+    rows = max(1, drawn_at_once // pictures)
     parts = []
     for start in range(0, RESAMPLES, rows):
         count = min(rows, RESAMPLES - start)
-        drawn = generator.integers(0, pictures, (count, pictures)) + pictures * np.arange(count)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=count * pictures).reshape(count, pictures)
+        drawn = generator.integers(0, pictures, (count, pictures)) + pictures * np.arange(count)[:, None]  # (count, N)
+        times = np.bincount(drawn.ravel(), minlength=count * pictures).reshape(count, pictures)  # (count, N)
         parts.append(times @ values)
     return dict(zip(columns, np.concatenate(parts).T, strict=True))
 

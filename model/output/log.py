@@ -21,7 +21,7 @@ from tintmill.pipeline.common import files, gcs
 from tintmill.pipeline.common.errors import TintmillError
 
 NAME = "colorize.jsonl"
-_UPLOAD_EVERY = 60.0  # seconds; a bucket takes one writing of an object a second
+UPLOAD_EVERY = 60.0  # seconds; a bucket takes one writing of an object a second
 
 
 class Log:
@@ -51,14 +51,14 @@ class Log:
 
 
 class _RemoteLog(Log):
-    def __init__(self, path: str, file: BinaryIO, generation: int):
+    def __init__(self, path: str, file: BinaryIO, generation: int, upload_every: float):
         super().__init__(path, file, is_new=not generation)
-        self._generation, self._uploaded = generation, 0.0
+        self._generation, self._uploaded, self._upload_every = generation, 0.0, upload_every
         self.upload()  # what this run may not write, it learns before it begins
 
     def append(self, entry: dict) -> None:
         super().append(entry)
-        if time.monotonic() - self._uploaded > _UPLOAD_EVERY:
+        if time.monotonic() - self._uploaded > self._upload_every:
             self.upload()
 
     def upload(self) -> None:
@@ -76,9 +76,11 @@ class _RemoteLog(Log):
 
 
 @contextlib.contextmanager
-def open_log(folder: str) -> Iterator[Log]:
+def open_log(folder: str, upload_every: float = UPLOAD_EVERY) -> Iterator[Log]:
     """The log of an output folder, which is made where there is none.
 
+    Args:
+      upload_every: seconds between two uploads of a log in a bucket.
     Raises:
       TintmillError: it cannot be written, or another run is writing it.
     """
@@ -89,7 +91,7 @@ def open_log(folder: str) -> Iterator[Log]:
             if generation:
                 gcs.download(path, f, generation)
             _end_line(f)
-            log = _RemoteLog(path, f, generation)
+            log = _RemoteLog(path, f, generation, upload_every)
             try:
                 yield log
             finally:

@@ -57,12 +57,11 @@ def test_the_same_scores_have_the_same_intervals():
     assert bootstrap.mean_intervals(values) == bootstrap.mean_intervals(values)
 
 
-def test_more_pictures_than_fit_at_once_are_drawn_in_parts(monkeypatch):
+def test_more_pictures_than_fit_at_once_are_drawn_in_parts():
     values = {"score": np.random.default_rng(0).normal(size=40)}
-    whole = bootstrap.mean_intervals(values)["score"]
-    monkeypatch.setattr(bootstrap, "_DRAWN_AT_ONCE", 300)
-    assert len(bootstrap.resampled_sums(values)["score"]) == bootstrap.RESAMPLES
-    assert bootstrap.mean_intervals(values)["score"] == pytest.approx(whole, abs=0.05)
+    whole, parts = (bootstrap.resampled_sums(values, at_once)["score"] for at_once in (bootstrap.DRAWN_AT_ONCE, 300))
+    assert len(parts) == bootstrap.RESAMPLES
+    assert bootstrap.interval(parts / 40) == pytest.approx(bootstrap.interval(whole / 40), abs=0.05)
 
 
 def test_every_metric_of_a_row_has_an_interval_by_resampling_pictures(scores):

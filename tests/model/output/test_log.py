@@ -70,15 +70,16 @@ def test_of_two_runs_into_one_folder_of_a_bucket_the_later_log_is_refused(colour
     assert remote_log(bucket) == [{"of": "another"}]
 
 
-def test_the_log_in_a_bucket_is_uploaded_while_the_run_goes_on(colour, bucket, tmp_path, monkeypatch):
-    monkeypatch.setattr(colour_log, "_UPLOAD_EVERY", 0.0)
-    photos = write_files(tmp_path / "in", {"a.jpg": PICTURE, "b.jpg": PICTURE})
-    lengths = []
+def test_the_log_in_a_bucket_is_uploaded_while_the_run_goes_on(bucket):
+    with colour_log.open_log(bucket / "out", upload_every=0.0) as log:
+        for number in range(2):
+            assert len(remote_log(bucket)) == number
+            log.append({"number": number})
+    assert remote_log(bucket) == [{"number": 0}, {"number": 1}]
 
-    def look(*arguments):
-        lengths.append(len(remote_log(bucket)))
-        return fake_colouring.colour_bytes(*arguments)
 
-    monkeypatch.setattr(colour_file, "colour_bytes", look)
-    assert colour(bucket / "out", photos)[0] == 0
-    assert lengths == [0, 1]
+def test_the_log_in_a_bucket_is_uploaded_at_the_end_whatever_time_has_passed(bucket):
+    with colour_log.open_log(bucket / "out", upload_every=3600.0) as log:
+        log.append({"number": 0})
+        assert remote_log(bucket) == []
+    assert remote_log(bucket) == [{"number": 0}]

@@ -23,8 +23,13 @@ def browser():
 
 
 @pytest.fixture
-def held():
-    return Gallery(StubColorizer(), photo.Limits(min_side=1), PROVENANCE)
+def colorizer():
+    return StubColorizer()
+
+
+@pytest.fixture
+def held(colorizer):
+    return Gallery(colorizer, photo.Limits(min_side=1), PROVENANCE)
 
 
 @pytest.fixture
@@ -80,7 +85,7 @@ def test_a_picture_is_compared_by_keyboard_and_asks_nobody_else(tab, address):
     assert all(url.startswith((address, "blob:", "data:")) for url in tab.asked)
 
 
-def test_chroma_changes_the_colours_without_the_network(tab, held):
+def test_chroma_changes_the_colours_without_the_network(tab, colorizer):
     upload(tab, old_png=grey_picture())
     result = card(tab, "old.png")
     result.locator(".result").wait_for()
@@ -88,11 +93,11 @@ def test_chroma_changes_the_colours_without_the_network(tab, held):
     before = chroma_of(shown(result.locator(".coloured")))
     result.locator(".chroma").fill("0.1")
     helpers.wait_until(lambda: chroma_of(shown(result.locator(".coloured"))) < before / 2)
-    assert held._colorizer.asked == [None]
+    assert colorizer.asked == [None]
     result.locator(".temperature").fill("0.05")
     result.locator(".chroma").fill("1")
     helpers.wait_until(lambda: chroma_of(shown(result.locator(".coloured"))) > before)
-    assert held._colorizer.asked == [None, 0.05]
+    assert colorizer.asked == [None, 0.05]
 
 
 def test_the_download_is_the_whole_picture_under_its_name(tab, tmp_path):
@@ -116,11 +121,11 @@ def test_uploads_that_lie_or_are_too_large_show_the_reason(tab):
     assert not tab.scrolls_sideways()
 
 
-def test_ten_pictures_at_once_are_all_coloured(tab, held):
+def test_ten_pictures_at_once_are_all_coloured(tab, colorizer):
     upload(tab, **{f"p{seed}_jpg": picture(seed) for seed in range(10)})
     tab.page.locator(".result:visible").nth(9).wait_for()
     assert tab.page.locator(".error:visible").count() == 0
-    assert held._colorizer.most_at_once == 1
+    assert colorizer.most_at_once == 1
 
 
 def test_pictures_dropped_on_the_page_are_taken(tab):
@@ -139,13 +144,13 @@ def test_a_drop_without_a_file_is_answered(tab):
     assert "no file" in tab.page.locator("#status").inner_text()
 
 
-def test_waiting_is_shown(tab, held):
-    held._colorizer.gate.clear()
+def test_waiting_is_shown(tab, colorizer):
+    colorizer.gate.clear()
     upload(tab, a_jpg=picture(), b_jpg=picture(), c_jpg=picture())
     card(tab, "a.jpg").locator(".state", has_text="colouring").wait_for()
     assert card(tab, "c.jpg").locator(".state").inner_text() == "waiting"
     assert not card(tab, "a.jpg").locator(".result").is_visible()
-    held._colorizer.gate.set()
+    colorizer.gate.set()
     tab.page.locator(".result:visible").nth(2).wait_for()
 
 
@@ -167,7 +172,8 @@ def test_a_picture_that_is_no_longer_held_is_sent_again_on_demand(tab, held):
     """As after an hour, or by a server that was started anew: the sliders' settings stay."""
     upload(tab, a_jpg=picture())
     card(tab, "a.jpg").locator(".result").wait_for()
-    held._kept.clear()
+    (name,) = {url.split("/")[-2] for url in tab.asked if url.endswith("/grey")}
+    held.remove(name)
     card(tab, "a.jpg").locator(".chroma").fill("0.5")
     error = card(tab, "a.jpg").locator(".error")
     error.wait_for()
@@ -220,7 +226,7 @@ def test_what_is_wrong_with_the_picture_itself_is_not_tried_again(tab):
         assert not card(tab, name).get_by_role("button", name="Try again").is_visible()
 
 
-def test_reset_goes_back_to_what_was_shown_first(tab, held):
+def test_reset_goes_back_to_what_was_shown_first(tab, colorizer):
     """Of the temperature too, whose value as trained is none of the slider's."""
     upload(tab, old_png=grey_picture())
     result = card(tab, "old.png")
@@ -229,7 +235,7 @@ def test_reset_goes_back_to_what_was_shown_first(tab, held):
     assert not reset.is_visible()
     result.locator(".chroma").fill("0.1")
     result.locator(".temperature").fill("0.05")
-    helpers.wait_until(lambda: held._colorizer.asked == [None, 0.05])
+    helpers.wait_until(lambda: colorizer.asked == [None, 0.05])
     with tab.page.expect_request(lambda request: "coloured?chroma=1" in request.url) as asked:
         reset.click()
     assert "temperature" not in asked.value.url

@@ -21,7 +21,7 @@ from PIL import Image
 from tests.support import warm_processes
 
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
-TIMEOUT = 300  # seconds until a hung command fails its test; far above what any takes
+TIMEOUT = 900  # seconds until a hung command fails its test; far above what any takes on a busy machine
 
 
 def photo_pixels(seed: int, height: int = 72, width: int = 96) -> np.ndarray:

@@ -39,7 +39,7 @@ FREE = {
     "XDG_CACHE_HOME",
 }
 
-_START = 600  # seconds until a server that does not answer is an error; its first answer waits for the import
+_START = 900  # seconds until a server that does not answer is an error; its first answer waits for the import
 _enabled = True
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tintmill.pipeline.common.errors import TintmillError
 
-_START_SECONDS = 120  # until a node answers; a JVM on a busy machine takes ten
+_START_SECONDS = 300  # until a node answers; a JVM takes ten, where ten others share its cores two minutes
 _END_SECONDS = 20
 
 
@@ -46,7 +46,7 @@ class Processes:
         """Waits until `ready()` is true.
 
         Raises:
-          TintmillError: the process ended first, or two minutes went by. The message has the last line of its log.
+          TintmillError: the process ended first, or five minutes went by. The message has the last line of its log.
         """
         end = time.monotonic() + _START_SECONDS
         while not ready():

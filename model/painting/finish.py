@@ -81,7 +81,7 @@ def paint_counted(
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
     over = overwrite and pixels.ndim == 3 and pixels.flags.writeable
     painted = pixels if over else np.empty((height, width, 3), pixels.dtype)
-    tables = _luminance_tables(pixels), loops.rgb_weights(), loops.levels(pixels.dtype)
+    tables = _luminance_tables(pixels), lab.rgb_weights(), lab.level_table(pixels.dtype)
 
     def work(rows: slice) -> int:
         return loops.paint(

@@ -12,16 +12,12 @@ The first process that colours compiles for three seconds. Later ones find the c
 cache folder. In NumPy the loops were forty passes over memory, five times the CPU time.
 """
 
-import functools
 from collections.abc import Callable
 
 import numba
 import numpy as np
 
-from tintmill.pipeline.imaging import lab
-
 _HALVINGS = 12  # the kept share of chroma is known to 1/4096
-_LEVEL_STEPS = {np.uint8: 1 << 16, np.uint16: 1 << 22}  # of `levels`: in the dark a step is a fifth of a level at most
 
 _ZERO, _HALF, _ONE = (np.float32(value) for value in (0.0, 0.5, 1.0))
 # Of CIELAB's f, as in `lab`, and of its inverse.
@@ -48,7 +44,7 @@ def paint(pixels, maps, painted, luminance_tables, weights, level_table, lowest,
       pixels: uint8 or uint16 sRGB [R, W, 3], or [R, W, 1] of a grey picture.
       maps: float32 [2, R, W], what f(X) and f(Z) have more than f(Y); or [5, R, W] of `guided` colours, see `_follow`.
       painted: [R, W, 3] of the dtype of `pixels`, which is written; it may be `pixels`.
-      luminance_tables: of `lab`, for these pixels; weights: `rgb_weights()`; level_table: `levels` of their dtype.
+      luminance_tables, weights, level_table: `lab.luminance_tables`, `lab.rgb_weights` and `lab.level_table` for them.
       lowest, highest: linear values that still round to the lowest and the highest level.
     Returns:
       The number of pixels whose chroma was reduced.
@@ -216,20 +212,3 @@ def _level(table, linear):
     inside = linear if linear > _ZERO else _ZERO  # of NaN too: no check stands between a place and the memory there
     inside = inside if inside < _ONE else _ONE
     return table[np.int32(inside * np.float32(len(table) - 1))]
-
-
-@functools.cache
-def rgb_weights() -> np.ndarray:
-    """Linear RGB of X, Y, Z relative to white, float32 [3, 3]; neutral to the last digit, where the six digits of the
-    matrix leave 0.00007.
-    """
-    weights = lab.RGB_FROM_XYZ * lab.WHITE
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-@functools.cache
-def levels(dtype: np.dtype) -> np.ndarray:
-    """The sRGB level of linear values from i to i + 1 steps, the last one of 1.0: [steps + 1], 8 or 16 bits."""
-    steps = _LEVEL_STEPS[dtype.type]
-    linear = np.minimum(np.arange(0.5, steps + 1) / steps, 1.0)
-    return np.rint(lab.delinearise(linear) * np.iinfo(dtype).max).astype(dtype)

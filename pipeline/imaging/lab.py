@@ -16,8 +16,9 @@ ENCODINGS = ("lab8", "lab8_png", "lab16")
 _XYZ_FROM_RGB = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
-RGB_FROM_XYZ = np.linalg.inv(_XYZ_FROM_RGB)
+_RGB_FROM_XYZ = np.linalg.inv(_XYZ_FROM_RGB)
 WHITE = np.array([0.95047, 1.0, 1.08883])  # D65
+_LEVEL_STEPS = {np.uint8: 1 << 16, np.uint16: 1 << 22}  # in the dark a step is a fifth of a level at most
 EPSILON, SLOPE, OFFSET = 0.008856, 7.787, 16.0 / 116.0
 
 
@@ -43,7 +44,7 @@ def lab_to_rgb(lab, xp=np):
     Returns:
       float [..., 3] in 0..1.
     """
-    return delinearise(xp.clip(_lab_to_linear(lab, xp), 0.0, 1.0), xp)
+    return _delinearise(xp.clip(_lab_to_linear(lab, xp), 0.0, 1.0), xp)
 
 
 def lab_to_rgb8(lab: np.ndarray) -> np.ndarray:
@@ -151,7 +152,7 @@ def _lab_to_linear(lab, xp):
     fx = fy + lab[..., 1] / 500.0
     fz = fy - lab[..., 2] / 200.0
     xyz = xp.stack([_f_inverse(f, xp) * float(w) for f, w in zip((fx, fy, fz), WHITE, strict=True)], axis=-1)
-    return xp.stack([_dot(xyz, row, xp) for row in RGB_FROM_XYZ], axis=-1)
+    return xp.stack([_dot(xyz, row, xp) for row in _RGB_FROM_XYZ], axis=-1)
 
 
 def _dot(values, row, xp):
@@ -172,7 +173,7 @@ def _linearise(rgb, xp):
     return xp.where(rgb > 0.04045, xp.power((xp.maximum(rgb, 0.04045) + 0.055) / 1.055, 2.4), rgb / 12.92)
 
 
-def delinearise(linear, xp=np):
+def _delinearise(linear, xp=np):
     """Linear values 0..1 to sRGB 0..1."""
     high = 1.055 * xp.power(xp.maximum(linear, 0.0031308), 1.0 / 2.4) - 0.055
     return xp.where(linear > 0.0031308, high, linear * 12.92)
@@ -203,4 +204,21 @@ def luminance_tables(dtype: np.dtype, channels: int) -> np.ndarray:
 @functools.cache
 def grey_table() -> np.ndarray:
     """The 8-bit sRGB level of a linear value in 65535ths: uint8 [65536]."""
-    return np.rint(delinearise(np.arange(65536) / 65535.0) * 255.0).astype(np.uint8)
+    return np.rint(_delinearise(np.arange(65536) / 65535.0) * 255.0).astype(np.uint8)
+
+
+@functools.cache
+def rgb_weights() -> np.ndarray:
+    """Linear RGB of X, Y, Z relative to white, float32 [3, 3]; neutral to the last digit, where the six digits of the
+    matrix leave 0.00007.
+    """
+    weights = _RGB_FROM_XYZ * WHITE
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@functools.cache
+def level_table(dtype: np.dtype) -> np.ndarray:
+    """The sRGB level of linear values from i to i + 1 steps, the last one of 1.0: [steps + 1], 8 or 16 bits."""
+    steps = _LEVEL_STEPS[dtype.type]
+    linear = np.minimum(np.arange(0.5, steps + 1) / steps, 1.0)
+    return np.rint(_delinearise(linear) * np.iinfo(dtype).max).astype(dtype)

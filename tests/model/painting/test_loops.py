@@ -48,7 +48,7 @@ def test_a_second_process_compiles_nothing_and_one_without_a_place_to_keep_it_st
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_every_level_comes_back_from_its_linear_value(kind):
     most = np.iinfo(kind).max
-    table = loops.levels(np.dtype(kind))
+    table = lab.level_table(np.dtype(kind))
     levels = np.arange(most + 1)
     srgb = levels / most
     linear = np.where(srgb > 0.04045, ((srgb + 0.055) / 1.055) ** 2.4, srgb / 12.92)
@@ -65,7 +65,7 @@ def test_a_block_equals_the_formulas_in_float64(kind):
     pixels = random.integers(0, most + 1, (3, 4000, 3)).astype(kind)
     shifts = random.uniform(-0.15, 0.15, (2, 3, 4000)).astype(np.float32)
     painted = np.empty_like(pixels)
-    tables = lab.luminance_tables(pixels.dtype, 3), loops.rgb_weights(), loops.levels(pixels.dtype)
+    tables = lab.luminance_tables(pixels.dtype, 3), lab.rgb_weights(), lab.level_table(pixels.dtype)
     loops.paint(pixels, shifts, painted, *tables, *finish._DISPLAYABLE[kind])
     values = lab.rgb_to_lab(pixels / most)
     values[..., 1], values[..., 2] = 500 * shifts[0], -200 * shifts[1]
@@ -78,7 +78,7 @@ def test_a_block_equals_the_formulas_in_float64(kind):
 def test_a_picture_is_painted_over_itself_row_by_row():
     pixels = np.random.default_rng(1).integers(0, 256, (5, 70, 3)).astype(np.uint8)
     shifts = np.full((2, 5, 70), 0.03, np.float32)
-    tables = lab.luminance_tables(pixels.dtype, 3), loops.rgb_weights(), loops.levels(pixels.dtype)
+    tables = lab.luminance_tables(pixels.dtype, 3), lab.rgb_weights(), lab.level_table(pixels.dtype)
     apart = np.empty_like(pixels)
     loops.paint(pixels, shifts, apart, *tables, *finish._DISPLAYABLE[np.uint8])
     loops.paint(pixels, shifts, pixels, *tables, *finish._DISPLAYABLE[np.uint8])

@@ -78,6 +78,7 @@ def install(folder: Path, name: str = "default", version: str = "7", strength: f
     env = {"XDG_DATA_HOME": str(folder)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(folder))
+        folder.mkdir(exist_ok=True)
         source = write_export(folder / f"{name}.onnx", strength)
         installing.install(installing.Installation(str(source), name, version))
     return env

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support import helpers, training
+from tests.support import helpers, known_models, training
 from tintmill.model.metrics import lpips
 from tintmill.model.metrics.ab_histogram import ab_histogram
 from tintmill.model.prediction import colorizer, saved_model
@@ -304,3 +304,19 @@ def test_a_damaged_dataset_is_not_scored(toy, dataset, tmp_path):
     shard = helpers.shard_files(data)[-1]
     shard.write_bytes(shard.read_bytes()[:-1])
     helpers.assert_one_line_error(run_evaluate(toy, data, "--split=val"), shard.name, "is damaged")
+
+
+def test_the_default_model_is_scored_on_a_folder_without_a_run(tmp_path):
+    env = known_models.install(tmp_path / "data", version="5")
+    helpers.write_photos(tmp_path / "photos", 3)
+    given = ["evaluate", f"--truth={tmp_path / 'photos'}", f"--output={tmp_path / 'scores'}", "--hints=2"]
+    done = helpers.tintmill(*given, env=env)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+    assert (found["model"], found["model_version"], found["parameters"], found["hints"]) == ("default", "5", 321, 2)
+    assert [row["row"] for row in found["rows"]][:2] == ["default", "grey"]
+
+
+def test_a_models_scores_want_an_output(tmp_path):
+    env = known_models.install(tmp_path)
+    helpers.assert_one_line_error(helpers.tintmill("evaluate", f"--truth={tmp_path}", env=env), "--output is not given")

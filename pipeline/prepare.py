@@ -2,9 +2,9 @@
 
     tintmill prepare --input=PHOTOS --output=DATASETS --name=mine --size=224
 
---source says what --input is: `folder` (a folder, a zip or tar file, a tar.gz, tar.bz2 or tar.xz, a quoted pattern, or
-a .txt, .csv or .tsv list of paths), `celeba`, `linnaeus5`, `imagenet`, `tiny_imagenet` (each as it is downloaded,
-archives stay packed), or `tfds` (a data_dir of TensorFlow Datasets, with --tfds_name). Local paths or gs:// URLs.
+--source says what --input is, a local path or a gs:// URL. By default it is a folder, a zip or tar file, a tar.gz,
+tar.bz2 or tar.xz, a quoted pattern, or a .txt, .csv or .tsv list of paths. The other sources are known datasets, as
+they are downloaded: archives stay packed.
 
 Writes DATASETS/mine/1.0.0. Interrupted, it is resumed by the same command: finished shards are kept. Flags that are not
 listed here go to Beam (`--runner=PortableRunner --job_endpoint=...`).

@@ -1,6 +1,7 @@
 # Needs Python 3.11, git and make; everything else goes into .venv, exactly as requirements/product.lock says.
 PYTHON ?= python3.11
 PHOTOS ?=
+KILLS ?= 20
 BIN := .venv/bin
 UV := .venv/lock/bin/uv
 GCS_SERVER := github.com/fsouza/fake-gcs-server@v1.56.1
@@ -14,7 +15,7 @@ ln -s $(addprefix $(CURDIR)/,launch/interface/__init__.py pipeline model trainer
 echo $(CURDIR)/$(1)/links > $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tintmill_links.pth
 endef
 
-.PHONY: demo test test-all test-faults test-cluster lint format bench bench-train bench-peers bench-cluster install-default lock lock-bench lock-cluster lock-engines clean
+.PHONY: demo test test-all test-faults test-kills test-cluster lint format bench bench-train bench-peers bench-cluster install-default lock lock-bench lock-cluster lock-engines clean
 
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
@@ -27,6 +28,9 @@ test-all: .venv/done $(BIN)/fake-gcs-server ## all tests but the long fault test
 
 test-faults: .venv/done ## kills, races, full disks: long
 	$(BIN)/$(PYTEST) -m faults
+
+test-kills: .venv/done ## KILLS=N faults at random moments of prepare and as many kills of train; a minute each
+	TINTMILL_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s -m faults -k random_moments tests/faults
 
 test-cluster: .venv-cluster/done ## prepare on Flink and Spark, job files against schemas, Slurm where it is installed
 	@for program in java mvn; do command -v $$program > /dev/null || \

@@ -44,6 +44,12 @@ class PrepareArguments:
     reuse_lab: str = option("", "Instead of --input: a dataset whose records get other embeddings.", "Input")
     max_reject_fraction: float = option(0.05, "Fail at the end above this share of rejects.", "What is left out")
     workers: int = option(0, "Worker processes on this machine; 0: one a core.", "Where it runs")
+    worker_timeout: float = option(
+        900.0,
+        "Seconds that a worker process on this machine may take for one picture, or to start, before the run ends.",
+        "Where it runs",
+        check=options.at_least(1, wrong_flag=True),
+    )
     runner: str = option(LOCAL_RUNNER, "Beam runner; the default is this machine.", "Where it runs")
 
 
@@ -97,7 +103,8 @@ def prepare(arguments: PrepareArguments, settings: Settings, beam_flags: Sequenc
     plan = make_plan(settings, root, folder)
     for note in plan.notes:
         _say(f"NOTE: {note}")
-    reports, runner = Reports(plan), Runner(arguments.runner, arguments.workers, tuple(beam_flags))
+    reports = Reports(plan)
+    runner = Runner(arguments.runner, arguments.workers, tuple(beam_flags), arguments.worker_timeout)
     resume.check_resumable(plan)
     try:
         claim = resume.begin(plan)

@@ -11,6 +11,8 @@ import threading
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker import worker_pool_main
 
+from tintmill.pipeline.beam.loopback import listening_on_loopback
+
 
 class SharedPool(worker_pool_main.BeamFnExternalWorkerPoolServicer):
     """Beam's pool, which keeps each process under a name of its own, so that all of them end with the pool."""
@@ -33,4 +35,5 @@ class SharedPool(worker_pool_main.BeamFnExternalWorkerPoolServicer):
 
 if __name__ == "__main__":
     worker_pool_main.BeamFnExternalWorkerPoolServicer = SharedPool
-    worker_pool_main.main(sys.argv)
+    with listening_on_loopback():
+        worker_pool_main.main(sys.argv)

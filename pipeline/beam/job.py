@@ -27,7 +27,7 @@ import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, GoogleCloudOptions, PipelineOptions
@@ -35,10 +35,9 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from tintmill.pipeline.beam import flink
+from tintmill.pipeline.beam import flink, local_workers, lost_connections, signs_of_life
 from tintmill.pipeline.beam.deal import Deal
 from tintmill.pipeline.beam.runners import LOCAL_RUNNER, Runner
-from tintmill.pipeline.beam.worker_watch import leave_lost_connections_unsaid, watch_workers
 from tintmill.pipeline.common import command, files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.names import LAST_ERROR
@@ -72,11 +71,16 @@ class BuildDealtShards(beam.DoFn):
         except Exception:
             self._deal.stop()  # the runner tells the error only once all workers are done
             raise
+        finally:
+            signs_of_life.give(signs_of_life.IDLE)
 
 
 def _build(plan: Plan, key: tuple[str, int], references: Iterable[tuple]) -> str:
+    name = f"shard {key[1]} of {key[0]}"
+    signs_of_life.give(name)
     try:
-        report = build_shard(plan, *key, [Reference.from_tuple(r) for r in references])
+        unpacked = [Reference.from_tuple(r) for r in references]
+        report = build_shard(plan, *key, unpacked, lambda id: signs_of_life.give_now_and_then(f"{name}, {id}"))
     except TintmillError as error:
         with contextlib.suppress(OSError, TintmillError):  # of an output that cannot be written either
             files.write(plan.path(LAST_ERROR), str(error))
@@ -94,7 +98,7 @@ def run(plan: Plan, runner: Runner) -> None:
         with local_pipeline(1, runner.flags) as pipeline:
             _build_grouped(plan, pipeline)
     else:
-        _run_dealt(plan, count, runner.flags)
+        _run_dealt(plan, count, runner)
 
 
 def _build_grouped(plan: Plan, pipeline: beam.Pipeline) -> None:
@@ -109,7 +113,7 @@ def _run_elsewhere(plan: Plan, runner: Runner) -> None:
     handler = signal.getsignal(signal.SIGINT)
     result = pipeline.run()
     signal.signal(signal.SIGINT, handler)  # Beam's own ends the job server, through which the job is cancelled
-    leave_lost_connections_unsaid()
+    lost_connections.leave_unsaid()
     try:
         result.wait_until_finish()
     except (KeyboardInterrupt, command.Terminated):
@@ -125,8 +129,13 @@ def _cancel(result: PipelineResult, options: PipelineOptions) -> None:
         flink.cancel(master, options.view_as(GoogleCloudOptions).job_name)
 
 
-def _run_dealt(plan: Plan, workers: int, flags: Sequence[str]) -> None:
-    with tempfile.NamedTemporaryFile() as file, watch_workers(), local_pipeline(workers, flags) as pipeline:
+def _run_dealt(plan: Plan, workers: int, runner: Runner) -> None:
+    with (
+        tempfile.NamedTemporaryFile() as file,
+        lost_connections.unsaid(),
+        local_workers.running_workers(runner.worker_timeout),
+        local_pipeline(workers, runner.flags) as pipeline,
+    ):
         by_shard = beam.pvalue.AsMultiMap(pickled_references(pipeline, plan))
         deal = BuildDealtShards(plan, Deal(file.name, len(plan.list_shards())))
         numbers = pipeline | "Workers" >> beam.Create([(number, None) for number in range(workers)])
@@ -141,9 +150,14 @@ def keyed_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
     return (
         pipeline
         | "Input" >> beam.Create([plan.input])
-        | "ListReferences" >> beam.FlatMap(lambda _: list_references(plan))
+        | "ListReferences" >> beam.FlatMap(lambda _: _list_with_signs(plan))
         | "KeyByShard" >> beam.Map(lambda reference: (choose_shard(plan, reference), reference.to_tuple()))
     )
+
+
+def _list_with_signs(plan: Plan) -> Iterator[Reference]:
+    yield from signs_of_life.give_for_each(list_references(plan), f"listing {plan.input}")
+    signs_of_life.give(signs_of_life.IDLE)
 
 
 def pickled_references(pipeline: beam.Pipeline, plan: Plan) -> beam.PCollection:
@@ -174,6 +188,6 @@ def local_pipeline(workers: int, flags: Sequence[str]) -> beam.Pipeline:
     if workers == 1:
         return beam.Pipeline(runner=FnApiRunner(), options=options)
     # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the job itself ends its workers, without outcry.
-    command = f"trap '' INT TERM; exec {shlex.quote(sys.executable)} -m tintmill.pipeline.beam.worker"
+    command = f"trap '' INT TERM; exec {shlex.quote(sys.executable)} -m tintmill.pipeline.beam.worker {os.getpid()}"
     environment = SubprocessSDKEnvironment.from_command_string(command)
     return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)

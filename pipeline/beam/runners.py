@@ -10,9 +10,11 @@ class Runner:
     """What runs a job.
 
     `name`: of a Beam runner. `workers`: processes on this machine, 0 for one a core; other runners have flags of their
-    own for that. `flags`: of Beam, as its command line takes them.
+    own for that. `flags`: of Beam, as its command line takes them. `worker_timeout`: seconds that a process on this
+    machine may go on without a sign of life.
     """
 
     name: str = LOCAL_RUNNER
     workers: int = 0
     flags: tuple[str, ...] = ()
+    worker_timeout: float = 900.0

@@ -10,7 +10,7 @@ import itertools
 import json
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import google_crc32c
 import numpy as np
@@ -32,19 +32,25 @@ from tintmill.pipeline.shards.tally import Tally
 from tintmill.pipeline.sources import READERS
 
 
-def build_shard(plan: Plan, split: str, index: int, references: list[Reference]) -> ShardReport:
+def build_shard(
+    plan: Plan, split: str, index: int, references: list[Reference], on_picture: Callable[[str], object] = len
+) -> ShardReport:
     """Builds and commits a shard, unless it is committed already; returns its report.
 
+    Args:
+      on_picture: called with the id of each picture that has been read; by default with no effect.
     Raises:
       TintmillError: this worker's libraries are not the plan's, or the output cannot be written.
     """
     try:
-        return _build_shard(plan, split, index, references)
+        return _build_shard(plan, split, index, references, on_picture)
     except OSError as error:  # of the output: a picture that cannot be read is a reject
         raise TintmillError(f"{plan.folder} cannot be written: {error}") from error
 
 
-def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]) -> ShardReport:
+def _build_shard(
+    plan: Plan, split: str, index: int, references: list[Reference], on_picture: Callable[[str], object]
+) -> ShardReport:
     committed = read_committed(plan, split, index)
     if committed:
         return committed
@@ -53,7 +59,7 @@ def _build_shard(plan: Plan, split: str, index: int, references: list[Reference]
     ordered = sort_for_shard(references)
     excluded = plan.list_excluded(split, index)
     tally = Tally(plan.settings.encoding)
-    pictures = read_pictures(plan, ordered, excluded, tally)
+    pictures = read_pictures(plan, ordered, excluded, tally, on_picture)
     file = _write_records(plan, plan.name_shard(split, index), pictures, tally)
     report = ShardReport(
         split=split,
@@ -87,15 +93,23 @@ def _load_embedder(plan: Plan) -> embed.Embedder:
     return embed.load(plan.settings.embedder)
 
 
-def read_pictures(plan: Plan, references: list[Reference], excluded: list[str], tally: Tally) -> Iterator[Picture]:
+def read_pictures(
+    plan: Plan,
+    references: list[Reference],
+    excluded: list[str],
+    tally: Tally,
+    on_picture: Callable[[str], object] = len,
+) -> Iterator[Picture]:
     """The pictures that become records, in the order of the references; the tally learns of all others.
 
     Args:
       references: as `sort_for_shard` sorts them, so that the second of two equal ids follows the first.
       excluded: ids that are left out as duplicates.
+      on_picture: as for `build_shard`.
     """
     last_id = None
     for reference, found in reading.read_many(references, plan.settings.largest, READERS):
+        on_picture(reference.id)
         try:
             if isinstance(found, photo.Rejected):
                 raise found

@@ -203,9 +203,8 @@ class _Handler(worker_handlers.GrpcWorkerHandler):
 
     def start_worker(self) -> None:
         control = endpoints_pb2.ApiServiceDescriptor(url=self.control_address)
-        env = {
+        env = {  # no address for logs: what a worker logs goes to its stderr, and its last line is told where it dies
             "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
-            "LOGGING_API_SERVICE_DESCRIPTOR": text_format.MessageToString(self.logging_api_service_descriptor()),
             "PIPELINE_OPTIONS": json_format.MessageToJson(self.provision_info.provision_info.pipeline_options),
             "WORKER_ID": self.worker_id,
         }

@@ -15,7 +15,7 @@ ln -s $(addprefix $(CURDIR)/,launch/interface/__init__.py pipeline model trainer
 echo $(CURDIR)/$(1)/links > $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tintmill_links.pth
 endef
 
-.PHONY: demo test test-all test-faults test-kills test-cluster lint format bench bench-train bench-peers bench-cluster install-default lock lock-bench lock-cluster lock-engines clean
+.PHONY: audit licences sbom demo test test-all test-faults test-kills test-cluster lint format bench bench-train bench-peers bench-cluster install-default lock lock-bench lock-cluster lock-engines clean
 
 demo: .venv/done ## the whole way on a handful of photographs; PHOTOS=DIR for your own
 	$(BIN)/tintmill demo $(if $(PHOTOS),--photos=$(PHOTOS))
@@ -71,6 +71,17 @@ bench-cluster: .venv/done ## prepare on Flink and Spark of this machine beside i
 install-default: .venv/done ## FILE=default.onnx VERSION=1.0: an export becomes the model of the package; SCORES="LABEL=FILE ..."
 	$(BIN)/tintmill models --built_in --name=default --install=$(FILE) --version=$(VERSION) \
 	--description="Photographs of all kinds; takes hints." --notes=model/builtin/default.notes.md $(SCORES:%=--scores=%)
+
+audit: .venv/done ## known vulnerabilities of what is locked; without a network it says that nothing was checked
+	@$(BIN)/python -m venv .venv/audit && .venv/audit/bin/pip install --quiet --retries 1 pip-audit==2.10.1 2> /dev/null || true
+	@$(BIN)/python requirements/audit.py vulnerabilities .venv/audit/bin/pip-audit
+
+licences: .venv/done ## requirements/licences.md anew: what is installed, under which licence
+	$(BIN)/python requirements/audit.py licences
+
+sbom: .venv/done ## dist/: the wheel, and beside it the list of its parts as CycloneDX
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(BIN)/python requirements/audit.py sbom dist/tintmill.cdx.json
 
 clean:
 	rm -rf .venv .venv-bench .venv-cluster demo build *.egg-info

@@ -63,6 +63,7 @@ EXTRAS = {
         *EXPORT,
         *VIDEO,
         *WEB,
+        "hypothesis>=6.140,<7",  # makes the files that lie, for the tests of what reads them (MPL-2.0)
         "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
         "mlcroissant>=1.0,<2",  # validates the dataset card
         "playwright>=1.55,<2",  # drives the Chromium that is installed, for the tests of pages; downloads none

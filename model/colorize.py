@@ -29,9 +29,10 @@ from tintmill.model.files.colour_file import Options
 from tintmill.model.output import beside
 from tintmill.model.output.colouring import Failure, Means, colour_tasks
 from tintmill.model.output.folder import open_output
-from tintmill.model.output.inputs import display_name, list_inputs
+from tintmill.model.output.inputs import list_inputs
 from tintmill.model.output.task import Task, make_tasks
 from tintmill.pipeline.common import command, files, options
+from tintmill.pipeline.common.display import display_name
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
 from tintmill.pipeline.imaging import photo

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from tintmill.pipeline.common import command, files, options
+from tintmill.pipeline.common.display import display_name
+from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
 from tintmill.pipeline.dataset import record
-from tintmill.pipeline.dataset.checks import parse_record
+from tintmill.pipeline.dataset.checks import find_record_defect, parse_record, show_id
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
 
 _MOST_CLASSES = 12  # named in the summary
@@ -51,8 +53,22 @@ def peek(arguments: PeekArguments) -> Iterator[str]:
 
 def _read_records(dataset: Dataset, split: str) -> Iterator[dict]:
     for entry in dataset.shards(split):
-        with files.open_read(dataset.path(entry.file)) as f:
-            yield from map(parse_record, record.read_frames(f))
+        yield from _read_shard(dataset, entry.file)
+
+
+def _read_shard(dataset: Dataset, name: str) -> Iterator[dict]:
+    path = dataset.path(name)
+    try:
+        with files.open_read(path) as f:
+            for number, data in enumerate(record.read_frames(f)):
+                values = parse_record(data)
+                if defect := find_record_defect(dataset, values):
+                    raise ValueError(f"record {number}: {defect}")
+                yield values
+    except OSError as error:
+        raise TintmillError(f"{path}: cannot be read: {error}; `tintmill verify` lists all that is wrong") from error
+    except ValueError as error:
+        raise TintmillError(f"{path} is damaged ({error}); `tintmill verify` lists all that is wrong") from error
 
 
 def _summarise(dataset: Dataset) -> Iterator[str]:
@@ -62,23 +78,23 @@ def _summarise(dataset: Dataset) -> Iterator[str]:
     yield f"  lab {settings.size}x{settings.size}, fit {settings.fit}, encoding {settings.encoding}"
     embedding = "none"
     if embedder:
-        embedding = f"{embedder.name} {embedder.layer} [{embedder.dimension}], weights {embedder.weights}"
+        embedding = f"{embedder.name} {embedder.layer} [{embedder.dimension}], weights {display_name(embedder.weights)}"
     yield f"  embedding: {embedding}"
     yield f"  mean a*, b*: {dataset.mean_ab[0]:.2f}, {dataset.mean_ab[1]:.2f}"
-    classes = ", ".join(dataset.class_names[:_MOST_CLASSES]) or "none"
+    classes = ", ".join(map(display_name, dataset.class_names[:_MOST_CLASSES])) or "none"
     yield f"  classes: {classes}{' ...' if len(dataset.class_names) > _MOST_CLASSES else ''}"
 
 
 def _describe(dataset: Dataset, values: dict) -> str:
     means = record.decode_lab(values["lab"], dataset.settings).mean(axis=(0, 1))  # (S, S, 3) -> (3,)
     mean_lab = ", ".join(f"{mean:.1f}" for mean in means)
-    text = f"{values['id'].decode()}: {values['width']}x{values['height']}, mean Lab [{mean_lab}]"
+    text = f"{show_id(values)}: {values['width']}x{values['height']}, mean Lab [{mean_lab}]"
     if dataset.embedder:
         embedding = np.frombuffer(values["embedding"], np.float16).astype(np.float32)  # (E,)
         text += f", embedding norm {np.linalg.norm(embedding):.3g}"
     if dataset.class_names:
         label = values["label"]
-        text += f", {dataset.class_names[label] if label >= 0 else 'no class'}"
+        text += f", {display_name(dataset.class_names[label]) if label >= 0 else 'no class'}"
     return text
 
 

@@ -1,7 +1,6 @@
 """The work of an experiment: its datasets, its runs, their scores. What is there already is not made again."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 
@@ -13,7 +12,7 @@ from tintmill.launch.experiments.table import Score
 from tintmill.pipeline.common import files
 from tintmill.pipeline.dataset.names import DATASET_INFO
 from tintmill.trainer.reporting import curves
-from tintmill.trainer.run.folder import RunFolder
+from tintmill.trainer.run.folder import RunFolder, read_metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +94,7 @@ def score(work: Work, label: str, data: str, split: str, temperature: float | No
         tintmill("evaluate", *own, *([f"--temperature={temperature}"] if temperature else []), log=work.log)
         os.makedirs(os.path.dirname(kept), exist_ok=True)
         files.write(kept, files.read(work.folder.evaluation(split).metrics_file))
-    return Score(label, json.loads(files.read(kept)), median_step_milliseconds(work.folder))
+    return Score(label, read_metrics(kept, f"delete {kept}"), median_step_milliseconds(work.folder))
 
 
 def median_step_milliseconds(run: RunFolder) -> float:

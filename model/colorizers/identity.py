@@ -5,7 +5,6 @@ A coloured file names it (`provenance`), and so does each line of colorize.jsonl
 
 import dataclasses
 import hashlib
-import json
 import os
 
 from tintmill.model.builtin import catalogue
@@ -76,12 +75,7 @@ def _identify_run(run: str) -> Identity:
             sha256 = hashlib.file_digest(f, "sha256").hexdigest()
     except FileNotFoundError as error:
         raise TintmillError(f"--run={run}: no {MODEL} in it; let its `tintmill train` come to the end") from error
-    try:
-        return Identity(json.loads(files.read(folder.settings_file))["network"], sha256)
-    except (OSError, ValueError, KeyError) as error:
-        raise TintmillError(
-            f"{folder.settings_file}: wanted the settings of `tintmill train`, found {error!r}"
-        ) from error
+    return Identity(folder.read_network(), sha256)
 
 
 def _identify_export(path: str) -> Identity:

@@ -12,7 +12,6 @@ An export takes one of two things, which `takes` of its tintmill.json says:
 
 import hashlib
 import importlib.util
-import json
 import os
 from collections.abc import Sequence
 
@@ -27,10 +26,37 @@ from tintmill.model.prediction.colorizer import Colorizer
 from tintmill.model.prediction.hints import Hint
 from tintmill.model.prediction.prediction import Prediction, anneal, refuse_hints, refuse_temperature
 from tintmill.model.prediction.saved_model import TrainedFolder
-from tintmill.pipeline.common import files
+from tintmill.pipeline.common import checked_json, files
+from tintmill.pipeline.common.checked_json import (
+    anything,
+    boolean,
+    choice,
+    hexadecimal,
+    mapping,
+    optional,
+    record,
+    row,
+    sequence,
+    text,
+    whole,
+)
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.imaging import photo
 
 TAKES = {"grey": 1, "lightness": 2}  # version of tintmill.json, by what the network takes
+_SIDE = whole(1, 4096)
+# What is asked of tintmill.json.
+_DESCRIPTION = record(
+    {
+        "network": text(r"[\w.-]{1,100}", "the name of a network"),
+        "bins": boolean,
+        "embedder": optional(record({"side": _SIDE})),
+        "framing": record({"size": _SIDE, "network_size": optional(row(_SIDE, _SIDE))}, {"fit": choice(photo.FITS)}),
+        "parts": mapping(hexadecimal(64)),
+        "versions": mapping(text(longest=200)),
+    },
+    {"takes": choice(TAKES), "inputs": sequence(text(r"\w{1,64}", "the name of an input"), least=1)},
+)
 _PLENTY = 4  # times what network and embedder need: a larger picture is reduced to it before
 _LONGEST = 16_384  # pixels: of what is longer after that the length is squashed
 
@@ -172,7 +198,7 @@ def describe(path: str) -> tuple[str, dict]:
         raise TintmillError(f"--model={path}: by its content none of {known}; {wanted}{run}")
     title = FORMATS[name].title
     try:
-        description = json.loads(FORMATS[name].read_metadata(path))
+        description = checked_json.parse(FORMATS[name].read_metadata(path), anything)
     except reading.DAMAGES as error:
         raise TintmillError(
             f"--model={path}: {title}, but no readable {reading.METADATA} in it: it is cut off or not of `tintmill "
@@ -182,8 +208,13 @@ def describe(path: str) -> tuple[str, dict]:
     if version not in TAKES.values():
         wanted = " or ".join(map(str, TAKES.values()))
         raise TintmillError(
-            f"--model={path}: an export of version {version}, wanted {wanted}; export it again with this Tintmill"
+            f"--model={path}: an export of version {checked_json.show(version)}, wanted {wanted}; export it again "
+            "with this Tintmill"
         )
+    try:
+        checked_json.check(description, _DESCRIPTION)
+    except ValueError as error:
+        raise checked_json.damaged(f"--model={path}: {reading.METADATA} in it", error, "export it again") from error
     return name, {"takes": "grey"} | description  # which older exports do not say
 
 

@@ -21,6 +21,8 @@ from tintmill.model.export.formats.format import Format, Run
 from tintmill.model.export.formats.reading import DAMAGES
 from tintmill.model.export.formats.registry import FORMATS, recognise
 from tintmill.model.prediction import colorizer, saved_model
+from tintmill.pipeline.common import checked_json
+from tintmill.pipeline.common.checked_json import anything, mapping
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import embed
 
@@ -236,7 +238,7 @@ def _is_export(path: str) -> bool:
     if not name:
         return False
     try:
-        return "version" in json.loads(FORMATS[name].read_metadata(path))
+        return "version" in checked_json.parse(FORMATS[name].read_metadata(path), mapping(anything))
     except DAMAGES:
         return False
 

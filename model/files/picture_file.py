@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from tintmill.model.files import exif, tiff
 from tintmill.model.painting import finish
-from tintmill.pipeline.imaging import photo
+from tintmill.pipeline.imaging import photo, work
 
 EXTENSIONS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp"}  # all others become .png
 
@@ -75,7 +75,7 @@ def read(data: bytes, limits: photo.Limits) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd metadata: the pixels are what counts
         image = photo.open_checked(data, limits)
-        pages = _pages(image)
+        pages = _pages(data, image)
         # Pillow turns a TIFF itself when it decodes it, and then says that it is upright.
         tags, stored = (tiff.tags(image), photo.orientation(image)) if image.format == "TIFF" else (None, 1)
         deep = _decode_16(data, image)
@@ -283,7 +283,9 @@ def _turn(levels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(levels)
 
 
-def _pages(image: Image.Image) -> int:
+def _pages(data: bytes, image: Image.Image) -> int:
+    if image.format == "TIFF":
+        return max(1, work.count_pages(data))
     try:
         return getattr(image, "n_frames", 1)
     except photo.DECODER_ERRORS:

@@ -13,10 +13,10 @@ from tintmill.model.files import colour_file, video
 from tintmill.model.files.not_coloured import NotColoured
 from tintmill.model.output.beside import Beside
 from tintmill.model.output.folder import ColouredFolder, Written
-from tintmill.model.output.inputs import display_name
 from tintmill.model.output.read_ahead import Content, open_video, read_ahead, read_now
 from tintmill.model.output.task import Task
 from tintmill.pipeline.common import files
+from tintmill.pipeline.common.display import display_name
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.listing import archive

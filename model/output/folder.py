@@ -15,15 +15,14 @@ import hashlib
 import itertools
 import os
 import posixpath
-import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from tintmill.model.files.not_coloured import NotColoured
-from tintmill.model.output.inputs import display_name
 from tintmill.model.output.log import Log, open_log
 from tintmill.model.output.task import Order, Task
 from tintmill.pipeline.common import files
+from tintmill.pipeline.common.display import display_name, escape_controls
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.listing.reference import stable_text
 
@@ -149,9 +148,7 @@ class ColouredFolder:
 
     def _candidates(self, order: Order, name: str) -> Iterator[str]:
         """Names like `name` that are no other input's output, no input and no folder."""
-        name = posixpath.normpath(name)
-        if self._remote:
-            name = re.sub(r"[\0-\x1f\x7f]", lambda sign: repr(sign[0])[1:-1], stable_text(name))
+        name = escape_controls(posixpath.normpath(stable_text(name) if self._remote else name))
         stem, extension = os.path.splitext(name)
         for number in itertools.count(1):
             full = name if number == 1 else f"{stem}-{number}{extension}"

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 
 from tintmill.pipeline.common import files
+from tintmill.pipeline.common.display import display_name
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.files import FileStat
 from tintmill.pipeline.listing import archive
@@ -45,11 +46,6 @@ def list_inputs(arguments: list[str], output: str) -> list[Reference]:
         if empty:
             raise TintmillError(f"{display_name(argument)}: no files in it; wanted pictures")
     return list(found.values())
-
-
-def display_name(name: str) -> str:
-    """A name on one line of a terminal: line breaks, escapes and bytes that are no UTF-8 as backslash escapes."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)
 
 
 def _references(argument: str, output: str, known: list[str]) -> Iterator[Reference]:

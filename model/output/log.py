@@ -17,10 +17,28 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from tintmill.pipeline.common import files, gcs
+from tintmill.pipeline.common import checked_json, files, gcs
+from tintmill.pipeline.common.checked_json import anything, mapping, number, record, sequence, text, whole
 from tintmill.pipeline.common.errors import TintmillError
 
 NAME = "colorize.jsonl"
+# A file below the output folder: what a line names may be replaced or removed.
+_OUTPUT = text(r"(?!/)(?!(?:.*/)?\.\.?(?:/|$))[^\0]+", "the name of a file below the folder", is_path=True)
+_PATH = text(is_path=True)
+_LINE = record(
+    {},
+    {
+        "input": _PATH,
+        "name": _PATH,
+        "size": whole(-1),
+        "version": number(),
+        "model": text(),
+        "model_sha256": text(),
+        "settings": mapping(anything),
+        "code": text(),
+        "written": sequence(record({"name": _OUTPUT, "size": whole(0)})),
+    },
+)
 UPLOAD_EVERY = 60.0  # seconds; a bucket takes one writing of an object a second
 
 
@@ -35,10 +53,8 @@ class Log:
         reader = io.BufferedReader(self._file)
         try:
             for line in reader:
-                with contextlib.suppress(ValueError):  # a line that a kill has cut
-                    entry = json.loads(line)
-                    if isinstance(entry, dict):
-                        yield entry
+                with contextlib.suppress(ValueError):  # a line that a kill has cut, or that is none of ours
+                    yield checked_json.parse(line, _LINE)
         finally:
             reader.detach()
 

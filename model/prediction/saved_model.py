@@ -4,20 +4,22 @@ The two make a run directory usable for colouring: the manifest says which embed
 """
 
 import dataclasses
-import json
 import math
 import os
 import zipfile
 
+from tintmill.model.prediction import keras_archive
 from tintmill.model.prediction.prediction import TRAIN_WITH_BINS, refuse_temperature
-from tintmill.pipeline.common import files
+from tintmill.pipeline.common import checked_json, files
+from tintmill.pipeline.common.checked_json import Kind, anything, record, text
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset.manifest import Manifest
+from tintmill.pipeline.dataset.manifest import LARGEST, Manifest
 
 MODEL = "model.keras"
 DATASET = "dataset.json"
 SETTINGS = "settings.json"
 _TRAIN_AGAIN = "train again into another folder"
+_SETTINGS_KIND = record({}, {"network": text(r"[\w.-]{1,100}", "the name of a network")})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,21 @@ class TrainedFolder:
         Raises:
           TintmillError: this is no run directory, or the file is damaged.
         """
-        return _read_json(self.path, SETTINGS)
+        return self._read_settings(_SETTINGS_KIND)
+
+    def read_network(self) -> str:
+        """The name of the network.
+
+        Raises:
+          TintmillError: this is no run directory, or its settings do not say it.
+        """
+        settings = self.read_settings()
+        if "network" not in settings:
+            raise TintmillError(f"{self.settings_file}: says no network; wanted the settings of `tintmill train`")
+        return settings["network"]
+
+    def _read_settings(self, kind: Kind) -> dict:
+        return _read_json(self.path, SETTINGS, kind)
 
     def read_manifest(self) -> Manifest:
         """The manifest of the dataset that the network was trained on.
@@ -56,13 +72,13 @@ class TrainedFolder:
         Raises:
           TintmillError: this is no run directory, or the file is damaged.
         """
-        return Manifest.from_json(_read_json(self.path, DATASET), self.dataset_file, _TRAIN_AGAIN)
+        return Manifest.from_json(_read_json(self.path, DATASET, anything), self.dataset_file, _TRAIN_AGAIN)
 
     def write_manifest(self, manifest: Manifest) -> None:
         files.write(self.dataset_file, manifest.to_text())
 
 
-def _read_json(run: str, name: str) -> dict:
+def _read_json(run: str, name: str, kind: Kind) -> dict:
     """The content of one of a run directory's JSON files.
 
     Raises:
@@ -73,7 +89,7 @@ def _read_json(run: str, name: str) -> dict:
     if files.is_remote(run):
         raise TintmillError(f"{run}: wanted a run directory on this machine; copy it here first")
     try:
-        return json.loads(files.read(path))
+        return checked_json.read(path, kind, _TRAIN_AGAIN, LARGEST)
     except NotADirectoryError as error:
         raise TintmillError(
             f"{run} is a file; wanted a run directory of `tintmill train` (what `tintmill export` wrote is --model of "
@@ -83,8 +99,6 @@ def _read_json(run: str, name: str) -> dict:
         raise TintmillError(f"{run}: no {name} in it; wanted a run directory of `tintmill train`") from error
     except OSError as error:
         raise TintmillError(f"{path}: cannot be read: {error}") from error
-    except ValueError as error:
-        raise TintmillError(f"{path} is damaged ({error}); {_TRAIN_AGAIN}") from error
 
 
 def save_model(folder: str, model, name: str = MODEL) -> None:
@@ -120,7 +134,8 @@ def _load(run: str):
     if not os.path.exists(path):
         raise TintmillError(f"--run={run}: no {MODEL} in it; let its `tintmill train` come to the end")
     try:
-        return keras.saving.load_model(path, compile=False)
+        keras_archive.check_classes(path)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise TintmillError(f"{path} cannot be loaded ({str(error).splitlines()[0]}); train again") from error
 

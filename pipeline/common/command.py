@@ -47,6 +47,9 @@ def run(
         found = " ".join(str(error).split())  # absl gives a line for each missing flag
         print(f"tintmill {name}: error: {found}; `tintmill {name} --help` lists the flags", file=sys.stderr)
         return 2
+    except UnicodeDecodeError as error:
+        print(f"tintmill {name}: error: a --flagfile is no text ({error}); wanted a flag a line", file=sys.stderr)
+        return 2
     signal.signal(signal.SIGTERM, _terminate)
     try:
         main(rest)

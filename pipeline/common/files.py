@@ -71,18 +71,42 @@ def open_read(path: str, version: float | None = None) -> BinaryIO:
     return gcs.open_read(path, version) if is_remote(path) else open(path, "rb")
 
 
-def read(path: str, version: float | None = None) -> bytes:
+def read(path: str, version: float | None = None, largest: int | None = None) -> bytes:
     """All bytes of a regular file. Of a bucket's object, of the given version, and their checksum is checked.
 
+    Args:
+      largest: bytes that are read at most; None: however many there are.
     Raises:
       OSError: it cannot be read; also for pipes and devices, which would block or never end.
+      ValueError: there are more than `largest` bytes.
     """
     if is_remote(path):
-        return gcs.read(path, version)
-    if not stat_module.S_ISREG(os.stat(path).st_mode):
+        into = _Bounded(largest)
+        gcs.download(path, into, version)
+        return into.getvalue()
+    info = os.stat(path)
+    if not stat_module.S_ISREG(info.st_mode):
         raise OSError(f"{path} is not a regular file")
+    _check_size(info.st_size, largest)
     with open_read(path) as f:
         return f.read()
+
+
+class _Bounded(io.BytesIO):
+    """Bytes in memory, at most so many."""
+
+    def __init__(self, largest: int | None):
+        super().__init__()
+        self._largest = largest
+
+    def write(self, data) -> int:
+        _check_size(self.tell() + len(data), self._largest)
+        return super().write(data)
+
+
+def _check_size(size: int, largest: int | None) -> None:
+    if largest is not None and size > largest:
+        raise ValueError(f"more than {largest} bytes")
 
 
 def stat(path: str) -> FileStat:

@@ -79,13 +79,6 @@ def open_read(url: str, generation: int | None = None) -> BinaryIO:
     return io.BufferedReader(_Reader(url, generation), 64 << 10)
 
 
-def read(url: str, generation: int | None = None) -> bytes:
-    """All bytes of an object, its CRC-32C checked. Raises FileNotFoundError as `open_read`'s file does."""
-    into = io.BytesIO()
-    download(url, into, generation)
-    return into.getvalue()
-
-
 def download(url: str, into: BinaryIO, generation: int | None = None) -> None:
     """Copies an object into an empty file, which is read back for its CRC-32C.
 

@@ -6,18 +6,32 @@ read too. (TensorFlow and `tfrecord` cannot live in one process: both register t
 
 import hashlib
 import io
-import json
 from collections.abc import Iterator
 
-from tintmill.pipeline.common import files
-from tintmill.pipeline.dataset import names, record
+import numpy as np
+
+from tintmill.pipeline.common import checked_json, files
+from tintmill.pipeline.common.checked_json import anything, mapping, sequence, text
+from tintmill.pipeline.common.display import display_name
+from tintmill.pipeline.dataset import names, record, totals
 from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
+from tintmill.pipeline.imaging import ab_bins
+
+_ROUNDING = 2e-6  # of the means in a manifest
+
+# Of dataset_info.json what is compared; TFDS writes whole numbers of 64 bits as text.
+_INFO = checked_json.record(
+    {},
+    {"splits": sequence(checked_json.record({"name": text(), "shardLengths": sequence(text(r"\d{1,15}", "digits"))}))},
+)
 
 
 def find_defects(dataset: Dataset) -> Iterator[str]:
     """Every way in which the directory is not what its manifest says, one line each, the file named first."""
     yield from _find_metadata_defects(dataset)
     yield from _find_foreign_shards(dataset)
+    yield from totals.find_defects(dataset)
+    colours = {split: np.zeros(65536, np.int64) for split in dataset.splits}  # pixels of each pair of a* and b*
     seen: dict[bytes, str] = {}  # 8 bytes an id and one string a shard: a million records take about 100 MB
     for entry in dataset.shards():
         try:
@@ -27,7 +41,8 @@ def find_defects(dataset: Dataset) -> Iterator[str]:
             continue
         hash_defects = list(find_file_defects(entry, data))
         yield from hash_defects
-        yield from _find_record_defects(dataset, entry, data, seen)
+        yield from _find_record_defects(dataset, entry, data, seen, colours[entry.split])
+    yield from _find_colour_defects(dataset, colours)
 
 
 def find_file_defects(entry: ShardEntry, data: bytes) -> Iterator[str]:
@@ -39,11 +54,19 @@ def find_file_defects(entry: ShardEntry, data: bytes) -> Iterator[str]:
 
 
 def parse_record(data: bytes) -> dict:
-    """A record's features as the `tfrecord` package reads them: bytes, or int64/float arrays."""
+    """A record's features as the `tfrecord` package reads them: bytes, or int64/float arrays.
+
+    Raises:
+      ValueError: it is no record.
+    """
+    from google.protobuf.message import DecodeError
     from tfrecord import example_pb2
 
     example = example_pb2.Example()
-    example.ParseFromString(data)
+    try:
+        example.ParseFromString(data)
+    except DecodeError as error:
+        raise ValueError("no protobuf message of features") from error
     values = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
@@ -52,51 +75,95 @@ def parse_record(data: bytes) -> dict:
     return values
 
 
-def _find_record_defects(dataset: Dataset, entry: ShardEntry, data: bytes, seen: dict[bytes, str]) -> Iterator[str]:
+def _find_record_defects(
+    dataset: Dataset, entry: ShardEntry, data: bytes, seen: dict[bytes, str], colours: np.ndarray
+) -> Iterator[str]:
+    """Adds the pixels of whole records to `colours`, int64 [65536], and their ids to `seen`."""
     count = 0
     try:
         for framed in record.read_frames(io.BytesIO(data)):
-            defect = _find_record_defect(dataset, parse_record(framed), entry.file, seen)
+            values = parse_record(framed)
+            defect = find_record_defect(dataset, values) or _find_repetition(values, entry.file, seen)
             if defect:
                 yield f"{entry.file}: record {count}: {defect}"
+            else:
+                pixels = record.stored_pixels(values["lab"], dataset.settings.encoding, dataset.settings.size)
+                colours += ab_bins.count_pairs(record.as_lab8(pixels, dataset.settings.encoding))
             count += 1
-    except Exception as error:  # protobuf's DecodeError has a different home in each implementation
+    except ValueError as error:
         yield f"{entry.file}: {error}"
         return
     if count != entry.records:
         yield f"{entry.file}: {count} records, the manifest says {entry.records}"
 
 
-def _find_record_defect(dataset: Dataset, values: dict, file: str, seen: dict[bytes, str]) -> str | None:
-    missing = _list_features(dataset) - set(values)
-    if missing:
-        return f"lacks {', '.join(sorted(missing))}"
+def _find_repetition(values: dict, file: str, seen: dict[bytes, str]) -> str | None:
     key = hashlib.blake2b(values["id"], digest_size=8).digest()
     if key in seen:
-        return f"id {values['id'].decode()!r} is also in {seen[key]}"
+        return f"id '{show_id(values)}' is also in {seen[key]}"
     seen[key] = file
-    side = dataset.settings.size
-    wanted = side * side * 3 * (2 if dataset.settings.encoding == "lab16" else 1)
-    if dataset.settings.encoding != "lab8_png" and len(values["lab"]) != wanted:
-        return f"lab has {len(values['lab'])} bytes, wanted {wanted}"
-    if dataset.embedder and len(values["embedding"]) != 2 * dataset.embedder.dimension:
-        return f"embedding has {len(values['embedding'])} bytes, wanted {2 * dataset.embedder.dimension}"
     return None
 
 
-def _list_features(dataset: Dataset) -> set[str]:
-    """Names of the features that every record has."""
-    expected = {"id", "lab", "height", "width"}
-    expected |= {"embedding"} if dataset.embedder else set()
-    expected |= {"embedding_mirror"} if dataset.settings.embed_mirror else set()
-    expected |= {"attributes"} if dataset.manifest.attribute_names else set()
-    return expected | ({"label"} if dataset.class_names else set())
+def show_id(values: dict) -> str:
+    """A record's id in signs that are harmless in a terminal."""
+    return display_name(values["id"].decode(errors="backslashreplace"))
+
+
+def find_record_defect(dataset: Dataset, values: dict) -> str | None:
+    """What is wrong with a record, as `parse_record` gives it, by its own; None where it is as the manifest says."""
+    wanted_types = _list_features(dataset)
+    missing = wanted_types.keys() - values.keys()
+    if missing:
+        return f"lacks {', '.join(sorted(missing))}"
+    for name, kind in wanted_types.items():
+        if type(values[name]) is not kind:
+            return f"{name} is {type(values[name]).__name__}, wanted {kind.__name__}"
+    if dataset.class_names and not -1 <= values["label"] < len(dataset.class_names):
+        return f"label {values['label']}, wanted -1 to {len(dataset.class_names) - 1}"
+    side = dataset.settings.size
+    wanted = side * side * 3 * (2 if dataset.settings.encoding == "lab16" else 1)
+    sizes = {name: 2 * dataset.embedder.dimension for name in wanted_types if name.startswith("embedding")}
+    sizes |= {"attributes": len(dataset.manifest.attribute_names)} if dataset.manifest.attribute_names else {}
+    if dataset.settings.encoding == "lab8_png":
+        if defect := record.find_png_defect(values["lab"], side):
+            return defect
+    else:
+        sizes["lab"] = wanted
+    for name, size in sizes.items():
+        if len(values[name]) != size:
+            return f"{name} has {len(values[name])} bytes, wanted {size}"
+    return None
+
+
+def _list_features(dataset: Dataset) -> dict[str, type]:
+    """The features that every record has, and their types."""
+    expected = {"id": bytes, "lab": bytes, "height": int, "width": int}
+    expected |= dict.fromkeys(record.embedding_names(dataset.settings), bytes)
+    expected |= {"attributes": bytes} if dataset.manifest.attribute_names else {}
+    return expected | ({"label": int} if dataset.class_names else {})
+
+
+def _find_colour_defects(dataset: Dataset, colours: dict[str, np.ndarray]) -> Iterator[str]:
+    """What the manifest says of the colours and is not so: counted in the records, as prepare counted."""
+    manifest = dataset.manifest
+    together = sum(colours.values())
+    counted = colours if manifest.ab_histogram is not None else {}
+    for split, found in counted.items():
+        if ab_bins.count_bins(found).tolist() != manifest.ab_histogram[split]:
+            yield f"{names.MANIFEST}: ab_histogram.{split} is not that of the records"
+    sums, pixels = ab_bins.sum_colours(together), max(1, together.sum())
+    told = {"mean a*": manifest.mean_ab[0], "mean b*": manifest.mean_ab[1], "mean_chroma": manifest.mean_chroma}
+    for (field, mean), total in zip(told.items(), sums.values(), strict=True):
+        if mean is not None and abs(mean - total / pixels) > _ROUNDING:
+            yield f"{names.MANIFEST}: {field} is {mean:g}, of the records {total / pixels:.6g}"
 
 
 def _find_metadata_defects(dataset: Dataset) -> Iterator[str]:
     for name in (names.FEATURES, names.DATASET_INFO):
         try:
-            content = json.loads(files.read(dataset.path(name)))
+            kind = _INFO if name == names.DATASET_INFO else mapping(anything)
+            content = checked_json.parse(files.read(dataset.path(name), largest=checked_json.LARGEST), kind)
         except (OSError, ValueError) as error:
             yield f"{name}: missing or damaged ({type(error).__name__}); run the same `tintmill prepare` to restore it"
             continue

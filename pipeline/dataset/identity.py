@@ -5,7 +5,11 @@ import dataclasses
 
 import numpy as np
 
+from tintmill.pipeline.common.checked_json import choice, hexadecimal, number, of_dataclass, sequence, text, whole
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset.networks import LAYERS
+
+_MOST_VALUES = 1 << 16  # of an embedding
 
 # Fields that must be equal. `weights` is a name for people, and `weights_path` a place on one machine.
 _SAME = ("name", "layer", "preprocessing", "dimension", "weights_sha256")
@@ -40,7 +44,16 @@ class EmbedderIdentity:
 
     @classmethod
     def from_json(cls, values: dict) -> "EmbedderIdentity":
-        """The inverse of `to_json`; keys that this version does not know are left out."""
+        """The inverse of `to_json`, of values of the kind `IDENTITY`.
+
+        Keys that this version does not know are left out.
+
+        Raises:
+          ValueError: the golden vector is not of the dimension.
+        """
+        found, wanted = len(values["golden_vector"]), values["dimension"]
+        if found != wanted:
+            raise ValueError(f"the embedder's golden_vector has {found} values, wanted {wanted}, its dimension")
         known = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
         return cls(**known | {"golden_vector": tuple(values["golden_vector"])})
 
@@ -52,7 +65,11 @@ class EmbedderIdentity:
 
     @classmethod
     def from_packed_json(cls, values: dict) -> "EmbedderIdentity":
-        """The inverse of `to_packed_json`."""
+        """The inverse of `to_packed_json`, of values of the kind `PACKED_IDENTITY`.
+
+        Raises:
+          ValueError: the golden vector's bits are not whole.
+        """
         vector = np.frombuffer(base64.b64decode(values["golden_vector"]), "<f2")
         return cls.from_json(values | {"golden_vector": vector.astype(float).tolist()})
 
@@ -60,6 +77,17 @@ class EmbedderIdentity:
         """For reports, of which there may be millions: the golden vector's bits as base64, not its decimals."""
         bits = np.array(self.golden_vector, "<f2").tobytes()
         return self.to_json() | {"golden_vector": base64.b64encode(bits).decode()}
+
+
+_FIELDS = {
+    "layer": choice(LAYERS),
+    "weights_sha256": hexadecimal(64),
+    "side": whole(1, 4096),
+    "dimension": whole(1, _MOST_VALUES),
+}
+# Kinds of JSON values: in a manifest and in a report.
+IDENTITY = of_dataclass(EmbedderIdentity, golden_vector=sequence(number(), 1, _MOST_VALUES), **_FIELDS)
+PACKED_IDENTITY = of_dataclass(EmbedderIdentity, golden_vector=text(longest=4 * _MOST_VALUES), **_FIELDS)
 
 
 def check_same(found: EmbedderIdentity, wanted: EmbedderIdentity, where: str) -> None:

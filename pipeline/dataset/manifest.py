@@ -1,22 +1,50 @@
-"""The manifest of a dataset directory, and opening the directory by it."""
+"""The manifest of a dataset directory, and opening the directory by it.
+
+A manifest may come from anywhere, and so is checked as a stranger's: `MANIFEST_KIND` says what each field may be, and
+`check_manifest` what the fields say together. No file of a dataset is opened by a name that passed neither.
+"""
 
 import dataclasses
 import json
 
-from tintmill.pipeline.common import files
+from tintmill.pipeline.common import checked_json, files
+from tintmill.pipeline.common.checked_json import (
+    Wrong,
+    anything,
+    either,
+    hexadecimal,
+    mapping,
+    number,
+    of_dataclass,
+    optional,
+    record,
+    sequence,
+    text,
+    whole,
+)
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset.identity import EmbedderIdentity
-from tintmill.pipeline.dataset.names import MANIFEST, PLAN
-from tintmill.pipeline.dataset.settings import Settings
+from tintmill.pipeline.dataset.identity import IDENTITY, EmbedderIdentity
+from tintmill.pipeline.dataset.names import MANIFEST, MOST_SHARDS, PLAN, SHARD, SPLIT, name_shard
+from tintmill.pipeline.dataset.settings import SETTINGS, Settings
 
 FORMAT_VERSION = 1
 PREPARE_AGAIN = "prepare the dataset again"
+LARGEST = 1 << 30  # bytes of a manifest.json: of three million shards
 
-# Keys that every manifest has had.
-_REQUIRED = (
-    *("settings", "fingerprint", "source", "split_rule", "versions", "class_names", "splits", "shards", "pictures"),
-    *("ab_histogram", "mean_ab", "encoding_fidelity", "embedder"),
-)
+_SPLIT = text(SPLIT, "a split's name: lower-case letters, digits and _")
+_LABEL = text(longest=1000)
+_BINS = sequence(whole(0), 313, 313)  # pixels in each of the ab bins
+_AB = number(-128, 128)
+# The fields of a committed shard's file, in a manifest and in its report.
+SHARD_FIELDS = {
+    "file": text(SHARD, f"a shard's name: {name_shard('mine', 'train', 0, 16)}"),
+    "split": _SPLIT,
+    "shard": whole(0, MOST_SHARDS),
+    "records": whole(0),
+    "bytes": whole(0),
+    "sha256": hexadecimal(64),
+    "crc32c": hexadecimal(8),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,11 +145,12 @@ class Manifest:
         Raises:
           TintmillError: the values are no manifest, or one of another format version.
         """
-        _check_values(values, path, remedy)
+        _check_format(values, path, remedy)
         try:
+            checked_json.check(values, MANIFEST_KIND)
             manifest = cls._convert(values)
-        except (TintmillError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise TintmillError(f"{path} is damaged ({type(error).__name__}: {error}); {remedy}") from error
+        except (TintmillError, ValueError) as error:  # what the settings themselves refuse is a TintmillError
+            raise checked_json.damaged(path, error, remedy) from error
         object.__setattr__(manifest, "_read", values)  # the way past `frozen` that dataclasses' documentation names
         return manifest
 
@@ -177,17 +206,95 @@ class Manifest:
         return json.dumps(self.to_json(), indent=1, sort_keys=True) + "\n"
 
 
-def _check_values(values, path: str, remedy: str) -> None:
-    """Checks the values of a manifest before anything is made of them. A check of a single field belongs here."""
+MANIFEST_KIND = record(
+    {
+        "settings": SETTINGS,
+        "fingerprint": hexadecimal(64),
+        "source": of_dataclass(InputSource, input=text(is_path=True), listing_sha256=hexadecimal(64)),
+        "split_rule": text(),
+        "versions": mapping(text(longest=200)),
+        "class_names": sequence(_LABEL),
+        "splits": mapping(whole(0), _SPLIT),
+        "shards": sequence(record(SHARD_FIELDS)),
+        "pictures": of_dataclass(PictureCounts, read=whole(0), kept=whole(0), rejected=mapping(whole(0))),
+        "ab_histogram": either(mapping(_BINS, _SPLIT), _BINS),
+        "mean_ab": sequence(_AB, 2, 2),
+        "encoding_fidelity": mapping(of_dataclass(EncodingFidelity), _SPLIT),
+        "embedder": optional(IDENTITY),
+    },
+    {
+        "attribute_names": sequence(_LABEL),
+        "mean_chroma": optional(number(0, 200)),
+        "embedding_from": text("original|record", "original or record"),
+    },
+)
+
+# plan.json: what must be equal for two runs to write the same dataset.
+PLAN_KIND = record(
+    {
+        "settings": mapping(anything),
+        "class_names": sequence(_LABEL),
+        "pictures": mapping(whole(0), _SPLIT),
+        "inputs": hexadecimal(64),
+        "weights_file_sha256": optional(hexadecimal(64)),
+        "versions": mapping(text(longest=200)),
+    },
+    {"attribute_names": sequence(_LABEL)},
+)
+
+
+def _check_format(values, path: str, remedy: str) -> None:
+    """A manifest of a later format may look like nothing that this version knows: the format comes first."""
     if not isinstance(values, dict) or "format_version" not in values:
         raise TintmillError(f"{path} is damaged (no format_version); {remedy}")
     if values["format_version"] != FORMAT_VERSION:
-        raise TintmillError(
-            f"{path} has format version {values['format_version']}, this program reads {FORMAT_VERSION}"
-        )
-    missing = set(_REQUIRED) - set(values)
-    if missing:
-        raise TintmillError(f"{path} is damaged (no {', '.join(sorted(missing))}); {remedy}")
+        found = checked_json.show(values["format_version"])
+        raise TintmillError(f"{path} has format version {found}, this program reads {FORMAT_VERSION}")
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Whether the fields of a manifest agree with each other, as those of a dataset directory do.
+
+    Raises:
+      Wrong: two of them do not.
+    """
+    settings, splits = manifest.settings, manifest.splits
+    if not manifest.shards:
+        raise Wrong("shards", [], "one or more")
+    places = {split: [n for n, entry in enumerate(manifest.shards) if entry.split == split] for split in splits}
+    odd = [n for n, entry in enumerate(manifest.shards) if entry.split not in splits]
+    if odd:
+        raise Wrong(f"shards[{odd[0]}].split", manifest.shards[odd[0]].split, f"one of {', '.join(splits)}")
+    for split, found in places.items():
+        for index, place in enumerate(found):
+            wanted = name_shard(settings.name, split, index, len(found))
+            if (manifest.shards[place].file, manifest.shards[place].shard) != (wanted, index):
+                raise Wrong(f"shards[{place}].file", manifest.shards[place].file, f"{wanted}, shard {index}")
+        records = sum(manifest.shards[place].records for place in found)
+        _check_equal(f"splits.{split}", splits[split], records, "the records of its shards")
+        if manifest.ab_histogram is not None:
+            pixels = sum(manifest.ab_histogram.get(split, ()))
+            _check_equal(f"the sum of ab_histogram.{split}", pixels, records * settings.size**2, "its pixels")
+    kept = sum(splits.values())
+    _check_equal("pictures.kept", manifest.pictures.kept, kept, "the records of all splits")
+    left_out = sum(manifest.pictures.rejected.values())
+    _check_equal("pictures.read", manifest.pictures.read, kept + left_out, "what was kept and what was rejected")
+    _check_equal("source.kind", manifest.source.kind, settings.source, "the settings' source")
+    _check_embedder(settings, manifest.embedder)
+
+
+def _check_embedder(settings: Settings, found: EmbedderIdentity | None) -> None:
+    wanted = settings.embedder
+    if (found is None) != (wanted is None):
+        raise Wrong("embedder", found and found.name, "none, as in the settings" if found else wanted.name)
+    if found:
+        for key in ("name", "layer", "weights"):
+            _check_equal(f"embedder.{key}", getattr(found, key), getattr(wanted, key), f"the settings' {key}")
+
+
+def _check_equal(field: str, found, wanted, why: str) -> None:
+    if found != wanted:
+        raise Wrong(field, found, f"{checked_json.show(wanted)}, {why}")
 
 
 def _make(cls: type, values: dict):
@@ -254,7 +361,7 @@ def open_dataset(folder: str) -> Dataset:
     """Opens a dataset directory, OUTPUT/NAME/VERSION.
 
     Raises:
-      TintmillError: no manifest, a damaged one, or one of a newer format.
+      TintmillError: no manifest, a damaged one, one whose fields do not agree, or one of a newer format.
     """
     folder = files.absolute(folder)
     path = files.join(folder, MANIFEST)
@@ -263,11 +370,29 @@ def open_dataset(folder: str) -> Dataset:
         if files.exists(files.join(folder, PLAN)):
             remedy = "its preparation has not finished; run the same `tintmill prepare` again"
         raise TintmillError(f"{folder}: no {MANIFEST} in it; {remedy}")
-    return Dataset(folder, read_manifest(path))
+    try:
+        return Dataset(folder, read_dataset_manifest(path))
+    except OSError as error:
+        raise TintmillError(f"{path}: cannot be read: {error}") from error
+
+
+def read_dataset_manifest(path: str) -> Manifest:
+    """The manifest of a dataset directory.
+
+    Raises:
+      TintmillError: the file is damaged, its fields do not agree with each other, or it is of another format version.
+      OSError: the file cannot be read.
+    """
+    manifest = read_manifest(path)
+    try:
+        check_manifest(manifest)
+    except Wrong as error:
+        raise checked_json.damaged(path, error, PREPARE_AGAIN) from error
+    return manifest
 
 
 def read_manifest(path: str, remedy: str = PREPARE_AGAIN) -> Manifest:
-    """The manifest in a file: that of a dataset, or the copy of it that a run directory keeps.
+    """The manifest in a file, for its own sake: as the copy of a dataset's manifest that a run directory keeps.
 
     Args:
       remedy: what to do where the file is damaged.
@@ -275,8 +400,5 @@ def read_manifest(path: str, remedy: str = PREPARE_AGAIN) -> Manifest:
       TintmillError: the file is damaged, or of another format version.
       OSError: the file cannot be read.
     """
-    try:
-        values = json.loads(files.read(path))
-    except ValueError as error:
-        raise TintmillError(f"{path} is damaged ({error}); {remedy}") from error
+    values = checked_json.read(path, anything, remedy, LARGEST)
     return Manifest.from_json(values, path, remedy)

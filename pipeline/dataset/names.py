@@ -21,6 +21,11 @@ LAST_ERROR = "last_error.txt"
 
 _SHARD_MARK = ".tfrecord-"  # TFDS finds shards by it
 
+# Regular expressions of what a shard's file and a split may be called.
+SHARD = r"[a-z0-9_]+-[a-z0-9_]+\.tfrecord-\d+-of-\d+"
+SPLIT = r"[a-z][a-z0-9_]{0,63}"
+MOST_SHARDS = 10**7  # of a split
+
 
 def name_shard(dataset: str, split: str, index: int, count: int) -> str:
     """The file name of shard `index` of the `count` shards of a split: `mine-train.tfrecord-00000-of-00016`."""

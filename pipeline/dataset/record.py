@@ -19,6 +19,7 @@ from tintmill.pipeline.dataset.settings import Settings
 from tintmill.pipeline.imaging import lab
 
 UNLABELLED = -1
+_LONGEST = 1 << 28  # bytes of a record; the largest, 4096 pixels wide and of 16 bits, has 100 MB
 HEADER, FOOTER = 12, 4  # bytes of TFRecord framing before and after a record
 
 
@@ -87,6 +88,25 @@ def stored_pixels(stored: bytes, encoding: str, size: int) -> np.ndarray:
     return np.frombuffer(stored, "<i2" if encoding == "lab16" else np.uint8).reshape(size, size, 3)
 
 
+def find_png_defect(stored: bytes, size: int) -> str | None:
+    """Why a record's `lab` bytes are no PNG file of a record of lab8_png; None where they are. Nothing is decoded that
+    is larger than a record.
+    """
+    try:
+        with Image.open(io.BytesIO(stored), formats=["PNG"]) as image:
+            if image.size != (size, size) or image.mode != "RGB":
+                return f"lab is a PNG file of {image.size[0]}x{image.size[1]}, {image.mode}; wanted {size}x{size}, RGB"
+            image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return f"lab is no whole PNG file ({type(error).__name__})"
+    return None
+
+
+def as_lab8(packed: np.ndarray, encoding: str) -> np.ndarray:
+    """Packed Lab of any encoding as uint8 [..., 3] of lab8."""
+    return packed if packed.dtype == np.uint8 else lab.pack(lab.unpack(packed, encoding), "lab8")
+
+
 def decode_lab(stored: bytes, settings: Settings) -> np.ndarray:
     """A record's `lab` bytes as float32 [S, S, 3]: L* 0..100, a* and b* -128..127."""
     return lab.unpack(stored_pixels(stored, settings.encoding, settings.size), settings.encoding)
@@ -109,6 +129,8 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
         if len(header) < 12 or masked_crc(header[:8]) != header[8:]:
             raise ValueError(f"record {number}: its length is cut off or fails its checksum")
         (length,) = struct.unpack("<Q", header[:8])
+        if length > _LONGEST:
+            raise ValueError(f"record {number}: {length} bytes, wanted at most {_LONGEST}")
         body = file.read(length + 4)
         if len(body) < length + 4:
             raise ValueError(f"record {number}: the file ends inside it")

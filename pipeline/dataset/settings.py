@@ -8,6 +8,17 @@ import re
 from dataclasses import MISSING
 
 from tintmill.pipeline.common import files
+from tintmill.pipeline.common.checked_json import (
+    mapping,
+    number,
+    of_dataclass,
+    optional,
+    row,
+    scalar,
+    sequence,
+    text,
+    whole,
+)
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import Check, at_least, between, list_defects, option
 from tintmill.pipeline.dataset.networks import LAYERS, NETWORKS
@@ -68,6 +79,14 @@ class StoredOptions(SourceOptions):
 
     def to_json(self) -> dict:
         return self.values
+
+
+def _read_embedder(values: dict | None) -> EmbedderSettings | None:
+    if values is None:
+        return None
+    return EmbedderSettings(
+        **{f.name: values[f.name] for f in dataclasses.fields(EmbedderSettings) if f.name in values}
+    )
 
 
 def _read_options(values: dict) -> SourceOptions:
@@ -166,8 +185,8 @@ class Settings:
         for flag, found, wanted in list_defects(self):
             raise TintmillError(f"--{flag}: found {found!r}, wanted {wanted}")
         _check(self.embedder or not self.embed_mirror, "--embed_mirror", True, "an --embedder with it")
-        for name, number in self.limit_per_split:
-            _check(number >= 1, "--limit_per_split", f"{name}:{number}", "at least 1 of each split")
+        for name, limit in self.limit_per_split:
+            _check(limit >= 1, "--limit_per_split", f"{name}:{limit}", "at least 1 of each split")
         limits = [name for name in ("limit", "limit_per_class", "limit_per_split") if getattr(self, name)]
         _check(len(limits) <= 1, " and ".join(f"--{name}" for name in limits), "both", "one of them")
         if self.splits is not None:
@@ -203,7 +222,7 @@ class Settings:
         """
         known = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
         makers = {
-            "embedder": lambda found: found and EmbedderSettings(**found),
+            "embedder": _read_embedder,
             "splits": lambda found: tuple((name, share) for name, share in found) or None,
             "limit_per_split": lambda found: tuple((name, number) for name, number in found),
             "classes": tuple,
@@ -219,6 +238,19 @@ class Settings:
     @property
     def limits(self) -> photo.Limits:
         return photo.Limits(max_pixels=self.max_pixels, min_side=self.min_side)
+
+
+_NAME = text(longest=64)
+# The kind of the settings' JSON values. `Settings` itself checks what the values are; splits may be those of a source.
+SETTINGS = of_dataclass(
+    Settings,
+    name=_NAME,
+    version=_NAME,
+    embedder=optional(of_dataclass(EmbedderSettings)),
+    splits=sequence(row(_NAME, number(0, 1)), most=64),
+    limit_per_split=sequence(row(_NAME, whole(1)), most=64),
+    options=mapping(scalar),
+)
 
 
 def weights_label(weights: str) -> str:

@@ -3,8 +3,21 @@
 import dataclasses
 import json
 
-from tintmill.pipeline.common import files
-from tintmill.pipeline.dataset.identity import EmbedderIdentity
+from tintmill.pipeline.common import checked_json, files
+from tintmill.pipeline.common.checked_json import (
+    hexadecimal,
+    mapping,
+    number,
+    of_dataclass,
+    optional,
+    record,
+    row,
+    sequence,
+    text,
+    whole,
+)
+from tintmill.pipeline.dataset.identity import PACKED_IDENTITY, EmbedderIdentity
+from tintmill.pipeline.dataset.manifest import SHARD_FIELDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,17 +73,33 @@ class ShardReport:
         Raises:
           ValueError: the values are no report.
         """
-        try:
-            known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
-            packed = values["embedder"]
-            return cls(**known | {"embedder": packed and EmbedderIdentity.from_packed_json(packed)})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"no report of a shard: {error!r}") from error
+        checked_json.check(values, _REPORT)
+        known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        packed = values["embedder"]
+        return cls(**known | {"embedder": packed and EmbedderIdentity.from_packed_json(packed)})
 
     def to_json(self) -> dict:
         """The report's values; what they hold is shared with the report, not copied."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return values | {"kept": self.records, "embedder": self.embedder and self.embedder.to_packed_json()}
+
+
+# The kind of a report's JSON values.
+_REPORT = of_dataclass(
+    ShardReport,
+    **SHARD_FIELDS,
+    read=whole(0),
+    rejected=mapping(whole(0)),
+    plan=hexadecimal(64),
+    listing=text("[0-9a-f]{1,64}", "up to 64 hexadecimal digits"),
+    inputs=sequence(row(text(is_path=True), whole(-1), number())),
+    pixels=sequence(row(text(is_path=True), hexadecimal(16))),
+    ab_histogram=sequence(whole(0), 313, 313),
+    ab_sums=record(dict.fromkeys(("a", "b", "chroma"), number())),
+    encoding_fidelity=sequence(record(dict.fromkeys(("psnr", "ssim", "ciede2000"), optional(number())))),
+    embedder=optional(PACKED_IDENTITY),
+)
+_LARGEST = 1 << 30  # bytes: of a shard of millions of pictures
 
 
 def write_report(path: str, report: ShardReport) -> None:
@@ -84,4 +113,5 @@ def read_report(path: str) -> ShardReport:
       ValueError: the file is damaged.
       OSError: the file cannot be read.
     """
-    return ShardReport.from_json(json.loads(files.read(path)))
+    data = files.read(path, largest=_LARGEST)
+    return ShardReport.from_json(checked_json.parse(data, checked_json.anything, _LARGEST))

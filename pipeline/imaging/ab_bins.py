@@ -27,9 +27,8 @@ def centres() -> np.ndarray:
 def nearest_table() -> np.ndarray:
     """Index of the nearest centre for each pair of integer a*, b* in -128..127: int16 [256, 256], [a+128, b+128]."""
     values = np.arange(-128, 128, dtype=np.float32)
-    a, b = np.meshgrid(values, values, indexing="ij")  # (256, 256) each
-    distance = (a[..., None] - centres()[:, 0]) ** 2 + (b[..., None] - centres()[:, 1]) ** 2  # (256, 256, 313)
-    return distance.argmin(axis=-1).astype(np.int16)
+    in_a, in_b = ((values[:, None] - centres()[:, axis]) ** 2 for axis in (0, 1))  # (256, 313) each
+    return np.stack([(row + in_b).argmin(axis=-1) for row in in_a]).astype(np.int16)  # by rows: less memory, faster
 
 
 def count_pairs(lab8: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ import zlib
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
+from tintmill.pipeline.imaging import libtiff, work
+
 REASONS = {
     "empty": "the file has no bytes",
     "unreadable": "the file could not be read (permission, a link to nowhere, not a regular file)",
@@ -32,6 +34,7 @@ REASONS = {
     "truncated": "the picture data ends early",
     "damaged": "the picture data is corrupt",
     "too_many_pixels": "more pixels than --max_pixels",
+    "too_many_parts": "more passes over its pixels, pages or strips than a photograph has: decoding would take long",
     "too_small": "the shorter side is below --min_side",
     "animated": "an animation, not a photograph",
     "grey": "no a* or b* beyond 5: there is no colour to learn (--drop_grey)",
@@ -177,8 +180,13 @@ def open_checked(data: bytes, limits: Limits) -> Image.Image:
     """
     if not data:
         raise Rejected("empty")
+    if work.count_parts(data) > work.MOST_PARTS:
+        raise Rejected("too_many_parts")
     image = _open(data)
     _check_header(image, limits)
+    most = work.most_scans(image.width * image.height)
+    if image.format in ("JPEG", "MPO") and work.count_scans(data, most) > most:
+        raise Rejected("too_many_parts")
     return image
 
 
@@ -196,19 +204,22 @@ def _check_header(image: Image.Image, limits: Limits) -> None:
         raise Rejected("too_many_pixels")
     if min(image.size) < limits.min_side:
         raise Rejected("too_small")
-    if image.format in _ANIMATED_FORMATS and _frames(image) > 1:
+    if image.format in _ANIMATED_FORMATS and _is_animated(image):
         raise Rejected("animated")
 
 
-def _frames(image: Image.Image) -> int:
+def _is_animated(image: Image.Image) -> bool:
+    """Whether there is a second frame; to count a GIF's frames would take seconds."""
     try:
-        return getattr(image, "n_frames", 1)
+        return getattr(image, "is_animated", False)
     except DECODER_ERRORS:
-        return 1  # a broken frame list; loading the first frame will tell
+        return False  # a broken frame list; loading the first frame will tell
 
 
 def load(image: Image.Image) -> None:
     """Decodes the pixels; raises Rejected where they are truncated or damaged."""
+    if image.format == "TIFF":
+        libtiff.silence()
     try:
         image.load()
     except DECODER_ERRORS as error:

@@ -17,8 +17,6 @@ import json
 import os
 import tempfile
 
-import numpy as np
-
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -28,11 +26,11 @@ from tintmill.pipeline.dataset.manifest import (
     EncodingFidelity,
     InputSource,
     Manifest,
-    PictureCounts,
     ShardEntry,
 )
 from tintmill.pipeline.dataset.names import CONTACT_SHEET, CROISSANT, DATASET_INFO, MANIFEST, PLAN, REJECTS, REPORTS
 from tintmill.pipeline.dataset.shard_report import ShardReport
+from tintmill.pipeline.dataset.totals import sum_reports
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.shards.plan import Plan
 from tintmill.pipeline.shards.resume import Claim
@@ -88,8 +86,7 @@ def make_manifest(plan: Plan, reports: list[ShardReport]) -> Manifest:
     embedders = [report.embedder for report in reports]
     if any(embedder != embedders[0] for embedder in embedders):
         raise TintmillError(f"{plan.folder}: shards were embedded by different networks; delete it and prepare again")
-    records = sum(report.records for report in reports)
-    pixels = max(1, records * plan.settings.size**2)
+    totals = sum_reports(reports, [split for split, _ in plan.counts], plan.settings.size)
     embedder = embedders[0] and dataclasses.replace(embedders[0], weights_path=plan.settings.embedder.weights)
     return Manifest(
         settings=plan.settings,
@@ -99,14 +96,14 @@ def make_manifest(plan: Plan, reports: list[ShardReport]) -> Manifest:
         versions=dict(plan.versions),
         class_names=plan.class_names,
         attribute_names=plan.attribute_names,
-        splits={split: _count_records(reports, split) for split, _ in plan.counts},
+        splits=totals.splits,
         shards=tuple(_make_entry(report) for report in reports),
-        pictures=PictureCounts(sum(report.read for report in reports), records, _sum_codes(reports)),
-        ab_histogram={split: _sum_histograms(reports, split) for split, _ in plan.counts},
-        mean_ab=(_mean(reports, "a", pixels), _mean(reports, "b", pixels)),
-        mean_chroma=_mean(reports, "chroma", pixels),
+        pictures=totals.pictures,
+        ab_histogram=totals.ab_histogram,
+        mean_ab=totals.mean_ab,
+        mean_chroma=totals.mean_chroma,
         embedding_from="record" if plan.settings.source == "reuse_lab" else "original",
-        encoding_fidelity=_encoding_fidelity(plan, reports),
+        encoding_fidelity=_encoding_fidelity(plan, totals.encoding_fidelity),
         embedder=embedder,
     )
 
@@ -173,34 +170,7 @@ def _split_info(tfds, plan: Plan, manifest: Manifest, folder: str, split: str):
     )
 
 
-def _mean(reports: list[ShardReport], key: str, pixels: int) -> float:
-    return round(sum(report.ab_sums[key] for report in reports) / pixels, 6)
-
-
-def _count_records(reports: list[ShardReport], split: str) -> int:
-    return sum(report.records for report in reports if report.split == split)
-
-
-def _sum_histograms(reports: list[ShardReport], split: str) -> list[int]:
-    return np.sum([report.ab_histogram for report in reports if report.split == split], axis=0).tolist()
-
-
-def _sum_codes(reports: list[ShardReport]) -> dict[str, int]:
-    codes = sorted({code for report in reports for code in report.rejected})
-    return {code: sum(report.rejected.get(code, 0) for report in reports) for code in codes}
-
-
-def _encoding_fidelity(plan: Plan, reports: list[ShardReport]) -> dict[str, EncodingFidelity]:
+def _encoding_fidelity(plan: Plan, measured: dict[str, EncodingFidelity]) -> dict[str, EncodingFidelity]:
     if plan.settings.source == "reuse_lab":  # the pixels before encoding are no longer there to compare with
         return read_manifest(plan.input).encoding_fidelity
-    return {split: _mean_fidelity(reports, split) for split, _ in plan.counts}
-
-
-def _mean_fidelity(reports: list[ShardReport], split: str) -> EncodingFidelity:
-    measured = [entry for report in reports if report.split == split for entry in report.encoding_fidelity]
-    means = {}
-    for key in ("psnr", "ssim", "ciede2000"):
-        values = [entry[key] for entry in measured if entry[key] is not None]
-        means[key] = float(np.mean(values)) if values else None
-    infinite = sum(entry["psnr"] is None for entry in measured)
-    return EncodingFidelity(pictures=len(measured), infinite_psnr=infinite, **means)
+    return measured

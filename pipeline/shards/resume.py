@@ -7,9 +7,10 @@ settings is refused even before it holds a shard: of two runs that race, nothing
 import dataclasses
 import json
 
-from tintmill.pipeline.common import files
+from tintmill.pipeline.common import checked_json, files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset import names
+from tintmill.pipeline.dataset.manifest import PLAN_KIND
 from tintmill.pipeline.dataset.shard_report import ShardReport, read_report
 from tintmill.pipeline.shards.plan import Plan, list_references
 
@@ -98,10 +99,7 @@ def begin(plan: Plan) -> Claim:
 
 
 def _read_plan(path: str) -> dict:
-    try:
-        return json.loads(files.read(path))
-    except ValueError as error:
-        raise TintmillError(f"{path} is damaged ({error}); delete its folder and prepare again") from error
+    return checked_json.read(path, PLAN_KIND, "delete its folder and prepare again")
 
 
 def _check_unused(plan: Plan) -> None:

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from tintmill.pipeline.dataset import record
 from tintmill.pipeline.imaging import ab_bins, fidelity, lab
 from tintmill.pipeline.listing.reference import Reference
 from tintmill.pipeline.shards.picture import Picture
@@ -31,7 +32,7 @@ class Tally:
         if self._records % _FIDELITY_EVERY == 0:
             self._fidelity.append(self._measure(picture))
         self._records += 1
-        self._pairs += ab_bins.count_pairs(self._lab8(picture))
+        self._pairs += ab_bins.count_pairs(record.as_lab8(picture.packed, self._encoding))
 
     def reject(self, reference: Reference, code: str) -> None:
         """Takes note of a picture that is left out, and why."""
@@ -51,11 +52,6 @@ class Tally:
     def _count_codes(self) -> dict[str, int]:
         codes = [line["code"] for line in self.rejects]
         return {code: codes.count(code) for code in sorted(set(codes))}
-
-    def _lab8(self, picture: Picture) -> np.ndarray:
-        if picture.packed.dtype == np.uint8:
-            return picture.packed
-        return lab.pack(lab.unpack(picture.packed, self._encoding), "lab8")
 
     def _measure(self, picture: Picture) -> dict[str, float | None]:
         stored = lab.lab_to_rgb8(lab.unpack(picture.packed, self._encoding))

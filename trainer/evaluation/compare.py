@@ -5,18 +5,27 @@ therefore resamples the differences of each picture, not the scores.
 """
 
 import dataclasses
-import json
 import os
 
 import numpy as np
 
 from tintmill.model.metrics import bootstrap
 from tintmill.model.metrics.registry import METRICS
-from tintmill.pipeline.common import files
+from tintmill.pipeline.common import checked_json
+from tintmill.pipeline.common.checked_json import number, optional, record, sequence, text
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.trainer.evaluation.results import MetricsFile
 from tintmill.trainer.run.folder import EvaluationFolder, RunFolder
 
+# Of metrics.json the scores of each picture.
+_SCORES = record(
+    {
+        "pictures": sequence(
+            record({"id": text()}, dict.fromkeys(METRICS, optional(number())) | {"colourfulness_truth": number()}),
+            least=1,
+        )
+    }
+)
 _SAME_TRUTH = 1e-6  # of the truths' colourfulness: other pictures of the same names differ by far more
 
 
@@ -62,12 +71,7 @@ def find_evaluation(path: str, split: str) -> MetricsFile:
     places = (path, EvaluationFolder(path).metrics_file, RunFolder(path).evaluation(split).metrics_file)
     for place in places:
         if os.path.isfile(place):
-            try:
-                metrics = json.loads(files.read(place))
-                metrics["pictures"][0]["id"]  # a list of pictures, or it is no metrics.json
-                return MetricsFile(place, metrics)
-            except (ValueError, KeyError, TypeError, IndexError) as error:
-                raise TintmillError(f"{place} is damaged ({error!r}); evaluate again") from error
+            return MetricsFile(place, checked_json.read(place, _SCORES, "evaluate again"))
     raise TintmillError(
         f"{path}: no metrics.json in it, nor in its evaluation/{split}; wanted a run that was evaluated on "
         f"--split={split}, or the --output of `tintmill evaluate`"

@@ -20,15 +20,17 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from tintmill.pipeline.common import files, gcs
+from tintmill.pipeline.common import checked_json, files, gcs
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
+from tintmill.pipeline.dataset import totals
 from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
 from tintmill.pipeline.dataset.names import MANIFEST
 
 _THREADS = 8
 _GB = 10**9
 _RESERVED = "reserved.json"  # bytes by shard: what is there, or is being copied
+_RESERVATIONS = checked_json.mapping(checked_json.whole(0))
 _IN_USE = ".in_use"  # locked by those who read the dataset; its time is that of the last use
 _held: list = []  # locks, kept until the process ends
 
@@ -45,10 +47,12 @@ def bring_here(dataset: Dataset, splits: set[str], place: CacheArguments) -> Dat
     """Brings a dataset to a local disk, and checks its shards: those of `splits` where they are copied, else all.
 
     Raises:
-      TintmillError: a shard is not what the manifest says, or there is no room for the copy.
+      TintmillError: the manifest is not what the reports say, a shard is not what the manifest says, or there is no
+        room for the copy.
     """
     from tintmill.trainer.input.shards import check_dataset
 
+    totals.check(dataset)
     if not files.is_remote(dataset.folder):
         check_dataset(dataset)
         return dataset
@@ -93,7 +97,8 @@ def _claim(root: str, dataset: Dataset, entries: list[ShardEntry], bound: float)
 
 def _read_reserved(folder: str) -> dict[str, int]:
     path = os.path.join(folder, _RESERVED)
-    return json.loads(files.read(path)) if os.path.exists(path) else {}
+    remedy = f"delete {folder}: the dataset will be copied again"
+    return checked_json.read(path, _RESERVATIONS, remedy) if os.path.exists(path) else {}
 
 
 def _make_room(root: str, folder: str, dataset: Dataset, size: int, missing: int, bound: float) -> None:

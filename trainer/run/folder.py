@@ -6,17 +6,32 @@ No file name of a run stands anywhere else; those that colouring needs too stand
 
 import csv
 import dataclasses
-import json
 import os
 
+from tintmill.model.metrics.registry import METRICS
 from tintmill.model.prediction.saved_model import TrainedFolder
-from tintmill.pipeline.common import files
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common import checked_json
+from tintmill.pipeline.common.checked_json import (
+    GREATEST,
+    Wrong,
+    anything,
+    number,
+    of_dataclass,
+    optional,
+    record,
+    sequence,
+    text,
+)
 from tintmill.trainer.run import starts
+from tintmill.trainer.run.settings import TrainSettings
 
 CHECKPOINTS = "checkpoints"
 FLAGS = "flags.txt"
 REPORT = "report.html"
+_SETTINGS_KIND = of_dataclass(TrainSettings)
+# Of metrics.json what all its readers ask for; `results` checks the rest.
+_ROW = record({"row": text()}, dict.fromkeys(METRICS, optional(number())))
+_METRICS_KIND = record({}, {"rows": sequence(_ROW, least=1), "pictures": sequence(anything)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +104,14 @@ class RunFolder(TrainedFolder):
         """The scores on a split, or on a folder of pictures under the name "truth-FOLDER"."""
         return EvaluationFolder(os.path.join(self.evaluations, split))
 
+    def read_settings(self) -> dict:
+        """The settings of training as JSON values, each of its field's type; a run of an older version may lack some.
+
+        Raises:
+          TintmillError: this is no run directory, or the file is damaged.
+        """
+        return self._read_settings(_SETTINGS_KIND)
+
     def read_log(self) -> list[dict[str, float]]:
         """The rows of the training log by column; see `read_rows`."""
         return read_rows(self.log_file)
@@ -112,11 +135,18 @@ class RunFolder(TrainedFolder):
             path = self.evaluation(split).metrics_file
             if not os.path.exists(path):
                 continue
-            try:
-                found[split] = json.loads(files.read(path))
-            except ValueError as error:
-                raise TintmillError(f"{path} is damaged ({error}); evaluate again on --split={split}") from error
+            found[split] = read_metrics(path, f"evaluate again on --split={split}")
         return found
+
+
+def read_metrics(path: str, remedy: str) -> dict:
+    """The content of a metrics.json; `results` knows what it means.
+
+    Raises:
+      TintmillError: the file is damaged; `remedy` says what to do.
+      OSError: the file cannot be read.
+    """
+    return checked_json.read(path, _METRICS_KIND, remedy)
 
 
 def read_rows(path: str) -> list[dict[str, float]]:
@@ -125,13 +155,23 @@ def read_rows(path: str) -> list[dict[str, float]]:
     A last row without an end does not count: it is being written, or was when its run was killed.
 
     Raises:
-      TintmillError: a row is not of numbers, one a column.
+      TintmillError: a row is not of numbers, one a column, or its step is no step.
     """
     if not os.path.exists(path):
         return []
     try:
         with open(path) as f:
             rows = csv.DictReader([line for line in f if line.endswith("\n")])
-        return [{key: float(value) for key, value in row.items()} for row in rows]
-    except (TypeError, ValueError) as error:
-        raise TintmillError(f"{path} is damaged ({error}); delete the row that is not of numbers") from error
+            found = [{key: float(value) for key, value in row.items()} for row in rows]
+        for row in found:
+            _check_step(row)
+    except (TypeError, ValueError, csv.Error) as error:
+        raise checked_json.damaged(path, error, "delete the row that is not of numbers") from error
+    return found
+
+
+def _check_step(row: dict[str, float]) -> None:
+    """A loss may be infinite, a step may not."""
+    step = row.get("step")
+    if step is None or not (0 <= step <= GREATEST and step.is_integer()):
+        raise Wrong("step", step, f"a whole number, 0 to {GREATEST}")

@@ -9,8 +9,8 @@ import json
 import os
 import platform
 
-from tintmill.pipeline.common import files
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common import checked_json, files
+from tintmill.pipeline.common.checked_json import number, of_dataclass, whole
 
 _LIBRARIES = ("tintmill", "tensorflow", "keras", "numpy")
 
@@ -34,6 +34,9 @@ class Start:
     cores: int
     memory_gib: float
     system: str
+
+
+_START = of_dataclass(Start, step=whole(0), workers=whole(0), cores=whole(0), memory_gib=number(0))
 
 
 def record(path: str, start: Start) -> None:
@@ -60,9 +63,10 @@ def load(path: str) -> list[Start]:
     if not os.path.exists(path):
         return []
     try:
-        return [Start(**json.loads(line)) for line in files.read(path).decode().splitlines()]
-    except (ValueError, TypeError) as error:
-        raise TintmillError(f"{path} is damaged ({error}); delete it: nothing but the report reads it") from error
+        lines = files.read(path, largest=checked_json.LARGEST).splitlines()
+        return [Start(**checked_json.parse(line, _START)) for line in lines]
+    except (ValueError, TypeError) as error:  # TypeError: fields that a start does not have
+        raise checked_json.damaged(path, error, "delete it: nothing but the report reads it") from error
 
 
 def describe(strategy, step: int) -> Start:

@@ -27,11 +27,13 @@ from starlette.staticfiles import StaticFiles
 
 from tintmill.launch.pages.colouring.gallery import Forgotten, Gallery
 from tintmill.launch.pages.whole_request import WholeRequest
+from tintmill.pipeline.common.display import escape_controls
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import photo
 
 _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
+_DECODERS = 4  # pictures that are decoded at once, outside the turn of the network
 _GREATEST_CHROMA = 2.0
 _GREATEST_TEMPERATURE = 1.0
 # The formats of pipeline.imaging.photo, by the names that people know.
@@ -82,6 +84,7 @@ class _Pages:
         self._most_waiting = most_waiting
         self._waiting = 0
         self._turn = anyio.Lock()  # whoever holds it may run the network
+        self._decoders = anyio.CapacityLimiter(_DECODERS)  # a picture that takes long holds up one of them, not all
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
         )
@@ -102,7 +105,9 @@ class _Pages:
             raise _Refused(503, f"{self._waiting} pictures are waiting already; try again in a moment")
         self._waiting += 1
         try:
-            id, (width, height) = await self._with_network(self._gallery.add, await request.body())
+            body = await request.body()
+            decoded = await anyio.to_thread.run_sync(self._gallery.decode, body, limiter=self._decoders)
+            id, (width, height) = await self._with_network(self._gallery.add, decoded)
         finally:
             self._waiting -= 1
         return JSONResponse({"id": id, "width": width, "height": height}, 201)
@@ -122,7 +127,7 @@ class _Pages:
         temperature, chroma = self._read_sliders(request)
         id = request.path_params["id"]
         coloured = await self._with_network(self._gallery.coloured, id, temperature, chroma)
-        name = os.path.splitext(request.query_params.get("name", ""))[0].replace("/", "_") or "picture"
+        name = escape_controls(os.path.splitext(request.query_params.get("name", ""))[0].replace("/", "_")) or "picture"
         disposition = f"attachment; filename*=UTF-8''{quote(f'{name}_coloured{coloured.extension}', safe='')}"
         kind = _TYPES.get(coloured.extension, "application/octet-stream")
         return Response(coloured.data, media_type=kind, headers={"Content-Disposition": disposition})

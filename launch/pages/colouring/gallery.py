@@ -29,6 +29,15 @@ class Forgotten(Exception):
     """There is no picture of this name, or no longer."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """A picture file and its preview, uint8 sRGB [H, W, 3]; `size` is (width, height) of the upright picture."""
+
+    data: bytes
+    preview: np.ndarray
+    size: tuple[int, int]
+
+
 @dataclasses.dataclass
 class _Picture:
     """A picture that is held.
@@ -97,23 +106,30 @@ class Gallery:
         """Colours a grey square, so that the first visitor does not wait while code is loaded and compiled."""
         paint(np.full((64, 64, 3), 128, np.uint8), self._colorizer.predict_ab(Image.new("L", (64, 64), 128), None), 1.0)
 
-    def add(self, data: bytes) -> tuple[str, tuple[int, int]]:
-        """Decodes a picture file, whatever it is called, and colours its preview.
+    def decode(self, data: bytes) -> Decoded:
+        """Decodes a picture file, whatever it is called; the network does not run.
 
-        Returns:
-          the picture's name, and (width, height) of the upright picture.
         Raises:
-          photo.Rejected: the file is no picture, or is beyond the limits. Its pixels are counted before any is decoded.
+          photo.Rejected: the file is no picture, or is beyond the limits. Its pixels and passes are counted before any
+            is decoded.
         """
         image, size = photo.decode_reduced(data, self.limits, PREVIEW)
         image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BICUBIC)
-        kept = _Picture(data, np.asarray(image), collections.OrderedDict(), time.monotonic())
+        return Decoded(data, np.asarray(image), size)
+
+    def add(self, decoded: Decoded) -> tuple[str, tuple[int, int]]:
+        """Colours the preview of a picture and holds it.
+
+        Returns:
+          the picture's name, and (width, height) of the upright picture.
+        """
+        kept = _Picture(decoded.data, decoded.preview, collections.OrderedDict(), time.monotonic())
         kept.ab[None] = self._predict(kept, None)
         name = secrets.token_urlsafe(18)
         with self._lock:
             self._kept[name] = kept
             self._forget_old(name)
-        return name, size
+        return name, decoded.size
 
     def predict(self, name: str, temperature: float | None) -> None:
         """Runs the network at a temperature, unless its answer is held. Raises Forgotten."""

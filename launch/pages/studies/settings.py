@@ -11,7 +11,8 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from tintmill.pipeline.common import files, options
+from tintmill.pipeline.common import checked_json, files, options
+from tintmill.pipeline.common.checked_json import mapping, of_dataclass, record, sequence, text
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import at_least, between, option
 
@@ -143,6 +144,18 @@ class Study:
         return os.path.join(self.folder, "pictures", f"{number:05d}_{version}.png")
 
 
+_STUDY = record(
+    {
+        "id": text("[0-9a-f]{1,32}", "up to 32 hexadecimal digits"),
+        "settings": of_dataclass(
+            StudySettings, real=text(is_path=True), coloured=mapping(text(is_path=True), text(longest=40))
+        ),
+        "pictures": sequence(text()),
+        "left_out": sequence(of_dataclass(LeftOut)),
+    }
+)
+
+
 def save(study: Study) -> None:
     content = dataclasses.asdict(study)
     del content["folder"]
@@ -157,7 +170,7 @@ def load(folder: str) -> Study | None:
     """
     path = os.path.join(folder, _FILE)
     try:
-        content = json.loads(files.read(path))
+        content = checked_json.parse(files.read(path, largest=checked_json.LARGEST), _STUDY)
         settings = StudySettings(**content.pop("settings"))
         left_out = [LeftOut(**entry) for entry in content.pop("left_out")]
         return Study(folder=folder, settings=settings, left_out=left_out, **content)
@@ -165,8 +178,10 @@ def load(folder: str) -> Study | None:
         return None
     except NotADirectoryError as error:
         raise TintmillError(f"--output={folder}: is no folder; give the folder of a study") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TintmillError(f"{path} is damaged ({error}); begin anew in another folder") from error
+    except OSError as error:
+        raise TintmillError(f"{path}: cannot be read: {error}") from error
+    except (ValueError, TypeError, TintmillError) as error:  # TypeError: settings that a study does not have
+        raise checked_json.damaged(path, error, "begin anew in another folder") from error
 
 
 def check_same(study: Study, wanted: Mapping[str, object]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tintmill.model.export.formats import reading
 from tintmill.model.export.formats.format import Format, Run
+from tintmill.model.prediction import keras_archive
 
 
 class KerasFile(Format):
@@ -41,6 +42,7 @@ ab = np.asarray(network(grey)["ab"])[0]"""
         return reading.read_in_zip(path)
 
     def digests(self, path: str) -> dict[str, str]:
+        keras_archive.check_members(path)
         found = {}
         with zipfile.ZipFile(path) as archive:
             for name in sorted(set(archive.namelist()) - {reading.METADATA}):
@@ -60,7 +62,8 @@ ab = np.asarray(network(grey)["ab"])[0]"""
         with tempfile.TemporaryDirectory() as folder:  # Keras loads by name
             named = os.path.join(folder, f"model{self.suffix}")
             os.symlink(os.path.abspath(path), named)
-            network = keras.saving.load_model(named, compile=False)
+            keras_archive.check_classes(named)
+            network = keras.saving.load_model(named, compile=False, safe_mode=True)
         return lambda inputs: {
             name: np.asarray(value) for name, value in network(inputs["grey"], training=False).items()
         }

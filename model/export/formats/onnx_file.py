@@ -21,6 +21,7 @@ _DATA_TYPE, _TENSOR_NAME, _RAW = 2, 8, 9  # fields of onnx.TensorProto
 _TYPES = {1: np.dtype("<f4"), 10: np.dtype("<f2")}  # of onnx.TensorProto.DataType
 _KEY, _VALUE = 1, 2  # fields of onnx.StringStringEntryProto
 _VARINT, _LENGTH = 0, 2  # protobuf's wire types; ModelProto has no other
+_EXTERNAL = b"location"  # onnx.TensorProto.external_data
 _MOST = 1 << 24  # bytes of a field that is read whole
 
 
@@ -75,6 +76,7 @@ ab = network.run(["ab"], {"grey": grey})[0][0]"""
     def load(self, path: str) -> Run:
         import onnxruntime
 
+        _refuse_external_data(path)
         options = onnxruntime.SessionOptions()
         # Threads that wait for work in a loop take twice the CPU time, and make nothing faster here.
         options.log_severity_level = 3  # it warns of weights that are kept for training alone
@@ -110,6 +112,19 @@ def _read_tensor(data: bytes) -> dict[str, np.ndarray]:
     if kind not in _TYPES or _RAW not in parts:
         return {}
     return {parts[_TENSOR_NAME].decode(): np.frombuffer(parts[_RAW], _TYPES[kind])}
+
+
+def _refuse_external_data(path: str) -> None:
+    """Raises ValueError where tensors lie in other files: these could be any. What we export is one file.
+
+    Each such tensor names its file under the key "location", in whichever of the graph's parts it is.
+    """
+    last = b""
+    with open(path, "rb") as f:
+        while data := f.read(_MOST):
+            if _EXTERNAL in last + data:
+                raise ValueError("it names other files for its tensors; wanted one file that holds all")
+            last = data[-len(_EXTERNAL) :]
 
 
 def _find_metadata(path: str) -> tuple[_Field, str] | None:

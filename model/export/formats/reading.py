@@ -10,6 +10,7 @@ from typing import BinaryIO
 METADATA = "tintmill.json"
 # RuntimeError is zipfile's of a flipped bit that says "encrypted", NotImplementedError a kind of it.
 DAMAGES = (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
+LARGEST = 16 << 20  # bytes of tintmill.json
 _CHUNK = 1 << 20
 
 
@@ -34,7 +35,9 @@ def sha256(f: BinaryIO, length: int | None = None) -> str:
 
 
 def file_sha256(path: str, length: int | None = None) -> str:
-    """Of a file, or of its first `length` bytes."""
+    """Of a regular file, or of its first `length` bytes. Raises OSError for pipes and devices, which may never end."""
+    if not os.path.isfile(path):
+        raise OSError(f"{path} is not a regular file")
     with open(path, "rb") as f:
         return sha256(f, length)
 
@@ -47,4 +50,6 @@ def add_to_zip(path: str, text: str) -> None:
 
 def read_in_zip(path: str) -> str:
     with zipfile.ZipFile(path) as archive:
+        if archive.getinfo(METADATA).file_size > LARGEST:
+            raise ValueError(f"{METADATA} has more than {LARGEST} bytes")
         return archive.read(METADATA).decode()

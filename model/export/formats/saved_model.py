@@ -2,7 +2,7 @@
 
 import os
 
-from tintmill.model.export.formats import reading
+from tintmill.model.export.formats import reading, saved_model_graph
 from tintmill.model.export.formats.format import Format, Run
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.tensorflow import import_tensorflow
@@ -36,7 +36,7 @@ ab = network(grey=tf.constant(grey))["ab"].numpy()[0]"""
         files.write(os.path.join(path, _METADATA), text)
 
     def read_metadata(self, path: str) -> str:
-        return files.read(os.path.join(path, _METADATA)).decode()
+        return files.read(os.path.join(path, _METADATA), largest=reading.LARGEST).decode()
 
     def digests(self, path: str) -> dict[str, str]:
         parts = {entry.name: entry.path for entry in files.list_files(path) if entry.name != _METADATA}
@@ -44,6 +44,7 @@ ab = network(grey=tf.constant(grey))["ab"].numpy()[0]"""
 
     def load(self, path: str) -> Run:
         tf = import_tensorflow()
+        saved_model_graph.check(path)
         loaded = tf.saved_model.load(path)
         answer = loaded.signatures["serving_default"]
         return lambda inputs: {name: value.numpy() for name, value in answer(grey=tf.constant(inputs["grey"])).items()}

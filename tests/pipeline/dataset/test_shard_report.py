@@ -27,9 +27,20 @@ def test_keys_of_a_later_version_are_left_out():
     assert ShardReport.from_json(REPORT.to_json() | {"of_a_later_version": 1}) == REPORT
 
 
-@pytest.mark.parametrize("values", [None, [], {}, {"file": "a"}, REPORT.to_json() | {"embedder": {"name": "a"}}])
-def test_values_that_are_no_report_are_refused(values):
-    with pytest.raises(ValueError, match="no report of a shard"):
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (None, "the whole file: found None, wanted an object"),
+        ([], "the whole file: found .*, wanted an object"),
+        ({"file": "a"}, "wanted an object with split, shard, bytes, sha256"),
+        (REPORT.to_json() | {"embedder": {"name": "a"}}, "embedder: found .*, wanted an object with layer"),
+        (REPORT.to_json() | {"file": "../x"}, r"file: found '../x', wanted a shard's name"),
+        (REPORT.to_json() | {"records": 1e999}, "records: found inf, wanted a finite number"),
+        (REPORT.to_json() | {"ab_histogram": [0]}, r"ab_histogram: found \[0\], wanted a list of 313"),
+    ],
+)
+def test_values_that_are_no_report_are_refused(values, said):
+    with pytest.raises(ValueError, match=said):
         ShardReport.from_json(values)
 
 

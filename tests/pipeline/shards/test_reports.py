@@ -41,7 +41,7 @@ def commit(the_plan, key, excluded=(), rejected=()) -> None:
     pictures = [r for r in plan.list_references(the_plan) if plan.choose_shard(the_plan, r) == key]
     files.write(the_plan.path(the_plan.name_shard(*key)), b"shard")
     told = {"read": len(pictures), "listing": f"{digest.digest_listing(pictures):064x}", "rejected": dict(rejected)}
-    told |= {"inputs": [["a", 1, 0.0]], "pixels": [["a", "0f"]], "excluded": list(excluded)}
+    told |= {"inputs": [["a", 1, 0.0]], "pixels": [["a", "0f" * 8]], "excluded": list(excluded)}
     write_report(the_plan.report_path(*key), make_report(the_plan, *key, **told))
 
 

@@ -1,5 +1,6 @@
 """Datasets from a bucket: copied once, checked, bounded, and trained on as local ones."""
 
+import json
 import os
 import shutil
 import signal
@@ -80,8 +81,8 @@ def cached_shards(dataset: Dataset) -> set[str]:
 
 
 def another(bucket: Bucket, plain_dataset: Path, name: str) -> str:
-    """The dataset once more under another name, which makes it another one."""
-    text = (plain_dataset / "manifest.json").read_text().replace('"name": "toy"', f'"name": "{name}"')
+    """The dataset once more in another folder, its manifest in other words, which makes it another one."""
+    text = json.dumps(helpers.manifest(plain_dataset) | {"split_rule": name})
     bucket.upload(plain_dataset, name)
     bucket.put(f"{name}/manifest.json", text.encode())
     return bucket / name
@@ -94,6 +95,25 @@ def test_only_the_shards_of_the_splits_that_are_read_are_copied(url, plain_datas
         assert path.read_bytes() == (plain_dataset / path.name).read_bytes()
     assert cached_shards(staged(url, tmp_path, "train", "val")) == shards_of(found, "val") | shards_of(found, "train")
     assert open_dataset(found.folder).manifest == found.manifest
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/tmp/outside-of-the-cache", "a/../../outside"])
+def test_a_manifest_s_names_do_not_lead_out_of_the_cache(url, bucket, plain_dataset, tmp_path, name):
+    """Before a byte is copied."""
+    told = helpers.manifest(plain_dataset)
+    told["shards"][0]["file"] = name
+    bucket.put("toy/1.0.0/manifest.json", json.dumps(told).encode())
+    with pytest.raises(TintmillError, match=r"shards\[0\]\.file: found .*outside.*, wanted a shard's name"):
+        staged(url, tmp_path / "cache")
+    assert not list(tmp_path.iterdir())
+    assert not os.path.exists("/tmp/outside-of-the-cache")
+
+
+def test_a_manifest_that_says_something_else_than_the_reports_is_not_staged(url, bucket, plain_dataset, tmp_path):
+    told = helpers.manifest(plain_dataset) | {"mean_ab": [1.0, 2.0]}
+    bucket.put("toy/1.0.0/manifest.json", json.dumps(told).encode())
+    with pytest.raises(TintmillError, match=r"manifest\.json: mean_ab is .*, reports say"):
+        staged(url, tmp_path / "cache")
 
 
 def test_a_restart_copies_nothing_again(url, bucket, tmp_path):

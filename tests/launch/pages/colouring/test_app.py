@@ -5,6 +5,7 @@ import io
 import re
 import socket
 import struct
+import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -253,3 +254,37 @@ def test_removed_pictures_are_gone(visitor, held):
         assert "send it again" in refused.json["error"]
     assert len(held) == 1
     assert visitor.ask(f"pictures/{kept}/grey").status == 200
+
+
+class SlowToDecode(Gallery):
+    """Takes as long for pictures of one size as the test says."""
+
+    def __init__(self, stub: StubColorizer, slow: bytes):
+        super().__init__(stub, photo.Limits(min_side=1), PROVENANCE)
+        self.slow, self.begun, self.go_on = slow, threading.Event(), threading.Event()
+
+    def decode(self, data: bytes) -> gallery.Decoded:
+        if data == self.slow:
+            self.begun.set()
+            assert self.go_on.wait(helpers.TIMEOUT)
+        return super().decode(data)
+
+
+def test_a_picture_that_takes_long_to_decode_holds_up_nobody_else(stub):
+    held = SlowToDecode(stub, slow=picture(1))
+    with pages.serving_app(app.build(held, MEGABYTE)) as address, ThreadPoolExecutor(1) as pool:
+        visitor = pages.Visitor(address)
+        waiting = pool.submit(visitor.ask, "pictures", held.slow)
+        assert held.begun.wait(helpers.TIMEOUT)
+        assert visitor.ask("pictures", picture(2)).status == 201
+        assert not waiting.done()
+        held.go_on.set()
+        assert waiting.result().status == 201
+
+
+def test_a_picture_with_hundreds_of_scans_is_refused_in_words(visitor):
+    data = helpers.encode_image(Image.new("L", (64, 64)), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    answer = visitor.ask("pictures", data[:-2] + last * 300 + data[-2:])
+    assert answer.status == 422
+    assert "more passes over its pixels" in answer.json["error"]

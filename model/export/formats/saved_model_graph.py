@@ -15,22 +15,24 @@ _LARGEST = 1 << 31  # bytes of saved_model.pb, of a protobuf message
 _MOST_SHOWN = 5
 
 _COMPUTE = """
-Abs Add AddN AddV2 All Any ApproximateEqual ArgMax ArgMin Assert AssignVariableOp AvgPool BatchMatMul BatchMatMulV2
-BatchMatMulV3 BatchToSpaceND BiasAdd Bincount BroadcastArgs BroadcastTo Bucketize Case Cast Ceil CheckNumerics
-ClipByValue Concat ConcatV2 Const Conv2D Conv2DBackpropInput Cos Cosh Cumprod Cumsum DenseBincount DepthToSpace
-DepthwiseConv2dNative Div DivNoNan Einsum Elu EnsureShape Equal Erf Erfc Exp ExpandDims Expm1 Fill Floor FloorDiv
-FloorMod FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual Identity
-IdentityN If InvertPermutation IsFinite IsInf IsNan L2Loss LRN LeakyRelu Less LessEqual LinSpace Log Log1p
-LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Max MaxPool MaxPoolV2 Maximum Mean Min Minimum MirrorPad Mod Mul
-MulNoNan Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2 PartitionedCall Placeholder PlaceholderWithDefault Pow
-PreventGradient Prod RGBToHSV Range Rank ReadVariableOp RealDiv Reciprocal Relu Relu6 Reshape ResizeArea
-ResizeBicubic ResizeBilinear ResizeNearestNeighbor ResourceGather ReverseV2 Rint Round Rsqrt ScaleAndTranslate
+Abs Acos Acosh Add AddN AddV2 All Any ApproximateEqual ArgMax ArgMin Asin Asinh Assert AssignVariableOp Atan Atan2
+Atanh AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchToSpaceND BiasAdd Bincount BitwiseAnd BitwiseOr
+BitwiseXor BroadcastArgs BroadcastTo Bucketize Case Cast Ceil CheckNumerics ClipByValue Concat ConcatV2 Const Conv
+Conv2D Conv2DBackpropInput Cos Cosh CropAndResize Cumprod Cumsum DenseBincount DepthToSpace DepthwiseConv2dNative
+Div DivNoNan Einsum Elu EnsureShape Equal Erf Erfc Exp ExpandDims Expm1 ExtractImagePatches Fill Floor FloorDiv
+FloorMod FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual HSVToRGB
+Identity IdentityN If ImageProjectiveTransformV3 Invert InvertPermutation IsFinite IsInf IsNan L2Loss LRN LeakyRelu
+LeftShift Less LessEqual LinSpace Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr LowerBound MatMul
+MatrixBandPart MatrixDiag MatrixDiagV3 Max MaxPool MaxPoolV2 Maximum Mean Min Minimum MirrorPad Mod Mul MulNoNan Neg
+NoOp NotEqual OneHot OnesLike Pack Pad PadV2 PartitionedCall Placeholder PlaceholderWithDefault Pow PreventGradient
+Prod RGBToHSV Range Rank ReadVariableOp RealDiv Reciprocal Relu Relu6 Reshape ResizeArea ResizeBicubic
+ResizeBilinear ResizeNearestNeighbor ResourceGather ReverseV2 RightShift Rint Roll Round Rsqrt ScaleAndTranslate
 ScatterNd Select SelectV2 Selu Shape ShapeN Sigmoid Sign Sin Sinh Size Slice Snapshot Softmax Softplus Softsign
 SpaceToBatchND SpaceToDepth Split SplitV Sqrt Square SquaredDifference Squeeze StatefulPartitionedCall StatelessCase
 StatelessIf StatelessWhile StopGradient StridedSlice Sub Sum Tan Tanh TensorListElementShape TensorListFromTensor
-TensorListGetItem TensorListLength TensorListReserve TensorListSetItem TensorListStack TensorScatterUpdate Tile
-TopKV2 Transpose TruncateDiv TruncateMod Unpack UnsortedSegmentSum VarHandleOp VarIsInitializedOp Where While Xdivy
-Xlogy ZerosLike
+TensorListGetItem TensorListLength TensorListReserve TensorListSetItem TensorListStack TensorScatterAdd
+TensorScatterUpdate Tile TopKV2 Transpose TruncateDiv TruncateMod Unpack UnsortedSegmentSum UpperBound VarHandleOp
+VarIsInitializedOp Where While Xdivy Xlogy ZerosLike
 """  # numbers, pictures, shapes, control, variables
 ALLOWED = frozenset(_COMPUTE.split())
 

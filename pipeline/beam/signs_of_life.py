@@ -4,6 +4,7 @@ A process that runs may still stand still: on a file system that no longer answe
 the work itself, for each picture and each reference, and by no thread beside it.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -18,15 +19,20 @@ _Element = TypeVar("_Element")
 
 
 def give(doing: str) -> None:
-    """Says what this process does now; a process that nobody watches says nothing."""
+    """Says what this process does now; a process that nobody watches says nothing.
+
+    Where the sign cannot be written (a full disk, a folder that was cleaned away) the work goes on: it may still
+    succeed, and who watches takes the silence for what it is.
+    """
     folder = os.environ.get(FOLDER)
     if folder:
         global _last
         _last = time.monotonic()
         path = os.path.join(folder, str(os.getpid()))
-        with open(f"{path}.new", "w", errors="backslashreplace") as f:
-            f.write(f"{_last} {doing}")
-        os.replace(f"{path}.new", path)
+        with contextlib.suppress(OSError):
+            with open(f"{path}.new", "w", errors="backslashreplace") as f:
+                f.write(f"{_last} {doing}")
+            os.replace(f"{path}.new", path)
 
 
 def give_now_and_then(doing: str) -> None:

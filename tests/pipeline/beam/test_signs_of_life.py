@@ -41,3 +41,9 @@ def test_who_is_not_watched_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.delenv(signs_of_life.FOLDER, raising=False)
     signs_of_life.give("anything")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sign_that_cannot_be_written_stops_no_work(folder):
+    folder.rmdir()
+    signs_of_life.give("shard 3 of train")
+    assert list(signs_of_life.give_for_each([1, 2], "listing")) == [1, 2]

@@ -210,7 +210,7 @@ def _files() -> list[Path]:
 
 @functools.cache
 def _words() -> set[str]:
-    code = [path for path in _files() if path.suffix not in (".md", ".lock", ".jpg") and path != OF_THIS]
+    code = [path for path in _files() if path.suffix not in (".md", ".lock", ".jpg", ".onnx") and path != OF_THIS]
     return {word for path in code for word in re.findall(r"\w+", (ROOT / path).read_text())}
 
 

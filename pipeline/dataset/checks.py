@@ -32,17 +32,21 @@ def find_defects(dataset: Dataset) -> Iterator[str]:
     yield from _find_foreign_shards(dataset)
     yield from totals.find_defects(dataset)
     colours = {split: np.zeros(65536, np.int64) for split in dataset.splits}  # pixels of each pair of a* and b*
+    is_whole = True
     seen: dict[bytes, str] = {}  # 8 bytes an id and one string a shard: a million records take about 100 MB
     for entry in dataset.shards():
         try:
             data = files.read(dataset.path(entry.file))
         except OSError:
             yield f"{entry.file}: missing or unreadable"
+            is_whole = False
             continue
-        hash_defects = list(find_file_defects(entry, data))
-        yield from hash_defects
-        yield from _find_record_defects(dataset, entry, data, seen, colours[entry.split])
-    yield from _find_colour_defects(dataset, colours)
+        found = [*find_file_defects(entry, data)]
+        found += _find_record_defects(dataset, entry, data, seen, colours[entry.split])
+        yield from found
+        is_whole = is_whole and not found
+    if is_whole:  # else the colours differ because of what is missing or damaged
+        yield from _find_colour_defects(dataset, colours)
 
 
 def find_file_defects(entry: ShardEntry, data: bytes) -> Iterator[str]:

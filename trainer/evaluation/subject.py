@@ -85,11 +85,13 @@ def _open_run_on_folder(arguments: EvaluateArguments) -> Subject:
     if arguments.hints and not colorize.takes_hints:
         raise _no_hints(arguments)
     source = on_folders.coloured_by(colorize, settings["network"], arguments.truth, frame, arguments.hints)
-    split = _with_hints(f"truth-{os.path.basename(files.absolute(arguments.truth))}", arguments)
+    split = f"truth-{os.path.basename(files.absolute(arguments.truth))}"
     about = _describe_run(settings, colorize.network, run.read_manifest().settings.size, arguments)
     about |= _describe_folder(arguments.truth, source, frame)
     about |= {"split": split, "trained_on_split": settings["split"]}
-    return Subject(source, about, EvaluationFolder(arguments.output or run.evaluation(split).path))
+    return Subject(
+        source, about, EvaluationFolder(arguments.output or run.evaluation(_with_hints(split, arguments)).path)
+    )
 
 
 def _open_model_on_records(arguments: EvaluateArguments) -> Subject:
@@ -121,7 +123,7 @@ def _open_model_on_folder(arguments: EvaluateArguments) -> Subject:
     colorize, identity = _load_model(arguments)
     source = on_folders.coloured_by(colorize, identity.name, arguments.truth, frame, arguments.hints)
     about = _describe_model(colorize, identity, arguments) | _describe_folder(arguments.truth, source, frame)
-    split = _with_hints(f"truth-{os.path.basename(files.absolute(arguments.truth))}", arguments)
+    split = f"truth-{os.path.basename(files.absolute(arguments.truth))}"
     about |= {"split": split, "trained_on_split": None}
     return Subject(source, about, folder)
 
@@ -170,7 +172,7 @@ def _no_hints(arguments: EvaluateArguments) -> TintmillError:
 
 
 def _with_hints(split: str, arguments: EvaluateArguments) -> str:
-    """The name of an evaluation: what is scored, and how many hints were given; each has a folder of its own."""
+    """The name of an evaluation's folder: what is scored, and how many hints were given."""
     return f"{split}-{arguments.hints}-hints" if arguments.hints else split
 
 

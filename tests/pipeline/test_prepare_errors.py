@@ -342,7 +342,7 @@ def test_a_bucket_that_is_gone_does_not_hide_the_cause(tmp_path, monkeypatch):
     monkeypatch.setattr(job, "run", run)
     monkeypatch.setattr(supervise.files, "read", refuse_once_begun)
     monkeypatch.setattr(supervise.files, "remove", refuse_once_begun)
-    with pytest.raises(TintmillError, match=r"failed: gs://photos/7\.jpg: no success in 60 s, at last 503; 0 of 2"):
+    with pytest.raises(TintmillError, match=r"failed: gs://photos/in/7\.jpg: no success in 60 s, at last 503; 0 of 2"):
         supervise.build_shards(reports, Runner("flink"))
 
 

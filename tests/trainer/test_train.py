@@ -270,10 +270,11 @@ def test_a_run_of_other_settings_is_refused(plain_dataset, toy_run):
 
 
 def test_a_run_of_another_dataset_is_refused(plain_dataset, toy_run, tmp_path):
-    other = Path(shutil.copytree(plain_dataset, tmp_path / "other"))
-    (other / "manifest.json").write_text(json.dumps(helpers.manifest(other) | {"fingerprint": "f" * 64}))
-    done = training.refused(other, toy_run, "toy_dropout")
-    helpers.assert_one_line_error(done, str(toy_run), "was begun on dataset toy")
+    other = Path(shutil.copytree(toy_run, tmp_path / "other"))
+    manifest = json.loads((other / "dataset.json").read_text())
+    (other / "dataset.json").write_text(json.dumps(manifest | {"fingerprint": "f" * 64}))
+    done = training.refused(plain_dataset, other, "toy_dropout")
+    helpers.assert_one_line_error(done, str(other), "was begun on dataset toy")
 
 
 def test_a_run_of_another_embedder_is_refused(dataset, toy_run):

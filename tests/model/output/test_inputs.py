@@ -97,7 +97,7 @@ def test_both_run_and_model_is_one_line(tmp_path, capsys):
     [
         ("dataset.json", "wanted a run directory of `tintmill train`"),
         ("model.keras", "come to the end"),
-        ("settings.json", "wanted the settings of `tintmill train`"),
+        ("settings.json", "no settings.json in it; wanted a run directory of `tintmill train`"),
     ],
 )
 def test_a_run_directory_that_is_none_or_not_ready_is_one_line(colour, tmp_path, missing, said):

@@ -103,14 +103,35 @@ def make_sbom(version: str) -> dict:
 def find_vulnerabilities(pip_audit: str) -> int:
     """Prints what pip-audit finds; returns the exit code: 1 where there are vulnerabilities."""
     line = [pip_audit, "--requirement", str(LOCK), "--no-deps", "--disable-pip", "--progress-spinner=off"]
+    line += ["--format=json"]
     try:
         done = subprocess.run(line, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return _say_offline("pip-audit is not installed, and could not be fetched")
     if done.returncode and any(mark in done.stderr for mark in _OFFLINE):
         return _say_offline(done.stderr.strip().splitlines()[-1][:200])
-    print(done.stdout + done.stderr, end="")
-    return done.returncode
+    try:
+        found = json.loads(done.stdout)["dependencies"]
+    except (ValueError, KeyError, TypeError):
+        print(done.stdout + done.stderr, end="")
+        return done.returncode or 1
+    return _report(found)
+
+
+def _report(found: list[dict]) -> int:
+    """Says what was found, and what could not be looked up: pip-audit passes over that without failing."""
+    unknown = [package["name"] for package in found if "skip_reason" in package]
+    if len(unknown) == len(found):
+        return _say_offline("the package index that is reached here knows no advisories")
+    bad = [package for package in found if package.get("vulns")]
+    for package in bad:
+        for advisory in package["vulns"]:
+            fixed = ", ".join(advisory.get("fix_versions", [])) or "no version"
+            print(f"{package['name']} {package['version']}: {advisory['id']}, fixed in {fixed}")
+    if unknown:
+        print(f"NOT CHECKED: {len(unknown)} packages could not be looked up: {', '.join(unknown)}")
+    print(f"{len(found) - len(unknown)} of {len(found)} packages looked up, {len(bad)} with known vulnerabilities")
+    return 1 if bad else 0
 
 
 def _say_offline(reason: str) -> int:

@@ -46,9 +46,30 @@ def test_without_a_database_it_says_that_nothing_was_checked(tmp_path, capsys, h
     assert capsys.readouterr().out.startswith("NOT CHECKED: no database of advisories could be asked")
 
 
-def test_a_vulnerability_fails(tmp_path, capsys):
-    program = tmp_path / "pip-audit"
-    program.write_text("#!/bin/sh\necho 'Found 1 known vulnerability in 1 package'\nexit 1\n")
+def answer(folder, *dependencies: dict) -> str:
+    """A pip-audit that says this of the packages."""
+    program = folder / "pip-audit"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps({'dependencies': dependencies})}\nEND\n")
     program.chmod(0o755)
-    assert audit.main(["vulnerabilities", str(program)]) == 1
-    assert "Found 1 known vulnerability" in capsys.readouterr().out
+    return str(program)
+
+
+KNOWN = {"name": "a", "version": "1.0", "vulns": []}
+BAD = {"name": "b", "version": "2.0", "vulns": [{"id": "CVE-1", "fix_versions": ["2.1"]}]}
+UNKNOWN = {"name": "c", "skip_reason": "Dependency not found on PyPI"}
+
+
+def test_a_vulnerability_fails(tmp_path, capsys):
+    assert audit.main(["vulnerabilities", answer(tmp_path, KNOWN, BAD)]) == 1
+    assert capsys.readouterr().out.startswith("b 2.0: CVE-1, fixed in 2.1\n2 of 2 packages looked up, 1 with")
+
+
+def test_packages_that_could_not_be_looked_up_are_named(tmp_path, capsys):
+    assert audit.main(["vulnerabilities", answer(tmp_path, KNOWN, UNKNOWN)]) == 0
+    assert "NOT CHECKED: 1 packages could not be looked up: c" in capsys.readouterr().out
+
+
+def test_an_index_without_advisories_is_no_clean_bill(tmp_path, capsys):
+    """A mirror of packages answers, and knows nothing of advisories: pip-audit calls that no vulnerabilities."""
+    assert audit.main(["vulnerabilities", answer(tmp_path, UNKNOWN)]) == 0
+    assert capsys.readouterr().out.startswith("NOT CHECKED: no database of advisories could be asked")

@@ -54,6 +54,8 @@ class LocalWorkers:
         self._is_killed = False
         self._has_left = threading.Event()
         self._looked = time.monotonic()
+        self._starved = ""  # in words, once a thread of this process could not be started
+        self._hook = threading.excepthook
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def start(self, command: str, env: Mapping[str, str]) -> "_Worker":
@@ -83,6 +85,7 @@ class LocalWorkers:
                 worker.process.kill()
 
     def begin(self) -> None:
+        threading.excepthook = self._note_starvation
         self._thread.start()
 
     def leave(self) -> None:
@@ -91,6 +94,7 @@ class LocalWorkers:
         self._has_left.set()
         self.kill()
         self._thread.join()
+        threading.excepthook = self._hook
         for worker in self._workers:
             with contextlib.suppress(subprocess.TimeoutExpired):  # the kernel cannot end it: its disk does not answer
                 worker.process.wait(_END_SECONDS)
@@ -104,6 +108,13 @@ class LocalWorkers:
             why = f"a worker failed: {self.failure}" if self.failure else "ended by a signal"
             print(f"tintmill prepare: error: {why}; run the same command again to go on", file=sys.stderr, flush=True)
             os._exit(code)
+
+    def _note_starvation(self, ended: threading.ExceptHookArgs) -> None:
+        """gRPC's threads that serve the workers end where they can start no others; nobody would wait less for that."""
+        if isinstance(ended.exc_value, MemoryError) or "can't start new thread" in str(ended.exc_value):
+            self._starved = f"the run has no memory for its threads ({ended.exc_value}); try fewer --workers"
+        else:
+            self._hook(ended)
 
     def _watch(self) -> None:
         while not self._has_left.wait(_LOOK_EVERY):
@@ -121,13 +132,22 @@ class LocalWorkers:
         # Ctrl-Z stops this process with its workers: they had no time to give a sign either.
         slept = now - self._looked > _STOPPED_SECONDS / 2
         self._looked = now
+        if self._starved:
+            return self._starved
         for worker in list(self._workers):
             if slept:
                 worker.forgive(now)
             failure = worker.find_failure(now, self._folder, self._patience)
             if failure:
                 return failure
-        return ""
+        return self._find_idleness(now)
+
+    def _find_idleness(self, now: float) -> str:
+        """What is wrong where no worker was given work for as long as a worker may be silent; else empty."""
+        waiting = [worker.idle_since for worker in self._workers if not worker.is_done]
+        if not waiting or None in waiting or now - max(waiting) <= self._patience:
+            return ""
+        return f"all processes wait for work for {self._patience:g} s (--worker_timeout): the run itself stands still"
 
 
 class _Worker:
@@ -136,6 +156,7 @@ class _Worker:
     def __init__(self, process: subprocess.Popen, said: str):
         self.process = process
         self.is_done = False  # it is told to end
+        self.idle_since: float | None = None  # None while it works
         self._said = said
         self._stamp = ""
         self._signed = self._ran = time.monotonic()
@@ -151,6 +172,7 @@ class _Worker:
     def forgive(self, now: float) -> None:
         """Begins to wait for a sign anew."""
         self._signed = self._ran = now
+        self.idle_since = None
 
     def find_failure(self, now: float, folder: str, patience: float) -> str:
         """What is wrong with it, in words; empty where it is well."""
@@ -166,6 +188,7 @@ class _Worker:
         else:
             self._ran = now
         stamp, doing = signs_of_life.read(folder, self.process.pid)
+        self.idle_since = (self.idle_since or now) if doing == signs_of_life.IDLE else None
         if stamp != self._stamp or doing == signs_of_life.IDLE:
             self._stamp, self._signed = stamp, now
         if now - self._signed > patience:

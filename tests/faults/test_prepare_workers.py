@@ -176,7 +176,9 @@ def test_too_little_memory_is_one_line(photos, tmp_path, bytes_of_memory):
     """A limit of the address space, as batch systems set it."""
     if not shutil.which("prlimit"):
         pytest.skip("no prlimit on PATH")
-    line = helpers.command_line("prepare", *helpers.prepare_flags(photos, tmp_path, *FLAGS, workers=2))
+    line = helpers.command_line(
+        "prepare", *helpers.prepare_flags(photos, tmp_path, *FLAGS, "--worker_timeout=120", workers=2)
+    )
     running = helpers.start(["prlimit", f"--as={bytes_of_memory}", *line])
     said = wait_for_end(running, helpers.TIMEOUT)
     assert running.returncode == 1, said

@@ -108,13 +108,35 @@ def test_a_worker_that_never_starts_is_named(fail):
     assert "gives no sign of life for 1 s (--worker_timeout); last: starting" in fail(FOREVER, patience=1)
 
 
-def test_a_worker_that_waits_for_work_is_not_waited_for(start):
-    with local_workers.running_workers(2):
+def test_a_worker_that_waits_for_work_is_not_waited_for_while_another_works(start):
+    with local_workers.running_workers(20):
         process = start(signing('signs_of_life.give("idle"); time.sleep(1000)'))
+        start(signing('while True:\n signs_of_life.give("shard 3"); time.sleep(0.1)'))
         folder = local_workers._active[-1]._folder
         helpers.wait_until(lambda: signs_of_life.read(folder, process.pid)[1] == "idle")
-        time.sleep(4)
+        time.sleep(22)
         assert process.poll() is None
+
+
+def test_a_run_that_gives_its_workers_no_work_is_named(fail):
+    idle = signing('signs_of_life.give("idle"); time.sleep(1000)')
+    said = fail(idle, idle, patience=20)
+    assert said == "all processes wait for work for 20 s (--worker_timeout): the run itself stands still"
+
+
+def test_a_run_that_can_start_no_more_threads_is_one_line(fail, capfd):
+    """As in gRPC's threads, which end with a traceback then, and nobody is told."""
+
+    def starve(_):
+        def refuse():
+            raise RuntimeError("can't start new thread")
+
+        threading.Thread(target=refuse).start()
+        wait_for_ever()
+
+    said = fail(FOREVER, then=starve)
+    assert said == "the run has no memory for its threads (can't start new thread); try fewer --workers"
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_worker_that_gives_signs_is_waited_for(start):

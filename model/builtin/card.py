@@ -5,7 +5,6 @@ No score is written by hand: each is read from the metrics.json of `tintmill eva
 
 import dataclasses
 import json
-import os
 from collections.abc import Sequence
 from numbers import Real
 
@@ -66,7 +65,7 @@ def read_exported(source: str) -> str:
 
 
 def read_scores(text: str) -> Scores:
-    """An evaluation by LABEL=FILE, where FILE is a metrics.json or the folder of one.
+    """An evaluation by LABEL=FILE, where FILE is its metrics.json.
 
     Raises:
       TintmillError: it is written otherwise, or there is no such evaluation.
@@ -74,7 +73,6 @@ def read_scores(text: str) -> Scores:
     label, _, path = text.partition("=")
     if not label or not path:
         raise TintmillError(f"--scores={text}: wanted LABEL=FILE, the metrics.json of an evaluation")
-    path = os.path.join(path, "metrics.json") if os.path.isdir(path) else path
     try:
         metrics = json.loads(_read(path, "scores"))
         if isinstance(metrics["rows"][0]["pictures"], int) and isinstance(metrics["split"], str):

@@ -80,7 +80,7 @@ def test_scores_and_notes_are_in_the_card(folder):
     }
     (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "notes.md").write_text("## Known failures\n\nTomatoes.\n")
-    notes, scores = str(folder / "notes.md"), (f"mine={folder}", f"theirs={folder / 'metrics.json'}")
+    notes, scores = str(folder / "notes.md"), (f"mine={folder / 'metrics.json'}", f"theirs={folder / 'metrics.json'}")
     card = Path(install(Installation(str(source), "mine", "1", notes=notes, scores=scores)).card).read_text()
     assert card.count("On the 3 pictures of `test` of `toys`:") == 1
     lines = [line.split(" | ")[:2] for line in card.splitlines() if line.startswith(("| **", "| *grey"))]

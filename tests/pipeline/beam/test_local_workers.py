@@ -186,9 +186,12 @@ local_workers._LEAVE_SECONDS = 1.0
 def main(words):
     with local_workers.running_workers(60):
         local_workers._active[-1].start(sys.argv[1], {})
-        print("begun", flush=True)
+        is_told = False
         while True:
             try:
+                if not is_told:
+                    is_told = True
+                    print("begun", flush=True)  # a signal comes from here on
                 threading.Event().wait()
             except BaseException:
                 pass

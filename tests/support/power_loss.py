@@ -2,13 +2,23 @@
 
 SQLite reaches files through a table of functions. `recording` puts a function of its own in the place of the one that
 syncs. It keeps what a file holds when a sync of it ends. Whatever is written later may be lost with the power.
+
+    python -m tests.support.power_loss STUDY FOLDER
+
+answers all questions of a study. After answer number N it writes to FOLDER/after_N what a power loss would leave. At
+its end it prints the answers as JSON. It is a process of its own, because SQLite's functions are those of a process.
 """
 
 import contextlib
 import ctypes
+import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.support import pages, studies
+from tintmill.launch.pages.studies.settings import load
 
 _OPEN = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int)
@@ -90,3 +100,21 @@ def _record_syncs(file: int, path: str, disk: Disk) -> None:
     table[_SYNC_PLACE] = ctypes.cast(replacement, ctypes.c_void_p).value
     _alive.append((table, original, replacement))
     place.value = ctypes.addressof(table)
+
+
+def main(study: str, folder: Path) -> None:
+    given = []
+    with recording() as disk, studies.running(load(study), folder / "answers.db") as (address, _):
+        visitor = pages.Visitor(address)
+        question = visitor.post("begin", {}).json
+        while "done" not in question:
+            answer = {"number": question["number"], "answer": "ab"[len(given) % 2], "milliseconds": len(given)}
+            assert visitor.post("answer", answer).status == 200
+            given.append((answer["number"], answer["answer"], answer["milliseconds"]))
+            disk.write_what_is_left(folder / f"after_{len(given)}")
+            question = visitor.ask("next").json
+    print(json.dumps(given))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

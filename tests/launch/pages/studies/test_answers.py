@@ -1,15 +1,18 @@
 """The answers of a study: nothing about a person is stored, no answer is lost, and a damaged file is called so."""
 
 import contextlib
+import json
 import os
 import random
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import pages, power_loss, studies
+from tests.support import helpers, pages, studies
 from tintmill.launch.pages.studies import result
 from tintmill.launch.pages.studies.answers import Answers
 from tintmill.launch.pages.studies.settings import Study
@@ -37,15 +40,10 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path):
 def test_every_answer_that_was_acknowledged_is_there_after_a_power_loss(prepared, tmp_path):
     """At the level of the file: what SQLite did not sync is gone."""
     study = prepared["2afc"]
-    with power_loss.recording() as disk, studies.running(study, tmp_path / "answers.db") as (address, _):
-        visitor = pages.Visitor(address)
-        question, given = visitor.post("begin", {}).json, []
-        while "done" not in question:
-            answer = {"number": question["number"], "answer": "ab"[len(given) % 2], "milliseconds": len(given)}
-            assert visitor.post("answer", answer).status == 200
-            given.append((answer["number"], answer["answer"], answer["milliseconds"]))
-            disk.write_what_is_left(tmp_path / f"after_{len(given)}")
-            question = visitor.ask("next").json
+    line = [sys.executable, "-m", "tests.support.power_loss", study.folder, str(tmp_path)]
+    done = subprocess.run(line, cwd=helpers.ROOT, capture_output=True, text=True, timeout=helpers.TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    given = [tuple(answer) for answer in json.loads(done.stdout.splitlines()[-1])]
     assert len(given) == study.settings.pictures_needed
     for count in range(1, len(given) + 1):
         with contextlib.closing(Answers(str(tmp_path / f"after_{count}" / "answers.db"))) as after:

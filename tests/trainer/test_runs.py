@@ -19,7 +19,12 @@ def test_damaged_and_half_made_runs_are_named_and_the_others_listed(tmp_path):
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.split("\n\n")[0].splitlines()] == ["name", "good"]
     reasons = sorted(line.removeprefix(f"left out: {tmp_path}/") for line in done.stderr.splitlines())
-    wanted = ("cut/settings.json is damaged", "half: no settings.json", "list is damaged", "rows/validation.csv is")
+    wanted = (
+        "cut/settings.json is damaged",
+        "half: no settings.json",
+        "list/settings.json is damaged",
+        "rows/validation.csv is",
+    )
     assert len(reasons) == 5
     assert all(
         reason.startswith(begin) for reason, begin in zip(reasons, (*wanted, "scores/evaluation/test/"), strict=True)

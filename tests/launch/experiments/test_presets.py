@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tintmill.launch import study
 from tintmill.launch.experiments import catalogue
 from tintmill.pipeline import prepare
 from tintmill.trainer import train
@@ -12,7 +13,10 @@ PRESETS = sorted((Path(catalogue.__file__).parent / "presets").glob("*.flags"))
 
 
 def values_of(path):
-    return train.FLAGS if "--network=" in path.read_text() else prepare.FLAGS
+    text = path.read_text()
+    if "--mode=" in text:
+        return study.FLAGS
+    return train.FLAGS if "--network=" in text else prepare.FLAGS
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)

@@ -18,7 +18,7 @@ def test_processes_end_with_their_children(tmp_path):
         helpers.wait_until(lambda: "up" in group.log("first").read_text())
         assert len(helpers.processes_of_group(first.pid)) == 2
         group.kill("first")
-        assert helpers.processes_of_group(first.pid) == []
+        helpers.wait_until(lambda: helpers.processes_of_group(first.pid) == [])
         second = group.start(
             "second", [sys.executable, "-c", stubborn.replace("SIG_IGN", "SIG_DFL") + "time.sleep(99)"]
         )

@@ -387,7 +387,7 @@ def test_an_earlier_judgement_is_replaced_and_nothing_else(tmp_path):
     "flags",
     [
         [],
-        ["--truth=T"],
+        ["--data=D", "--truth=T"],
         ["--pictures=P"],
         ["--run=R"],
         ["--run=R", "--data=D", "--truth=T"],

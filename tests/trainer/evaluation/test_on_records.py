@@ -1,8 +1,15 @@
 """A network's answers on the records of a split."""
 
 import numpy as np
+import pytest
 
+from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.trainer.evaluation import on_records
+
+
+@pytest.fixture(scope="module")
+def opened(plain_dataset):
+    return open_dataset(str(plain_dataset))
 
 
 class TellsHints:

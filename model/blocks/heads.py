@@ -1,8 +1,8 @@
 """From a network's last features to its colours: regression of ab, or a distribution over the 313 ab bins.
 
-Bins are predicted at half of the picture's size, where Zhang et al. predict them at a quarter: the networks here end
-there anyway, and a colour edge is twice as sharp. Training costs four times the memory of a quarter's logits (313
-floats for every 2x2 pixels).
+Most networks here end at half of the picture's size and predict the bins there: a colour edge is twice as sharp as at a
+quarter, where Zhang et al. predict them. It costs four times the memory (313 floats for every 2x2 pixels). `glaze`
+predicts them at a quarter.
 
 The last up-sampling, of ab itself, is bilinear in every network that ends in one. Most authors' repeat pixels.
 """

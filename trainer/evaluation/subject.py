@@ -85,7 +85,7 @@ def _open_run_on_folder(arguments: EvaluateArguments) -> Subject:
     if arguments.hints and not colorize.takes_hints:
         raise _no_hints(arguments)
     source = on_folders.coloured_by(colorize, settings["network"], arguments.truth, frame, arguments.hints)
-    split = f"truth-{os.path.basename(files.absolute(arguments.truth))}"
+    split = _name_folder(arguments.truth)
     about = _describe_run(settings, colorize.network, run.read_manifest().settings.size, arguments)
     about |= _describe_folder(arguments.truth, source, frame)
     about |= {"split": split, "trained_on_split": settings["split"]}
@@ -123,7 +123,7 @@ def _open_model_on_folder(arguments: EvaluateArguments) -> Subject:
     colorize, identity = _load_model(arguments)
     source = on_folders.coloured_by(colorize, identity.name, arguments.truth, frame, arguments.hints)
     about = _describe_model(colorize, identity, arguments) | _describe_folder(arguments.truth, source, frame)
-    split = f"truth-{os.path.basename(files.absolute(arguments.truth))}"
+    split = _name_folder(arguments.truth)
     about |= {"split": split, "trained_on_split": None}
     return Subject(source, about, folder)
 
@@ -171,6 +171,11 @@ def _no_hints(arguments: EvaluateArguments) -> TintmillError:
     )
 
 
+def _name_folder(truth: str) -> str:
+    """What stands in the place of a split's name where a folder of pictures is scored."""
+    return f"truth-{os.path.basename(files.absolute(truth))}"
+
+
 def _with_hints(split: str, arguments: EvaluateArguments) -> str:
     """The name of an evaluation's folder: what is scored, and how many hints were given."""
     return f"{split}-{arguments.hints}-hints" if arguments.hints else split
@@ -188,7 +193,7 @@ def _describe_run(settings: dict, model, size: int, arguments: EvaluateArguments
         "parameters": model.count_params(),
         "multiply_adds": cost.picture_multiply_adds(model, size),
         "temperature": heads.temperature_of(model),
-        "temperature_rise": arguments.temperature_rise,
+        "temperature_rise": heads.rise_of(model),
         "hints": arguments.hints,
     }
 

@@ -21,11 +21,7 @@ KILLS = int(os.environ.get("TINTMILL_KILLS", "10"))
 
 @pytest.fixture(scope="module")
 def many_photos(tmp_path_factory) -> Path:
-    """Enough pictures, large enough, that a run can be caught in the middle."""
-    folder = tmp_path_factory.mktemp("many")
-    for i in range(200):
-        (folder / f"{i:03d}.jpg").write_bytes(helpers.encode(helpers.photo_pixels(i, 360, 480), "JPEG"))
-    return folder
+    return helpers.write_large_photos(tmp_path_factory.mktemp("many"), 200)
 
 
 @pytest.fixture(scope="module")

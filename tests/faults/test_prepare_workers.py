@@ -34,10 +34,7 @@ VICTIMS = (
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for i in range(80):
-        (folder / f"{i:03d}.jpg").write_bytes(helpers.encode(helpers.photo_pixels(i, 360, 480), "JPEG"))
-    return folder
+    return helpers.write_large_photos(tmp_path_factory.mktemp("photos"), 80)
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,13 @@ def write_photos(folder: Path, count: int, classes: tuple[str, ...] = ("cat", "d
     return folder
 
 
+def write_large_photos(folder: Path, count: int) -> Path:
+    """Photographs of 480x360 pixels, large enough that a run can be caught in the middle."""
+    for i in range(count):
+        (folder / f"{i:03d}.jpg").write_bytes(encode(photo_pixels(i, 360, 480), "JPEG"))
+    return folder
+
+
 def write_lpips_weights(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """Random weights of a `model.lpips` network, of a size that keeps the signal; those of the lin layers positive."""
     generator = np.random.default_rng(0)

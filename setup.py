@@ -99,6 +99,7 @@ setup(
         "tintmill.launch.pages.colouring": ["*.jinja", "static/*"],
         "tintmill.launch.pages.studies": ["*.jinja", "static/*"],
         "tintmill.model.builtin": ["*.onnx", "*.json", "*.card.md"],
+        "tintmill.model.prediction": ["*.schema.json"],
         "tintmill.trainer.reporting": ["templates/*"],
     },
     install_requires=REQUIRES,

@@ -13,7 +13,7 @@ KINDS = {
     "manifest": 200,
     **dict.fromkeys(("plan", "report", "dataset_info", "shard"), 60),
     **dict.fromkeys(("settings", "run_manifest", "metrics_csv", "validation_csv", "starts", "metrics_json"), 60),
-    **dict.fromkeys(("tintmill_json", "colorize_log", "study", "flag_file"), 50),
+    **dict.fromkeys(("tintmill_json", "colorize_log", "study", "flag_file", "hints"), 50),
 }
 
 

@@ -15,12 +15,14 @@ class Hint:
       x, y: the pixel, counted from 0 at the left and upper edge of the upright picture.
       ab: its a* and b*, -128..127; its L* is the picture's own.
       radius: pixels beside, above and below it that have the same colour: a square of 2 radius + 1 pixels.
+      color: the colour of sRGB that the hint was given by, as #3a5f2b; empty where a* and b* were given.
     """
 
     x: int
     y: int
     ab: tuple[float, float]
     radius: int = 0
+    color: str = dataclasses.field(default="", compare=False)
 
 
 def draw(hints: Sequence[Hint], picture: tuple[int, int], network: tuple[int, int]) -> np.ndarray:

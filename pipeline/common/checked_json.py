@@ -89,14 +89,16 @@ def parse(text: bytes | str, kind: Kind, largest: int = LARGEST, deepest: int = 
     return value
 
 
-def check(value: object, kind: Kind, deepest: int = DEEPEST) -> None:
+def check(value: object, kind: Kind, deepest: int = DEEPEST, field: str = "") -> None:
     """Checks a value that is made of what JSON knows.
 
+    Args:
+      field: how errors name the value; empty for a whole file.
     Raises:
       Wrong: it is not of the kind, or beyond the bounds that hold for all.
     """
-    _check_bounds(value, deepest)
-    kind(value, "")
+    _check_bounds(value, deepest, field)
+    kind(value, field)
 
 
 def _parse_whole(text: str) -> int | float:
@@ -112,9 +114,9 @@ def _make_object(pairs: list[tuple[str, object]]) -> dict:
     return values
 
 
-def _check_bounds(value: object, deepest: int) -> None:
+def _check_bounds(value: object, deepest: int, whole: str) -> None:
     """Of every value, whatever its field: depth, and finite numbers."""
-    waiting = [(value, "", 0)]
+    waiting = [(value, whole, 0)]
     while waiting:
         found, field, depth = waiting.pop()
         if isinstance(found, float) and not math.isfinite(found):
@@ -127,13 +129,14 @@ def _check_bounds(value: object, deepest: int) -> None:
 
 def _list_inner(found: dict | list, field: str) -> list[tuple[str, object]]:
     if isinstance(found, dict):
-        return [(_name(field, key), inner) for key, inner in found.items()]
+        return [(name_field(field, key), inner) for key, inner in found.items()]
     if all(type(inner) in (int, bool) for inner in found):
         return []  # thousands in a histogram, and none of them beyond the bounds
     return [(f"{field}[{number}]", inner) for number, inner in enumerate(found)]
 
 
-def _name(field: str, key: str) -> str:
+def name_field(field: str, key: str) -> str:
+    """How errors name the value of a key inside a field."""
     key = key if re.fullmatch(r"[\w.-]{1,60}", key) else show(key)
     return f"{field}.{key}" if field else key
 
@@ -171,6 +174,17 @@ def whole(least: int = -GREATEST, most: int = GREATEST) -> Kind:
             raise Wrong(field, found, f"a whole number, {least} to {most}")
 
     return check_whole
+
+
+def integral(least: int, most: int) -> Kind:
+    """A whole number as JSON schemas have it: 3.0 is one too."""
+
+    def check_integral(found: object, field: str) -> None:
+        is_whole = type(found) is int or (type(found) is float and found.is_integer())
+        if not is_whole or not least <= found <= most:
+            raise Wrong(field, found, f"a whole number, {least} to {most}")
+
+    return check_integral
 
 
 def number(least: float = -1e300, most: float = 1e300) -> Kind:
@@ -261,22 +275,31 @@ def mapping(kind: Kind, key: Kind | None = None) -> Kind:
             raise Wrong(field, found, "an object")
         for name, inner in found.items():
             key(name, f"a name in {field}")
-            kind(inner, _name(field, name))
+            kind(inner, name_field(field, name))
 
     return check_mapping
 
 
-def record(required: Mapping[str, Kind], more: Mapping[str, Kind] | None = None) -> Kind:
-    """An object with the fields `required`; it may have those of `more`, and others of any kind."""
+def record(required: Mapping[str, Kind], more: Mapping[str, Kind] | None = None, closed: bool = False) -> Kind:
+    """An object with the fields `required`; it may have those of `more`, and others of any kind.
+
+    Args:
+      closed: whether others are refused.
+    """
     more = more or {}
+    known = [*required, *more]
 
     def check_record(found: object, field: str) -> None:
         if not isinstance(found, dict):
             raise Wrong(field, found, "an object")
         if missing := [name for name in required if name not in found]:
             raise Wrong(field, found, f"an object with {', '.join(missing)}")
+        if closed and (strange := [name for name in found if name not in known]):
+            raise Wrong(
+                name_field(field, strange[0]), found[strange[0]], f"no such field; known are {', '.join(known)}"
+            )
         for name, kind in [*required.items(), *((name, kind) for name, kind in more.items() if name in found)]:
-            kind(found[name], _name(field, name))
+            kind(found[name], name_field(field, name))
 
     return check_record
 

@@ -25,7 +25,9 @@ from tintmill.launch.pages.studies import settings as studies
 from tintmill.model.export import reader
 from tintmill.model.output import folder as output_folder
 from tintmill.model.output.task import Order
+from tintmill.model.prediction import hints_file
 from tintmill.pipeline import peek, verify
+from tintmill.pipeline.common import checked_json
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.pipeline.dataset.settings import SourceOptions
@@ -288,6 +290,19 @@ def _open_study(folder: Path) -> None:
         studies.check_same(study, {"questions": 40})
 
 
+def _make_hints(folder: Path) -> Path:
+    folder.mkdir()
+    hint = {"x": 3, "y": 2, "color": "#3a5f2b", "radius": 4}
+    (folder / "hints.json").write_text(json.dumps({"a.jpg": [hint, hint | {"x": 5}], "b/c.png": [hint]}))
+    return folder
+
+
+def _read_hints(folder: Path) -> None:
+    for name, hints in hints_file.read_hints(str(folder / "hints.json")).items():
+        hints_file.check_inside(hints, checked_json.show(name), (6, 3))
+        hints_file.parse_hints(hints_file.to_json(hints), "again", (6, 3))
+
+
 def _make_flags(folder: Path) -> Path:
     small_dataset.write(folder / "data")
     (folder / "some.flags").write_text("# how many\n--records=1\n")
@@ -320,6 +335,7 @@ TARGETS = {
     "tintmill_json": Target(_make_export, "tintmill.json", damaged_json, (_describe_export,)),
     "colorize_log": Target(_make_output, "colorize.jsonl", damaged_lines, (_open_output,)),
     "study": Target(_make_study, "study.json", damaged_json, (_open_study,)),
+    "hints": Target(_make_hints, "hints.json", damaged_json, (_read_hints,)),
     "flag_file": Target(_make_flags, "some.flags", damaged_bytes, (_read_flags,)),
 }
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from tintmill.pipeline.common.errors import TintmillError
 
 _START_SECONDS = 300  # until a node answers; a JVM takes ten, where ten others share its cores two minutes
 _END_SECONDS = 20
+_SERVER_PORTS = range(20_000, 32_768)  # Linux gives outgoing connections those from 32768 on
 
 
 class Processes:
@@ -97,12 +99,19 @@ def running_processes(folder: Path) -> Iterator[Processes]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nothing listens on at this moment."""
+    """Ports of this machine that nothing listens on at this moment.
+
+    They lie below those that systems give to outgoing connections. A port of that range may be taken by any connection
+    before the server that was told its number listens.
+    """
+    ports = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("localhost", 0))
-        return [one.getsockname()[1] for one in sockets]
+        while len(ports) < count:
+            port = random.choice(_SERVER_PORTS)
+            with contextlib.suppress(OSError):  # taken: another one
+                stack.enter_context(socket.socket()).bind(("localhost", port))
+                ports.append(port)
+    return ports
 
 
 def is_listening(port: int) -> bool:

@@ -33,5 +33,11 @@ def test_a_process_that_does_not_start_is_told_with_its_last_words(tmp_path):
             group.wait_until("node", lambda: False)
 
 
+def test_an_outgoing_connection_never_takes_a_free_port():
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first, _ = map(int, file.read().split())
+    assert max(free_ports(100)) < first
+
+
 def test_a_free_port_does_not_answer():
     assert not any(is_listening(port) for port in free_ports(2))

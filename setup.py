@@ -14,15 +14,13 @@ _INTERFACE = Path(__file__).parent.joinpath(DOOR, "__init__.py").read_text()
 VERSION = re.search(r'__version__ = "(.+)"', _INTERFACE)[1]
 
 # One line of reason each; what is not listed here is not imported.
+# What colours pictures: colorize, web, and evaluate on files.
 REQUIRES = [
     "absl-py>=2.1,<3",  # flags and logging of every command
-    "apache-beam>=2.77,<2.78",  # prepare runs on it; its runners' behaviour is measured per release
-    "google-cloud-storage>=3.1,<4",  # gs:// input, output and stage-in
     "google-crc32c>=1.6,<2",  # TFRecord checksums in C (BSD-like, by Google)
+    "h11>=0.16,<1",  # uvicorn's reader of HTTP; the limits on clients stand on the class that uses it (MIT)
     "imagecodecs>=2026.1,<2027",  # 16-bit PNG, and ICC profiles of 16-bit pictures (BSD, 26 MB); TIFF's compressions
-    "jinja2>=3.1,<4",  # report.html, model cards
-    "keras>=3.15,<3.16",  # networks; checkpoints depend on its variable order
-    "matplotlib>=3.9,<4",  # curves in the report
+    "jinja2>=3.1,<4",  # pages, report.html, model cards
     "numba>=0.65,<0.69",  # compiles the loops that paint: five times as fast as NumPy's passes over memory (BSD, 64 MB)
     "numpy>=2.1,<2.5",
     "onnxruntime>=1.22,<2",  # runs the built-in model, and exported ONNX files (MIT): TensorFlow takes 13 s to import
@@ -30,14 +28,34 @@ REQUIRES = [
     "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI, headers of model cards
     "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
     "scipy>=1.15,<2",  # the box filter of --upsample=guided; the tests' reference for intervals and distances
-    "tensorboard>=2.20,<3",  # tf.summary.scalar lives in it
-    "tensorflow>=2.21,<2.22",
-    "tensorflow-datasets>=4.9.10,<4.10",  # the dataset directory is its format
-    "tfrecord>=1.14.6,<1.15",  # reads shards without TensorFlow (verify, peek)
+    "starlette>=1.0,<2",  # the pages of web and study (BSD); with uvicorn five packages, where Gradio brings 33
     "tifffile>=2026.1,<2027",  # TIFF of 16-bit colours, which Pillow neither reads nor writes
     "tqdm>=4.66,<5",  # progress lines
+    "uvicorn>=0.40,<1",  # serves the pages (BSD)
+]
+CLOUD = [
+    "google-cloud-storage>=3.1,<4",  # gs:// input, output and stage-in
+]
+NETWORKS = [
+    "keras>=3.15,<3.16",  # networks; checkpoints depend on its variable order
+    "tensorflow>=2.21,<2.22",
+]
+PREPARE = [
+    *CLOUD,
+    *NETWORKS,  # the embedders
+    "apache-beam>=2.77,<2.78",  # prepare runs on it; its runners' behaviour is measured per release
+    "tensorflow-datasets>=4.9.10,<4.10",  # the dataset directory is its format
+    "tfrecord>=1.14.6,<1.15",  # reads shards without TensorFlow (verify, peek)
+]
+TRAIN = [
+    *CLOUD,
+    *NETWORKS,
+    "matplotlib>=3.9,<4",  # curves in the report
+    "tensorboard>=2.20,<3",  # tf.summary.scalar lives in it
+    "tfrecord>=1.14.6,<1.15",  # train checks what it reads as verify does
 ]
 EXPORT = [
+    *NETWORKS,
     "ai-edge-litert>=2.1,<3",  # runs .tflite files: TensorFlow's own runtime for them is being taken out of it
     "backports-strenum<1.3",  # ai-edge-litert wants it; later ones refuse Python 3.11, whose own StrEnum it copies
     "onnx>=1.19,<2",  # tf2onnx builds its messages with it; this range goes with TensorFlow's protobuf
@@ -48,21 +66,21 @@ EXPORT = [
 VIDEO = [
     "av>=18,<19",  # colorize reads and writes videos
 ]
-WEB = [
-    "starlette>=1.0,<2",  # the pages of web and study (BSD); with uvicorn five packages, where Gradio brings 33
-    "h11>=0.16,<1",  # uvicorn's reader of HTTP; the limits on clients stand on the class that uses it (MIT)
-    "uvicorn>=0.40,<1",  # serves them (BSD)
-]
 EXTRAS = {
-    "dataflow": ["apache-beam[gcp]>=2.77,<2.78"],  # prepare on Google Cloud Dataflow: the job request and its staging
-    "demo": ["scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside it
-    "export": EXPORT,  # tintmill export --format=onnx and litert, and colouring with such files
-    "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+    "all": [*PREPARE, *TRAIN, *EXPORT, *VIDEO],
+    "cloud": CLOUD,  # colorize on gs:// URLs
+    "dataflow": [*PREPARE, "apache-beam[gcp]>=2.77,<2.78"],  # prepare on Google Cloud Dataflow: its job request
+    "demo": [*PREPARE, *TRAIN, "scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside scikit-learn
+    "export": EXPORT,  # tintmill export, and colouring with what it wrote
+    "gpu": [*TRAIN, "tensorflow[and-cuda]>=2.21,<2.22"],
+    "prepare": PREPARE,  # tintmill prepare, verify, peek
+    "train": TRAIN,  # tintmill train, evaluate on datasets, report
     "video": VIDEO,  # colorize on videos
     "test": [
+        *PREPARE,
+        *TRAIN,
         *EXPORT,
         *VIDEO,
-        *WEB,
         "hypothesis>=6.140,<7",  # makes the files that lie, for the tests of what reads them (MPL-2.0)
         "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
         "mlcroissant>=1.0,<2",  # validates the dataset card
@@ -71,7 +89,6 @@ EXTRAS = {
         "pytest-xdist>=3.8,<4",  # two tests at a time: most of them wait for a process of one thread to start
         "ruff>=0.17,<0.18",
     ],
-    "web": WEB,  # tintmill web and tintmill study
 }
 
 
@@ -89,7 +106,16 @@ setup(
     description="Photographs to sharded Lab datasets, colorizers trained on them, pictures coloured with those",
     long_description=Path(__file__).parent.joinpath("README.md").read_text(),
     long_description_content_type="text/markdown",
-    python_requires=">=3.11,<3.13",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    python_requires=">=3.11,<3.14",
     package_dir={"tintmill": DOOR} | {f"tintmill.{room}": room for room in ROOMS},
     packages=["tintmill", *packages()],
     package_data={

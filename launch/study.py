@@ -62,7 +62,6 @@ def run_study(arguments: StudyArguments) -> None:
     if arguments.report:
         report(arguments.output)
         return
-    serving.check_installed("tintmill study")
     door = make_door(arguments.host, arguments.allowed_host, arguments.token)
     study = opening.open_study(arguments.output, arguments.given)
     print(opening.describe(study))

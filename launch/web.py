@@ -64,7 +64,6 @@ def run_web(arguments: WebArguments) -> None:
     Raises:
       TintmillError: the address cannot be listened on, the token is too short, or there is no such run or model.
     """
-    serving.check_installed("tintmill web")
     door = make_door(arguments.host, arguments.allowed_host, arguments.token)
     with serving.listen(arguments.host, arguments.port) as listener:  # first: a taken port is told before loading
         command.tell("Loading the model ...")

@@ -14,7 +14,7 @@ again does what is missing: an output is done where the log says so for the same
 there with the size that was logged. Files that are not from colorize are never replaced without --overwrite, inputs
 never.
 
-Videos (.mp4, .mov, .mkv, .webm) want PyAV: pip install 'tintmill[video]'. Colours are held steady from frame to frame,
+Videos (.mp4, .mov, .mkv, .webm) want PyAV: pip install '.[video]'. Colours are held steady from frame to frame,
 sound is copied. H.264, in .webm VP9.
 """
 

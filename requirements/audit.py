@@ -34,7 +34,7 @@ _HEAD = """\
 # Licences
 
 What `make` installs, by [product.lock](product.lock), with the licence that each package's own metadata says. `make
-licences` writes this table anew. A plain `pip install tintmill` installs less: the extras are in `setup.py`.
+licences` writes this table anew. A plain `pip install .` installs less: the extras are in `setup.py`.
 
 | package | version | licence |
 |---|---|---|

@@ -9,7 +9,6 @@ arrive.
 
 import dataclasses
 import functools
-import importlib.util
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -44,13 +43,6 @@ def token_option() -> dataclasses.Field:
         f"machines in; {NO_TOKEN}: everybody who reaches this server is let in."
     )
     return option(None, help, TOPIC)
-
-
-def check_installed(command: str) -> None:
-    """Raises TintmillError where the packages of the extra `web` are not installed."""
-    missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise TintmillError(f"{command} wants {' and '.join(missing)}; install them: pip install 'tintmill[web]'")
 
 
 def serve(app: Callable, listener: socket.socket, door: Door, what: str) -> None:

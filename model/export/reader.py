@@ -26,7 +26,7 @@ from tintmill.model.prediction.colorizer import Colorizer
 from tintmill.model.prediction.hints import Hint
 from tintmill.model.prediction.prediction import Prediction, anneal, refuse_hints, refuse_temperature
 from tintmill.model.prediction.saved_model import TrainedFolder
-from tintmill.pipeline.common import checked_json, files
+from tintmill.pipeline.common import checked_json, extras, files
 from tintmill.pipeline.common.checked_json import (
     anything,
     boolean,
@@ -224,7 +224,7 @@ def check_runtime(name: str, asked: str) -> None:
     if not importlib.util.find_spec(found.runtime):
         raise TintmillError(
             f"{asked}: {found.title} is run by the package {found.runtime}, which is not installed; "
-            f"pip install 'tintmill[{found.extra}]'"
+            + extras.install_line(extras.find_extra(found.runtime))
         )
 
 

@@ -24,6 +24,7 @@ from tintmill.model.files.colour_file import Options
 from tintmill.model.files.not_coloured import NotColoured
 from tintmill.model.files.steady import Steady
 from tintmill.model.painting import finish
+from tintmill.pipeline.common import extras
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import photo
 
@@ -255,7 +256,7 @@ def import_av():
         import av.logging
     except ImportError as error:
         raise TintmillError(
-            f"videos want PyAV, which cannot be imported ({error}); pip install 'tintmill[video]', or leave them out"
+            f"videos want PyAV, which cannot be imported ({error}); {extras.install_line('video')}, or leave them out"
         ) from error
     av.logging.set_level(None)  # FFmpeg's threads would log through Python, and one that is being closed waits for it
     return av

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from tintmill.pipeline.beam.runners import LOCAL_RUNNER
+from tintmill.pipeline.common import extras
 from tintmill.pipeline.common.errors import TintmillError
 
 _JOB_SERVERS_IN_JAVA = ("flink", "flinkrunner", "spark", "sparkrunner")
@@ -40,7 +41,7 @@ def check(runner: str, flags: list[str], ours: Iterable[str]) -> None:
         )
     if runner.lower() in _DATAFLOW and not importlib.util.find_spec("google.cloud.dataflow_v1beta3"):
         # Beam asks the network first
-        raise TintmillError(f"--runner={runner} wants Beam's Google Cloud parts: pip install 'tintmill[dataflow]'")
+        raise TintmillError(f"--runner={runner} wants Beam's Google Cloud parts: {extras.install_line('dataflow')}")
     for name in _ADDRESSES:
         _check_address(name, getattr(known, name) or "")
 

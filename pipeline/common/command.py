@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from absl import flags
 
+from tintmill.pipeline.common import extras
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.flag_help import Topics, format_help
 
@@ -55,6 +56,12 @@ def run(
         main(rest)
         show("", end="")
         return 0
+    except ModuleNotFoundError as error:
+        missing = extras.explain_missing(error)
+        if missing is None:
+            raise
+        print(f"tintmill {name}: error: {missing}", file=sys.stderr)
+        return 1
     except TintmillError as error:
         print(f"tintmill {name}: error: {error}", file=sys.stderr)
         return 1

@@ -17,7 +17,6 @@ class Format(abc.ABC):
       description: what is made, for the help of --format.
       suffix: how names of its files must end; empty for a folder.
       runtime: the Python package that runs it.
-      extra: the extra of Tintmill that installs the runtime.
       stands_alone: whether it is run without Tintmill's classes.
       hub_library: `library_name` in the card's header, as model hubs know it.
       program_imports: what the card's example program imports, besides NumPy, Pillow and scikit-image.
@@ -29,7 +28,6 @@ class Format(abc.ABC):
     description: str
     suffix: str
     runtime: str
-    extra: str
     stands_alone: bool
     hub_library: str
     program_imports: str

@@ -18,7 +18,6 @@ class KerasFile(Format):
     description = "one .keras file, which takes Tintmill's classes to load"
     suffix = ".keras"
     runtime = "keras"
-    extra = "export"
     stands_alone = False
     hub_library = "keras"
     program_imports = """\

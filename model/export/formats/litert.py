@@ -19,7 +19,6 @@ class LiteRt(Format):
     description = "a .tflite file for LiteRT"
     suffix = ".tflite"
     runtime = "ai_edge_litert"
-    extra = "export"
     stands_alone = True
     hub_library = "litert"
     program_imports = "from ai_edge_litert.interpreter import Interpreter"

@@ -39,7 +39,6 @@ class OnnxFile(Format):
     description = "for onnxruntime"
     suffix = ".onnx"
     runtime = "onnxruntime"
-    extra = "export"
     stands_alone = True
     hub_library = "onnx"
     program_imports = "import onnxruntime"

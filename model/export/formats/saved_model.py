@@ -17,7 +17,6 @@ class SavedModel(Format):
     description = "a folder for TensorFlow"
     suffix = ""
     runtime = "tensorflow"
-    extra = "export"
     stands_alone = True
     hub_library = "tensorflow"
     program_imports = "import tensorflow as tf"

@@ -46,12 +46,6 @@ def test_the_address_printed_is_one_to_type():
         assert serving.url(listener, False) == f"http://{socket.gethostname()}:{listener.getsockname()[1]}/"
 
 
-def test_missing_packages_are_named_with_the_extra(monkeypatch):
-    monkeypatch.setattr(serving.importlib.util, "find_spec", lambda name: None if name == "uvicorn" else object())
-    with pytest.raises(TintmillError, match=r"tintmill web wants uvicorn; .*tintmill\[web\]"):
-        serving.check_installed("tintmill web")
-
-
 class Ends(Exception):
     """In place of a server that runs until a signal comes."""
 

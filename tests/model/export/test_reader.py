@@ -13,6 +13,7 @@ from tests.support import exports, helpers, videos
 from tintmill.model.export import reader, writer
 from tintmill.model.export.formats import registry as formats
 from tintmill.model.prediction import colorizer, saved_model
+from tintmill.pipeline.common import extras
 from tintmill.pipeline.common.errors import TintmillError
 
 FORMATS = list(formats.FORMATS)
@@ -127,7 +128,8 @@ def test_what_is_no_export_is_refused(run, tmp_path):
 def test_a_missing_runtime_is_named(made, monkeypatch, name):
     monkeypatch.setattr(reader.importlib.util, "find_spec", lambda package: None)
     runtime = formats.FORMATS[name].runtime
-    assert f"the package {runtime}, which is not installed; pip install 'tintmill[export]'" in refusal(made[name])
+    line = extras.install_line(extras.find_extra(runtime))
+    assert f"the package {runtime}, which is not installed; {line}" in refusal(made[name])
 
 
 def test_a_runtime_that_cannot_load_it_is_quoted(made, monkeypatch):

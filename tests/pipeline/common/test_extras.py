@@ -57,7 +57,8 @@ def test_a_command_whose_extra_is_missing_names_the_line_to_type(tmp_path, argum
     done = run_without_extras(*arguments, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     last = helpers.last_line(done.stderr)
-    assert "pip install '" in last and f"[{extra}]'" in last
+    assert "pip install '" in last
+    assert f"[{extra}]'" in last
     assert package in last
     assert "Traceback" not in done.stderr
 

@@ -57,7 +57,7 @@ def run_cluster(arguments: ClusterArguments) -> None:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("cluster", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("cluster", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def _remove(folder: str, name: str) -> str:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("demo", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("demo", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

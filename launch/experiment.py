@@ -48,7 +48,7 @@ def run_experiment(arguments: ExperimentArguments) -> str:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("experiment", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("experiment", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

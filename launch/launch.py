@@ -66,7 +66,7 @@ def make_job_file(arguments: LaunchArguments, given: Collection[str] | None = No
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("launch", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("launch", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

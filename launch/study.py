@@ -94,7 +94,7 @@ def report(folder: str) -> None:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("study", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("study", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

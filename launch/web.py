@@ -88,7 +88,7 @@ def load_model(arguments: WebArguments) -> tuple[load.Colorizer, dict[str, str]]
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("web", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("web", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

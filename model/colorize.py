@@ -164,7 +164,7 @@ def _load_means(arguments: ColorizeArguments, model: Identity, tasks: list[Task]
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("colorize", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("colorize", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,39 @@
 tintmill networks --size=224 --embedding=1000
 """
 
+import dataclasses
 import sys
 
-from absl import flags
-
-from tintmill.pipeline.common import command
+from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.options import at_least, option
 
-FLAGS = flags.FlagValues()
-flags.DEFINE_integer("size", 224, "Side of the picture for the multiply-adds.", flag_values=FLAGS)
-flags.DEFINE_integer("embedding", 1000, "Length of the embedding vector.", flag_values=FLAGS)
+_INPUTS = "What the networks see"
 
 
-def main(arguments: list[str]) -> None:
+@dataclasses.dataclass(frozen=True)
+class NetworksArguments:
+    """The inputs for which networks are counted."""
+
+    size: int = option(224, "Side of the picture for the multiply-adds.", _INPUTS, check=at_least(1))
+    embedding: int = option(1000, "Length of the embedding vector.", _INPUTS, check=at_least(1))
+
+    def __post_init__(self):
+        options.check(self)
+
+
+FLAGS = options.define(NetworksArguments)
+TOPICS = options.list_topics(NetworksArguments)
+
+
+def main(words: list[str]) -> None:
+    if words:
+        raise TintmillError(f"wanted flags only, got {words}")
+    list_networks(options.read(NetworksArguments, FLAGS))
+
+
+def list_networks(arguments: NetworksArguments) -> None:
+    """Prints the table of networks."""
     from tintmill.pipeline.common.tensorflow import import_tensorflow
 
     import_tensorflow()
@@ -24,7 +44,7 @@ def main(arguments: list[str]) -> None:
 
     print(f"{'network':<16}{'inputs':<44}{'parameters':>12}{'multiply-adds':>16}")
     for name in networks.NETWORKS:
-        spec = NetworkSpec(FLAGS.embedding, FLAGS.size, FLAGS.size, encoder_weights="random")
+        spec = NetworkSpec(arguments.embedding, arguments.size, arguments.size, encoder_weights="random")
         try:
             print(f"{name:<16}{_row(networks.build(name, spec))}")
         except TintmillError as error:
@@ -42,7 +62,7 @@ def _row(model) -> str:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("networks", FLAGS, main, argv, __doc__)
+    return command.run("networks", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def _format_row(model: KnownModel) -> tuple[str, ...]:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("models", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("models", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ class PeekArguments:
 
 
 FLAGS = options.define(PeekArguments)
+TOPICS = options.list_topics(PeekArguments)
 
 
 def main(arguments: list[str]) -> None:
@@ -99,7 +100,7 @@ def _describe(dataset: Dataset, values: dict) -> str:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("peek", FLAGS, main, argv, __doc__)
+    return command.run("peek", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

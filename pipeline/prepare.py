@@ -189,7 +189,7 @@ def _say(text: str) -> None:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("prepare", FLAGS, main, argv, __doc__, unknown="pass", topics=TOPICS)
+    return command.run("prepare", FLAGS, main, argv, __doc__, TOPICS, unknown="pass")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from tintmill.pipeline.dataset.checks import find_defects
 from tintmill.pipeline.dataset.manifest import open_dataset
 
 FLAGS = flags.FlagValues()
+TOPICS = {}
 
 
 def main(arguments: list[str]) -> None:
@@ -41,7 +42,7 @@ def verify(folder: str) -> list[str]:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("verify", FLAGS, main, argv, __doc__)
+    return command.run("verify", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def print_comparison(first: str, second: str, arguments: EvaluateArguments) -> N
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("evaluate", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("evaluate", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

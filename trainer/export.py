@@ -74,6 +74,7 @@ class ExportedFiles:
 
 
 FLAGS = options.define(ExportArguments)
+TOPICS = options.list_topics(ExportArguments)
 
 
 def main(words: list[str]) -> None:
@@ -117,7 +118,7 @@ def export(arguments: ExportArguments) -> ExportedFiles:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("export", FLAGS, main, argv, __doc__)
+    return command.run("export", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class ReportArguments:
 
 
 FLAGS = options.define(ReportArguments)
+TOPICS = options.list_topics(ReportArguments)
 
 
 def main(words: list[str]) -> None:
@@ -53,7 +54,7 @@ def report(arguments: ReportArguments) -> str:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("report", FLAGS, main, argv, __doc__)
+    return command.run("report", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Lists run directories side by side: how far they are, in what they differ, what they came to.
 
-    tintmill runs RUNS
+    tintmill runs
     tintmill runs RUNS --sort=-test.psnr
 
-A run is a directory, at any depth below RUNS, that holds settings.json and dataset.json; links to folders are not
-followed. Its line has the settings in which the listed runs differ, its best validation by its own --best_by, and its
-scores where it was evaluated. What is the same in all is said once, below. Too wide for the terminal, the table is
-continued in a second one below it; into a file or a pipe it goes as it is.
+Without a folder it looks at runs/. A run is a directory, at any depth below RUNS, that holds settings.json and
+dataset.json; links to folders are not followed. Its line has the settings in which the listed runs differ, its best
+validation by its own --best_by, and its scores where it was evaluated. What is the same in all is said once, below. Too
+wide for the terminal, the table is continued in a second one below it; into a file or a pipe it goes as it is.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from tintmill.trainer.evaluation import table
 from tintmill.trainer.reporting import run_table
 
 _LINE = 120  # characters, where there is no terminal
+_DEFAULT = ("runs",)  # folders, where none is named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +47,16 @@ class RunList:
 
 
 FLAGS = options.define(RunsArguments)
+TOPICS = options.list_topics(RunsArguments)
 
 
 def main(words: list[str]) -> None:
-    found = runs(options.read(RunsArguments, FLAGS, folders=tuple(words)))
+    folders = tuple(words) or _DEFAULT
+    found = runs(options.read(RunsArguments, FLAGS, folders=folders))
     for reason in found.left_out:
         print(f"left out: {reason}", file=sys.stderr)
     if not found.rows:
-        raise TintmillError(f"no runs below {', '.join(words)}; wanted folders of `tintmill train`")
+        raise TintmillError(f"no runs below {', '.join(folders)}; wanted folders of `tintmill train`")
     width = table.terminal_width()
     command.show(run_table.format_table(found.rows, width))
     for note in found.notes:
@@ -75,7 +78,7 @@ def runs(arguments: RunsArguments) -> RunList:
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("runs", FLAGS, main, argv, __doc__)
+    return command.run("runs", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

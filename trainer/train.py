@@ -126,7 +126,7 @@ def train(
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("train", FLAGS, main, argv, __doc__, topics=TOPICS)
+    return command.run("train", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

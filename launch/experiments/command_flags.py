@@ -2,6 +2,7 @@
 
 from tintmill.launch.experiments.arguments import ExperimentArguments
 from tintmill.launch.experiments.catalogue import Data, Run
+from tintmill.launch.experiments.subcommand import list_given
 from tintmill.model.networks.registry import NETWORKS
 
 _WEIGHTS = {"mobilenet_v2": "encoder_weights", "vgg16": "vgg_weights", "efficientnet_lite0": "lite_weights"}
@@ -25,4 +26,13 @@ def list_train_flags(run: Run, arguments: ExperimentArguments) -> list[str]:
     weights = _WEIGHTS.get(NETWORKS[network].encoder)
     flags += [f"--encoder_weights={getattr(arguments, weights)}"] if weights and getattr(arguments, weights) else []
     flags += arguments.list_flags("global_size") if network == "iizuka" else []
+    flags += _shorten_warm_up(flags, arguments.steps)
     return [*flags, *arguments.list_flags("steps", "global_batch"), *arguments.train]
+
+
+def _shorten_warm_up(flags: list[str], steps: int) -> list[str]:
+    """A warm-up of a quarter of the steps, where `steps` are given and the experiment's own takes more."""
+    given = list_given(flags, "warmup_steps")
+    if steps and given and int(given[-1]) > steps // 4:
+        return [f"--warmup_steps={steps // 4}"]
+    return []

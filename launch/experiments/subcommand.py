@@ -16,6 +16,17 @@ def preset_flag(name: str) -> str:
     return f"--flagfile={_PRESETS}/{name}.flags"
 
 
+def list_given(flags: list[str], name: str) -> list[str]:
+    """The texts that flags give the flag `name`, in order; those of presets are among them."""
+    found = []
+    for flag in flags:
+        if flag.startswith("--flagfile="):
+            found += list_given(files.read(flag.partition("=")[2]).decode().splitlines(), name)
+        elif flag.startswith(f"--{name}="):
+            found.append(flag.partition("=")[2])
+    return found
+
+
 def tintmill(name: str, *arguments: str, log: str | None = None) -> None:
     """Prints a command line, and runs it in a process of its own.
 

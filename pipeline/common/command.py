@@ -27,16 +27,16 @@ def run(
     main: Callable,
     argv: list[str],
     doc: str,
+    topics: Topics,
     unknown: str = "refuse",
-    topics: Topics | None = None,
 ) -> int:
     """Parses `argv` (without the program's name), runs `main`, returns the exit code.
 
     Args:
       values: the command's own flags. Each command has its own `FlagValues`: --output may be two commands' flag.
       main: called with the arguments that are no flags.
+      topics: headings of the help and the names of the flags below each.
       unknown: `refuse` unknown flags, or `pass` them to `main` among its arguments.
-      topics: headings of the help and the names of the flags below each; None for few flags, listed as absl does.
     """
     quiet_libraries()
     if "--help" in argv or "-h" in argv:

@@ -1,4 +1,4 @@
-"""What `tintmill COMMAND --help` prints, wrapped to the terminal; where flags are many, below headings."""
+"""What `tintmill COMMAND --help` prints, wrapped to the terminal: what it does, and its flags below headings."""
 
 import collections
 import textwrap
@@ -11,14 +11,18 @@ Topics = Mapping[str, tuple[str, ...]]  # heading: names of the flags below it
 _NARROWEST, _WIDEST = 60, 120  # characters: lines beyond are hard to read, whatever the terminal
 
 
-def format_help(name: str, values: flags.FlagValues, doc: str, topics: Topics | None) -> str:
-    """The help of `tintmill NAME`: its docstring, and its flags, without `topics` as absl lists them.
+def format_help(name: str, values: flags.FlagValues, doc: str, topics: Topics) -> str:
+    """The help of `tintmill NAME`: its docstring, and its flags.
 
     Raises:
       ValueError: of `check_topics`.
     """
-    listed = format_flags(values, topics) if topics else values.get_help()
-    return f"{_reflow(doc.strip())}\n\nFlags of `tintmill {name}`, also read from --flagfile=FILE:\n{listed}"
+    if not topics:
+        return f"{_reflow(doc.strip())}\n\n`tintmill {name}` has no flags."
+    return (
+        f"{_reflow(doc.strip())}\n\nFlags of `tintmill {name}`, also read from --flagfile=FILE:\n"
+        f"{format_flags(values, topics)}"
+    )
 
 
 def format_flags(values: flags.FlagValues, topics: Topics) -> str:
@@ -28,7 +32,7 @@ def format_flags(values: flags.FlagValues, topics: Topics) -> str:
       ValueError: of `check_topics`.
     """
     check_topics(values, topics)
-    margin = max(len(usage(values[name])) for name in values) + 4
+    margin = max((len(usage(values[name])) for name in values), default=0) + 4
     lines = _wrap("Each is shown with its default, ... where it has none; booleans are also --NAME and --noNAME.")
     for topic, names in topics.items():
         lines += ["", topic]

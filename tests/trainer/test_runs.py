@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support import helpers, run_folder
+from tintmill.trainer import runs
 
 
 def test_damaged_and_half_made_runs_are_named_and_the_others_listed(tmp_path):
@@ -36,12 +37,20 @@ def test_damaged_and_half_made_runs_are_named_and_the_others_listed(tmp_path):
     [
         (["{}"], ["no runs below", "wanted folders of `tintmill train`"]),
         (["{}/none"], ["/none: no such folder"]),
-        ([], ["tintmill runs DIR..."]),
     ],
 )
 def test_no_runs_are_an_error(tmp_path, arguments, parts):
     done = helpers.tintmill("runs", *(argument.format(tmp_path) for argument in arguments))
     helpers.assert_one_line_error(done, *parts)
+
+
+def test_without_a_folder_it_looks_at_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert runs.run_command([]) == 1
+    assert "runs: no such folder" in capsys.readouterr().err
+    run_folder.make_small(tmp_path / "runs" / "a")
+    assert runs.run_command([]) == 0
+    assert "a " in capsys.readouterr().out
 
 
 def test_it_answers_without_tensorflow(tmp_path):

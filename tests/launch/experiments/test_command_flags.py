@@ -2,9 +2,12 @@
 
 import dataclasses
 
+import pytest
+
 from tintmill.launch.experiments.arguments import ExperimentArguments
-from tintmill.launch.experiments.catalogue import Data, Run
+from tintmill.launch.experiments.catalogue import EXPERIMENTS, Data, Run
 from tintmill.launch.experiments.command_flags import list_prepare_flags, list_train_flags
+from tintmill.launch.experiments.subcommand import list_given
 from tintmill.model.networks.registry import NETWORKS
 
 FULL_SIZE = ExperimentArguments("networks", "photos")
@@ -22,6 +25,20 @@ def test_smaller_steps_take_the_place_of_epochs():
         "--steps=5",
         "--log_every=5",
     ]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_warm_up_fits_into_few_steps(name):
+    small = ExperimentArguments(name, "photos", steps=8)
+    for run in EXPERIMENTS[name].runs:
+        warm_up = list_given(list_train_flags(run, small), "warmup_steps")
+        assert not warm_up or int(warm_up[-1]) <= 2
+
+
+def test_a_warm_up_is_the_experiment_s_own_where_it_fits():
+    run = Run("a", "one", ("--network=tint", "--steps=20000", "--warmup_steps=20"))
+    flags = list_train_flags(run, dataclasses.replace(FULL_SIZE, steps=400))
+    assert list_given(flags, "warmup_steps") == ["20"]
 
 
 def test_weights_of_an_encoder_go_to_the_networks_that_begin_with_it():

@@ -574,7 +574,7 @@ def test_the_networks_command_lists_every_network():
 
 
 def test_the_networks_command_says_which_network_a_size_does_not_fit(capsys):
-    assert list_networks.run_command(["networks", "--size=30", "--embedding=10"]) == 0
+    assert list_networks.run_command(["--size=30", "--embedding=10"]) == 0
     rows = {line.split()[0]: line for line in table(capsys.readouterr().out)}
     assert list(rows) == list(networks.NETWORKS)
     assert "multiples of 4, got 30x30" in rows["jain"]

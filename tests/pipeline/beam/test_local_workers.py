@@ -196,7 +196,7 @@ def main(words):
             except BaseException:
                 pass
 
-sys.exit(command.run("prepare", flags.FlagValues(), main, [], ""))
+sys.exit(command.run("prepare", flags.FlagValues(), main, [], "", {}))
 """
 
 

@@ -25,7 +25,7 @@ def test_output_that_a_reader_cuts_short_is_no_error(lines):
         "from tintmill.pipeline.common import command\n"
         "sys.stdin.readline()\n"  # until nobody reads any more
         f"show = lambda _: [command.show('a line') for _ in range({lines})]\n"
-        "sys.exit(command.run('peek', flags.FlagValues(), show, [], ''))"
+        "sys.exit(command.run('peek', flags.FlagValues(), show, [], '', {}))"
     )
     pipe = subprocess.PIPE
     process = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, stderr=pipe, text=True)

@@ -83,6 +83,7 @@ EXTRAS = {
         *VIDEO,
         "hypothesis>=6.140,<7",  # makes the files that lie, for the tests of what reads them (MPL-2.0)
         "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
+        "jsonschema>=4.23,<5",  # the schema of hints files, beside what reads them (MIT)
         "mlcroissant>=1.0,<2",  # validates the dataset card
         "playwright>=1.55,<2",  # drives the Chromium that is installed, for the tests of pages; downloads none
         "pytest>=8,<10",

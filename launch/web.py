@@ -15,8 +15,7 @@ import sys
 
 from tintmill.launch.pages import serving
 from tintmill.launch.pages.door import make_door
-from tintmill.model.colorizers import load
-from tintmill.model.colorizers.identity import identify
+from tintmill.model.colorizers.found import Colorizer, check_choice, find_model
 from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import at_least, between, option
@@ -44,7 +43,7 @@ class WebArguments:
     token: str = serving.token_option()
 
     def __post_init__(self):
-        load.check_choice(self.run, self.model)
+        check_choice(self.run, self.model)
         options.check(self)
 
 
@@ -77,14 +76,14 @@ def run_web(arguments: WebArguments) -> None:
         serving.serve(page, listener, door, f"Pictures are coloured by {provenance['model']}")
 
 
-def load_model(arguments: WebArguments) -> tuple[load.Colorizer, dict[str, str]]:
+def load_model(arguments: WebArguments) -> tuple[Colorizer, dict[str, str]]:
     """The colorizer, and what its pictures say of it.
 
     Raises:
       TintmillError: there is no such run or model, or it cannot be loaded.
     """
-    identity = identify(arguments.run, arguments.model)
-    return load.load(arguments.run, arguments.model, arguments.embedder_weights), identity.provenance
+    model = find_model(arguments.run, arguments.model)
+    return model.load(arguments.embedder_weights), model.identity.provenance
 
 
 def run_command(argv: list[str]) -> int:

@@ -14,6 +14,13 @@ again does what is missing: an output is done where the log says so for the same
 there with the size that was logged. Files that are not from colorize are never replaced without --overwrite, inputs
 never.
 
+Hints are colours that are known at places of pictures. --hints names a JSON file of them:
+
+    {"PHOTO.jpg": [{"x": 120, "y": 80, "color": "#3a5f2b", "radius": 4}]}
+
+Places are pixels of the upright picture, and the radius may be left out. The picture's own L* stays, and the colour
+does not run over edges. PHOTO.jpg is the picture's name below the output, or its path where two have one name.
+
 Videos (.mp4, .mov, .mkv, .webm) want PyAV: pip install '.[video]'. Colours are held steady from frame to frame,
 sound is copied. H.264, in .webm VP9.
 """
@@ -22,19 +29,20 @@ import dataclasses
 import os
 import sys
 
-from tintmill.model.colorizers import load
-from tintmill.model.colorizers.identity import Identity, identify
+from tintmill.model.colorizers.found import FoundModel, find_model
 from tintmill.model.files import video
 from tintmill.model.files.colour_file import Options
 from tintmill.model.output import beside
 from tintmill.model.output.colouring import Failure, Means, colour_tasks
 from tintmill.model.output.folder import open_output
+from tintmill.model.output.hinted import read_hints
 from tintmill.model.output.inputs import list_inputs
 from tintmill.model.output.task import Task, make_tasks
+from tintmill.model.prediction.colouring import MOST_VARIANTS
 from tintmill.pipeline.common import command, files, options
 from tintmill.pipeline.common.display import display_name
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.common.options import option
+from tintmill.pipeline.common.options import between, option
 from tintmill.pipeline.imaging import photo
 
 _MODEL, _FILES = "Model", "Files"  # headings of the help
@@ -52,6 +60,13 @@ class ColorizeArguments:
     run: str | None = option(None, "Run directory of `tintmill train`, in place of the built-in model.", _MODEL)
     model: str | None = option(None, "File of `tintmill export`, or a name of `tintmill models`.", _MODEL)
     embedder_weights: str | None = option(None, "Where the embedder's weights file is now.", _MODEL)
+    variants: int = option(
+        1,
+        "Colourings of each picture that differ on purpose, of a network with bins.",
+        _FILES,
+        check=between(1, MOST_VARIANTS),
+    )
+    hints: str | None = option(None, "JSON file of colours that are known at places of pictures.", _FILES)
     output: str | None = option(
         None, "Folder for the coloured files, local or gs://; without it beside each file.", _FILES
     )
@@ -61,7 +76,7 @@ class ColorizeArguments:
     options: Options = dataclasses.field(default_factory=Options)
 
     def __post_init__(self):
-        load.check_choice(self.run, self.model)
+        options.check(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,9 +137,8 @@ def colorize(arguments: ColorizeArguments) -> ColorizeResult:
     """
     if arguments.output is None:
         return _colorize_beside(arguments)
-    model, output = identify(arguments.run, arguments.model), files.absolute(arguments.output)
-    settings = dataclasses.asdict(arguments.options)
-    tasks = make_tasks(list_inputs(list(arguments.inputs), output), model, settings)
+    model, output = find_model(arguments.run, arguments.model), files.absolute(arguments.output)
+    tasks = _list_tasks(arguments, model, output)
     with open_output(output, tasks, arguments.overwrite) as folder:
         missing = [task for task in tasks if not folder.has(task.order)]
         before = len(tasks) - len(missing)
@@ -135,9 +149,8 @@ def colorize(arguments: ColorizeArguments) -> ColorizeResult:
 def _colorize_beside(arguments: ColorizeArguments) -> ColorizeResult:
     """Colours files, each into its own folder."""
     beside.check_inputs(arguments.inputs)
-    model = identify(arguments.run, arguments.model)
-    settings = dataclasses.asdict(arguments.options)
-    listed = make_tasks(list_inputs(list(arguments.inputs), os.devnull), model, settings)
+    model = find_model(arguments.run, arguments.model)
+    listed = _list_tasks(arguments, model, os.devnull)
     for task in listed:
         if task.reference.kind != "file":
             raise TintmillError(
@@ -149,17 +162,41 @@ def _colorize_beside(arguments: ColorizeArguments) -> ColorizeResult:
     return ColorizeResult(None, None, len(tasks), 0, failures, tuple(folder.written), tuple(skipped))
 
 
-def _load_means(arguments: ColorizeArguments, model: Identity, tasks: list[Task]) -> Means:
+def _list_tasks(arguments: ColorizeArguments, model: FoundModel, output: str) -> list[Task]:
+    settings = _list_settings(arguments)
+    references = list_inputs(list(arguments.inputs), output)
+    hints = {} if arguments.hints is None else read_hints(arguments.hints, references)
+    tasks = make_tasks(references, model.identity, settings, hints)
+    if arguments.variants > 1 and (films := [task for task in tasks if task.is_video]):
+        film = display_name(films[0].reference.id)
+        raise TintmillError(f"--variants={arguments.variants}: {film} is a video; variants are made of pictures alone")
+    return tasks
+
+
+def _list_settings(arguments: ColorizeArguments) -> dict:
+    """What decides colours besides model and hints, as the log has it."""
+    variants = {"variants": arguments.variants} if arguments.variants > 1 else {}
+    return dataclasses.asdict(arguments.options) | variants
+
+
+def _load_means(arguments: ColorizeArguments, model: FoundModel, tasks: list[Task]) -> Means:
     if any(task.is_video for task in tasks):
         video.import_av()  # what it says must not come after an hour of pictures
     command.tell("Loading the model ...")
-    given = {name: value for name, value in dataclasses.asdict(arguments.options).items() if value is not None}
+    given = {name: value for name, value in _list_settings(arguments).items() if value is not None}
     settings = ", ".join(f"{name}={value}" for name, value in given.items())
+    colorizer = model.load(arguments.embedder_weights)
+    if any(task.hints for task in tasks) and not colorizer.takes_hints:
+        raise TintmillError(
+            f"--hints={arguments.hints}: the model {model.identity.name} takes none, it was trained without; leave "
+            "them out, or colour with another model"
+        )
     return Means(
-        load.load(arguments.run, arguments.model, arguments.embedder_weights),
+        colorizer,
         arguments.options,
         photo.Limits(max_pixels=arguments.max_pixels, min_side=1),
-        model.provenance | {"settings": settings},
+        model.identity.provenance | {"settings": settings},
+        arguments.variants,
     )
 
 

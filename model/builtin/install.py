@@ -73,11 +73,11 @@ def install(wanted: Installation) -> KnownModel:
 
 def _describe(source: str) -> dict:
     """What an export says of itself; it has been loaded once, so that what is installed runs."""
-    name, description = reader.describe(source)
-    if description["takes"] != "lightness":
+    export = reader.open_export(source)
+    if export.description["takes"] != "lightness":
         raise TintmillError(
-            f"--install={source}: takes a {description['takes']} picture ({name}); wanted a file of `tintmill export "
-            "--format=onnx --takes=lightness`"
+            f"--install={source}: takes a {export.description['takes']} picture ({export.format_name}); wanted a file "
+            "of `tintmill export --format=onnx --takes=lightness`"
         )
-    reader.load(source)
-    return description
+    export.load()
+    return export.description

@@ -10,6 +10,7 @@ An export takes one of two things, which `takes` of its tintmill.json says:
   float32 [B, H, W, 3]. It holds the network alone, and Tintmill does the rest as it does for a run.
 """
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -87,20 +88,20 @@ class Exported:
         Raises:
           TintmillError: there are hints, which such an export does not take.
         """
-        if hints:
-            raise refuse_hints(len(hints), f"the exported {self.name}")
         pixels = np.asarray(image)
-        return finish.paint(pixels, self.predict_ab(Image.fromarray(finish.grey(pixels))))
+        return finish.paint(pixels, self.predict(Image.fromarray(finish.grey(pixels)), hints=hints).ab)
 
-    def predict(self, grey: Image.Image, temperature: float | None = None) -> Prediction:
+    def predict(self, grey: Image.Image, temperature: float | None = None, hints: Sequence[Hint] = ()) -> Prediction:
         """Colours of a picture, with the logits where there are bins.
 
         Args:
           grey: PIL image of mode L, any size.
           temperature: of the annealed mean; None takes the one it was exported with.
         Raises:
-          TintmillError: a temperature for a network without bins.
+          TintmillError: a temperature for a network without bins, or hints, which such an export does not take.
         """
+        if hints:
+            raise refuse_hints(len(hints), f"the exported {self.name}")
         if temperature is not None and not self.has_bins:
             raise refuse_temperature(temperature, f"the exported {self.name}")
         pixels = np.asarray(bound_size(grey, self._needed()), np.float32)
@@ -143,6 +144,60 @@ class BareNetwork:
         return self._run(found)
 
 
+class ExportFile:
+    """What `tintmill export` wrote, as far as can be told without loading it.
+
+    Attributes:
+      path: the file or folder.
+      format_name: a key of `FORMATS`.
+      description: the content of its tintmill.json.
+    """
+
+    def __init__(self, path: str, format_name: str, description: dict):
+        self.path, self.format_name, self.description = path, format_name, description
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        return sha256_of(self.path)
+
+    def check_whole(self) -> None:
+        """Raises TintmillError where it is not as it was written."""
+        try:
+            whole = FORMATS[self.format_name].digests(self.path) == self.description["parts"]
+        except reading.DAMAGES:
+            whole = False
+        if not whole:
+            raise TintmillError(
+                f"--model={self.path}: damaged since it was exported (sha256 differ); export or copy it again"
+            )
+
+    def load(self, is_checked: bool = False) -> Exported | Colorizer:
+        """Loads it.
+
+        Args:
+          is_checked: whether it is known to be as it was written.
+        Raises:
+          TintmillError: it is not as it was written, its runtime is not installed, or cannot load it.
+        """
+        if not is_checked:
+            self.check_whole()
+        check_runtime(self.format_name, f"--model={self.path}")
+        found = FORMATS[self.format_name]
+        try:
+            run = found.load(self.path)
+        except Exception as error:  # what the runtimes raise has no common type
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
+            made = ", ".join(f"{library} {version}" for library, version in self.description["versions"].items())
+            raise TintmillError(
+                f"--model={self.path}: {found.runtime} cannot load it ({said}); it was exported with {made}: use "
+                "these, or export it again"
+            ) from error
+        if self.description["takes"] == "lightness":
+            framing = self.description["framing"]
+            return Colorizer(BareNetwork(run, self.description), None, framing["size"], framing["fit"])
+        return Exported(run, self.description, self.sha256)
+
+
 def load(path: str) -> Exported | Colorizer:
     """Reads what `tintmill export` wrote, in any of the formats, told by its content.
 
@@ -150,38 +205,11 @@ def load(path: str) -> Exported | Colorizer:
       TintmillError: there is nothing, or something else; it is cut, damaged or of another version; its runtime is not
         installed, or cannot load it.
     """
-    name, description = describe(path)
-    found = FORMATS[name]
-    check_whole(path)
-    check_runtime(name, f"--model={path}")
-    try:
-        run = found.load(path)
-    except Exception as error:  # what the runtimes raise has no common type
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        made = ", ".join(f"{library} {version}" for library, version in description["versions"].items())
-        raise TintmillError(
-            f"--model={path}: {found.runtime} cannot load it ({said}); it was exported with {made}: use these, or "
-            "export it again"
-        ) from error
-    if description["takes"] == "lightness":
-        framing = description["framing"]
-        return Colorizer(BareNetwork(run, description), None, framing["size"], framing["fit"])
-    return Exported(run, description, sha256_of(path))
+    return open_export(path).load()
 
 
-def check_whole(path: str) -> None:
-    """Raises TintmillError where an export is not as it was written, or as `describe`."""
-    name, description = describe(path)
-    try:
-        whole = FORMATS[name].digests(path) == description["parts"]
-    except reading.DAMAGES:
-        whole = False
-    if not whole:
-        raise TintmillError(f"--model={path}: damaged since it was exported (sha256 differ); export or copy it again")
-
-
-def describe(path: str) -> tuple[str, dict]:
-    """The format of an export and the content of its tintmill.json; loads no network.
+def open_export(path: str) -> ExportFile:
+    """Reads what an export says of itself; loads no network.
 
     Raises:
       TintmillError: as `load`, as far as can be told without.
@@ -215,7 +243,7 @@ def describe(path: str) -> tuple[str, dict]:
         checked_json.check(description, _DESCRIPTION)
     except ValueError as error:
         raise checked_json.damaged(f"--model={path}: {reading.METADATA} in it", error, "export it again") from error
-    return name, {"takes": "grey"} | description  # which older exports do not say
+    return ExportFile(path, name, {"takes": "grey"} | description)  # older exports do not say what they take
 
 
 def check_runtime(name: str, asked: str) -> None:

@@ -3,12 +3,18 @@
 import dataclasses
 import io
 import math
+import os
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from tintmill.model.files import picture_file, xmp
+from tintmill.model.files.not_coloured import NotColoured
 from tintmill.model.painting import finish
+from tintmill.model.prediction import hints_file
+from tintmill.model.prediction.colouring import predict_colourings
+from tintmill.model.prediction.hints import Hint
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
 from tintmill.pipeline.imaging import lab, photo
@@ -68,16 +74,29 @@ class Coloured:
         chroma was reduced to fit sRGB).
       uncertainty: PNG, 8-bit grey, of the picture's size: how evenly the bins share each pixel (the entropy of their
         distribution): 0 where one has all, 255 where all are alike. None unless asked for.
+      others: the bytes of the other variants, where several were asked for.
     """
 
     data: bytes | memoryview
     extension: str
     facts: dict
     uncertainty: bytes | None
+    others: tuple[bytes | memoryview, ...] = ()
+
+    @property
+    def variants(self) -> tuple[bytes | memoryview, ...]:
+        """The bytes of all variants, the network's own colours first."""
+        return self.data, *self.others
 
 
 def colour_bytes(
-    data: bytes, colorizer, options: Options, limits: photo.Limits, provenance: dict[str, str]
+    data: bytes,
+    colorizer,
+    options: Options,
+    limits: photo.Limits,
+    provenance: dict[str, str],
+    hints: Sequence[Hint] = (),
+    variants: int = 1,
 ) -> Coloured:
     """Colours a picture file; an uncoloured one is never returned.
 
@@ -85,9 +104,12 @@ def colour_bytes(
       data: the file.
       colorizer: of which `predict` and `has_bins` are used.
       provenance: written into the picture's XMP beside "automatically coloured": the model, its digest, settings.
+      hints: colours that are known at pixels of the upright picture; the colorizer takes hints.
+      variants: how many colourings are made.
     Raises:
       photo.Rejected: with the reason code.
-      TintmillError: temperature or uncertainty of a network without bins.
+      NotColoured: a hint is outside the picture.
+      TintmillError: temperature, uncertainty or variants of a network without bins.
     """
     if options.uncertainty and not colorizer.has_bins:
         raise TintmillError(
@@ -96,14 +118,34 @@ def colour_bytes(
         )
     picture = picture_file.read(data, limits)
     del data  # nobody else may hold it, and there are a file and a picture to come
-    prediction = colorizer.predict(Image.fromarray(picture.visible_grey()), options.temperature)
+    if hints:
+        _check_hints(hints, picture)
+    found = predict_colourings(colorizer, picture.visible_grey(), options.temperature, hints, variants)
     facts = _facts(picture)
-    painted = finish.paint_counted(picture.pixels, prediction.ab, options.chroma, options.upsample, overwrite=True)
-    facts["reduced"] = round(painted.reduced, 6)
-    coloured = picture_file.write(picture, painted.pixels, options.quality, xmp.packet(provenance, picture.xmp))
+    written, packet = [], xmp.packet(provenance, picture.xmp)
+    for number, one in enumerate(found.variants, 1):
+        over = number == variants  # whoever is last may paint over the picture
+        painted = finish.paint_counted(picture.pixels, one.ab, options.chroma, options.upsample, one.change, over)
+        if number == 1:
+            facts["reduced"] = round(painted.reduced, 6)
+        written.append(picture_file.write(picture, painted.pixels, options.quality, packet))
+    uncertainty = _uncertainty(found.logits, *picture.pixels.shape[:2]) if options.uncertainty else None
     extension = picture_file.EXTENSIONS.get(picture.format, ".png")
-    size = painted.pixels.shape[:2]
-    return Coloured(coloured, extension, facts, _uncertainty(prediction.logits, *size) if options.uncertainty else None)
+    return Coloured(written[0], extension, facts, uncertainty, tuple(written[1:]))
+
+
+def name_variants(name: str, count: int) -> list[str]:
+    """What the files of a picture's variants are called: a.variant-1.jpg and so on, of a.jpg."""
+    stem, extension = os.path.splitext(name)
+    return [f"{stem}.variant-{number}{extension}" for number in range(1, count + 1)]
+
+
+def _check_hints(hints: Sequence[Hint], picture: picture_file.Picture) -> None:
+    height, width = picture.pixels.shape[:2]
+    try:
+        hints_file.check_inside(hints, "--hints", (width, height))
+    except TintmillError as error:
+        raise NotColoured("bad_hints", str(error)) from error
 
 
 def _facts(picture: picture_file.Picture) -> dict:

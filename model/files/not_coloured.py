@@ -7,6 +7,7 @@ REASONS = photo.REASONS | {
     "damaged_video": "the video cannot be read to its end",
     "unsupported_video": "a video that cannot be written as it is",
     "linked_folder": "a link to a folder, which is not followed; give that folder itself too",
+    "bad_hints": "a hint that does not fit it",
     "bad_name": "its name cannot be a file's name in the output",
 }
 

@@ -88,8 +88,10 @@ class Beside:
                     raise FileExistsError(errno.EEXIST, "somebody made it meanwhile", name)
 
     def log_done(self, order: Order, written: list[Written], more: dict) -> None:
-        """Remembers the coloured file, which is the first of those that were written."""
-        self.written.append(os.path.join(os.path.dirname(order.input), written[0].name))
+        """Remembers the coloured files: the first of those that were written, and its variants."""
+        maps = f"{written[0].name}.uncertainty.png"
+        names = [file.name for file in written if file.name != maps]
+        self.written += [os.path.join(os.path.dirname(order.input), name) for name in names]
 
     def log_failure(self, order: Order, code: str, more: dict) -> None:
         """Nothing: the command tells it, and there is no log."""

@@ -8,7 +8,7 @@ import time
 
 from tqdm import tqdm
 
-from tintmill.model.colorizers.load import Colorizer
+from tintmill.model.colorizers.found import Colorizer
 from tintmill.model.files import colour_file, video
 from tintmill.model.files.not_coloured import NotColoured
 from tintmill.model.output.beside import Beside
@@ -34,12 +34,14 @@ class Means:
       options: how pictures are coloured and written.
       limits: of pictures that are taken.
       provenance: what a coloured file says of itself: the model, its digest, the settings.
+      variants: how many colourings of each picture are made.
     """
 
     colorizer: Colorizer
     options: colour_file.Options
     limits: photo.Limits
     provenance: dict[str, str]
+    variants: int = 1
 
     @property
     def largest(self) -> int:
@@ -103,13 +105,23 @@ def _colour(task: Task, content: Content, folder: ColouredFolder | Beside, means
             raise content
         if task.is_video:
             return _colour_video(task, content, folder, means)
+        hints = task.hints.hints if task.hints else ()
+        said = task.hints.provenance if task.hints else {}
         coloured = colour_file.colour_bytes(
-            read_now(task, content, means.largest), means.colorizer, means.options, means.limits, means.provenance
+            read_now(task, content, means.largest),  # held by nobody else, for it may be large
+            means.colorizer,
+            means.options,
+            means.limits,
+            means.provenance | said,
+            hints,
+            means.variants,
         )
-    written = [folder.write(task.order, folder.name(task.order, coloured.extension), coloured.data)]
+    name = folder.name(task.order, coloured.extension)
+    names = [name] if means.variants == 1 else colour_file.name_variants(name, means.variants)
+    written = [folder.write(task.order, name, one) for name, one in zip(names, coloured.variants, strict=True)]
     if coloured.uncertainty is not None:
         written.append(folder.write(task.order, f"{written[0].name}.uncertainty.png", coloured.uncertainty))
-    return written, coloured.facts
+    return written, coloured.facts | said
 
 
 def _colour_video(

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from tintmill.model.painting.change import Change, Changed
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import lab
 
@@ -40,7 +41,13 @@ class Painted:
     reduced: float
 
 
-def paint(pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str = "bilinear") -> np.ndarray:
+def paint(
+    pixels: np.ndarray,
+    ab: np.ndarray,
+    chroma: float = 1.0,
+    upsample: str = "bilinear",
+    change: Change | None = None,
+) -> np.ndarray:
     """A picture with its own L* and other colours.
 
     L* changes by what rounding to 8 bits costs, less than 0.5.
@@ -50,14 +57,20 @@ def paint(pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str
       ab: float32 [h, w, 2], a* and b* at any resolution.
       chroma: a* and b* are multiplied by it.
       upsample: `bilinear`, or `guided`: changes of colour follow the picture's edges.
+      change: what is added to `ab`; it is guided, however `ab` is upsampled.
     Returns:
       [H, W, 3] of the dtype of `pixels`.
     """
-    return paint_counted(pixels, ab, chroma, upsample).pixels
+    return paint_counted(pixels, ab, chroma, upsample, change).pixels
 
 
 def paint_counted(
-    pixels: np.ndarray, ab: np.ndarray, chroma: float = 1.0, upsample: str = "bilinear", overwrite: bool = False
+    pixels: np.ndarray,
+    ab: np.ndarray,
+    chroma: float = 1.0,
+    upsample: str = "bilinear",
+    change: Change | None = None,
+    overwrite: bool = False,
 ) -> Painted:
     """As `paint`, with the share of pixels whose chroma was reduced.
 
@@ -75,10 +88,10 @@ def paint_counted(
             "--learning_rate or without --precision=float16"
         )
     height, width = pixels.shape[:2]
-    shifts = np.stack([ab[..., 0], ab[..., 1]]) * np.float32(
-        [[[chroma / 500]], [[-chroma / 200]]]
-    )  # (2, h, w), of f(X), f(Z)
+    shifts = _find_shifts(ab, chroma)  # (2, h, w)
     enlarged = Enlarged(_guide(pixels, shifts) if upsample == "guided" else shifts, width, height)
+    if change is not None:
+        enlarged = _change(enlarged, pixels, change, chroma)
     over = overwrite and pixels.ndim == 3 and pixels.flags.writeable
     painted = pixels if over else np.empty((height, width, 3), pixels.dtype)
     tables = _luminance_tables(pixels), lab.rgb_weights(), lab.level_table(pixels.dtype)
@@ -89,6 +102,22 @@ def paint_counted(
         )
 
     return Painted(painted, sum(_on_all_cores(work, height, width)) / (height * width))
+
+
+def _find_shifts(ab: np.ndarray, chroma: float) -> np.ndarray:
+    """What f(X) and f(Z) have more than f(Y) where colours are `ab`, [..., 2]: float32 [2, ...]."""
+    return np.stack([ab[..., 0] * np.float32(chroma / 500), ab[..., 1] * np.float32(-chroma / 200)])
+
+
+def _change(enlarged: "Enlarged", pixels: np.ndarray, change: Change, chroma: float) -> Changed:
+    height, width = pixels.shape[:2]
+    rows, columns = change.ab.shape[:2]
+    added = Enlarged(_guide(pixels, _find_shifts(change.ab, chroma)), width, height)
+    known = np.array([point.ab for point in change.points], np.float32).reshape(-1, 2)
+    position = max(width / columns, height / rows)
+    shifts = _find_shifts(known, chroma).T  # (points, 2)
+    tables = _luminance_tables(pixels)
+    return Changed(enlarged, added, position, change.points, shifts, lambda rows: _levels(pixels[rows]), tables)
 
 
 def load_loops() -> None:

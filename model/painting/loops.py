@@ -83,6 +83,68 @@ def grey(pixels, luminance_tables, grey_table, result):
 
 
 @_compiled
+def light(pixels, luminance_tables, result):
+    """Writes f(Y) of rows [R, W, 1 or 3] to `result`, float32 [R, W]."""
+    luminance = np.empty(pixels.shape[1], np.float32)
+    for row in range(pixels.shape[0]):
+        _luminance(pixels[row], luminance_tables, luminance)
+        for i in range(len(luminance)):
+            result[row, i] = _f(luminance[i])
+
+
+@_compiled
+def follow(pixels, maps, luminance_tables, result):
+    """Adds maps that follow the edges of rows [R, W, 1 or 3] to what f(X) and f(Z) have more than f(Y).
+
+    Args:
+      maps: float32 [5, R, W], see `_follow`.
+      result: float32 [2 or 5, R, W], of which the first two are added to.
+    """
+    rows = np.empty((2, pixels.shape[1]), np.float32)
+    luminance, light = rows[0], rows[1]
+    for row in range(pixels.shape[0]):
+        _luminance(pixels[row], luminance_tables, luminance)
+        for i in range(len(light)):
+            light[i] = _f(luminance[i])
+            result[0, row, i] += maps[0, row, i]
+            result[1, row, i] += maps[1, row, i]
+        _follow(maps[:, row], light, result[0, row], result[1, row])
+
+
+@_compiled
+def measure_ways(lightness, step, edge, ways):
+    """Shortens the ways to each pixel over its eight neighbours, until two rounds of sweeps are done.
+
+    A step costs its length and the square of the difference of L*, so that an edge costs more than the same difference
+    spread over a slope. Sweeps from both corners are those of raster-scan geodesic distances (Toivanen 1996; Criminisi
+    et al. 2008).
+
+    Args:
+      lightness: L*, float32 [h, w].
+      step: what the length of a pixel costs.
+      edge: the difference of L* that costs 1.
+      ways: float32 [h, w], 0 where ways begin and large elsewhere; it is written.
+    """
+    height, width = ways.shape
+    for sweep in range(4):
+        turn = 1 if sweep % 2 == 0 else -1
+        for i in range(height):
+            row = i if turn == 1 else height - 1 - i
+            before = row - turn
+            for j in range(width):
+                column = j if turn == 1 else width - 1 - j
+                shortest = ways[row, column]
+                for k in range(4):
+                    other = row if k == 0 else before
+                    beside = column - turn if k == 0 else column + k - 2
+                    if 0 <= other < height and 0 <= beside < width:
+                        change = (lightness[row, column] - lightness[other, beside]) / edge
+                        length = step if k == 0 or k == 2 else step * np.float32(1.4142135)
+                        shortest = min(shortest, ways[other, beside] + length + change * change)
+                ways[row, column] = shortest
+
+
+@_compiled
 def enlarge(maps, lines, line_weights, columns, column_weights, result):
     """Maps [C, h, w] bilinearly at places between their pixels.
 

@@ -38,10 +38,15 @@ def draw(hints: Sequence[Hint], picture: tuple[int, int], network: tuple[int, in
     width, height = network
     drawn = np.zeros((height, width, 3), np.float32)
     for hint in hints:
-        columns = _positions(hint.x, hint.radius, picture[0], width)
-        rows = _positions(hint.y, hint.radius, picture[1], height)
-        drawn[rows, columns] = hint.ab[0] / 128.0, hint.ab[1] / 128.0, 1.0
+        drawn[find_square(hint, picture, network)] = hint.ab[0] / 128.0, hint.ab[1] / 128.0, 1.0
     return drawn
+
+
+def find_square(hint: Hint, picture: tuple[int, int], network: tuple[int, int]) -> tuple[slice, slice]:
+    """(rows, columns) of the positions that a hint covers, at least one; sizes are those of `draw`."""
+    columns = _positions(hint.x, hint.radius, picture[0], network[0])
+    rows = _positions(hint.y, hint.radius, picture[1], network[1])
+    return rows, columns
 
 
 def _positions(middle: int, radius: int, length: int, network_length: int) -> slice:

@@ -6,6 +6,8 @@ A file holds the hints of many pictures by their names. Places are pixels of the
 left out. `hints.schema.json` beside this module says the same as a JSON schema, for editors and other programs.
 """
 
+import dataclasses
+import hashlib
 import os
 from collections.abc import Sequence
 
@@ -54,19 +56,36 @@ def parse_hints(value: object, where: str, size: tuple[int, int] | None = None) 
     return hints
 
 
-def read_hints(path: str) -> dict[str, list[Hint]]:
-    """The hints of a file by the names of their pictures.
+@dataclasses.dataclass(frozen=True)
+class HintsFile:
+    """A file of hints: `pictures`, the hints by the names of their pictures; `sha256` of its bytes, hexadecimal."""
+
+    pictures: dict[str, list[Hint]]
+    sha256: str
+
+
+def read_hints(path: str) -> HintsFile:
+    """Reads a file of hints.
 
     Raises:
-      TintmillError: the file cannot be read, or is not what it must be; as `parse_hints`.
+      TintmillError: it cannot be read, or is not what it must be; as `parse_hints`.
     """
     where = f"--hints={path}"
     try:
-        found = checked_json.parse(files.read(path, largest=LARGEST), _FILE, LARGEST)
-        for name, one in found.items():
-            _check_agreement(one, checked_json.name_field("", name))
+        data = files.read(path, largest=LARGEST)
     except OSError as error:
         raise TintmillError(f"{where}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # there is too much of it
+        raise _refuse(where, error) from error
+    return HintsFile(parse_file(data, where), hashlib.sha256(data).hexdigest())
+
+
+def parse_file(data: bytes, where: str) -> dict[str, list[Hint]]:
+    """The hints in the bytes of a file, by the names of their pictures. Raises TintmillError, as `parse_hints`."""
+    try:
+        found = checked_json.parse(data, _FILE, LARGEST)
+        for name, one in found.items():
+            _check_agreement(one, checked_json.name_field("", name))
     except ValueError as error:
         raise _refuse(where, error) from error
     return {name: [_make(hint) for hint in one] for name, one in found.items()}

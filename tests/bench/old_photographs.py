@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tintmill.model.colorizers import load
+from tintmill.model.colorizers.found import find_model
 from tintmill.model.painting import finish
 from tintmill.pipeline.imaging import lab, photo
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--sheet")
     parser.add_argument("folders", nargs="+")
     asked = parser.parse_args()
-    colorize = load.load(run=asked.run, model=asked.model)
+    colorize = find_model(asked.run, asked.model).load()
     paths = sorted(path for folder in asked.folders for path in Path(folder).iterdir() if path.is_file())
     rows, red, chroma = [], [], []
     print(f"{'picture':40s} {'strongly red %':>14s} {'mean chroma':>12s}")

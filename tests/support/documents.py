@@ -11,6 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
+import tintmill
 from tintmill.launch import cli
 
 ROOT = Path(__file__).parents[2]
@@ -217,6 +218,8 @@ def _words() -> set[str]:
 def _is_defined(name: str) -> bool:
     """Whether a module of ours has the name; of another's module, whether it is installed."""
     if name.rsplit(".", 1)[1] in DATA:  # a file, of which `_check_spans` knows no more
+        return True
+    if name.removeprefix("tintmill.") in tintmill.__all__:  # which are imported when they are asked for
         return True
     if name.startswith(("tintmill.", "tests.")):
         return bool(_find_module(name)) or _has_name(_find_module(name.rsplit(".", 1)[0]), name.rsplit(".", 1)[1])

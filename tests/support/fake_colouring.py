@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.support.manifests import make_manifest
 from tintmill.model import colorize
-from tintmill.model.colorizers import load
+from tintmill.model.colorizers.found import TrainedRun
 from tintmill.model.files import colour_file
 from tintmill.model.files.colour_file import Coloured
 from tintmill.pipeline.imaging import photo
@@ -32,7 +32,7 @@ class Painter:
         return np.stack([rows, columns], axis=-1).astype(np.float32)
 
 
-def colour_bytes(data, colorizer, options, limits, provenance) -> Coloured:
+def colour_bytes(data, colorizer, options, limits, provenance, hints=(), variants=1) -> Coloured:
     """The picture with its channels changed as the settings say: another setting, other bytes of the same size."""
     time.sleep(float(os.environ.get("TINTMILL_TEST_SECONDS", 0)))
     kind = photo.sniff(data)
@@ -59,7 +59,7 @@ def command_line(run: Path, *arguments) -> list[str]:
 
 
 def install(setattr=setattr) -> None:
-    setattr(load, "load", lambda *arguments, **more: Painter())
+    setattr(TrainedRun, "load", lambda *arguments, **more: Painter())
     setattr(colour_file, "colour_bytes", colour_bytes)
 
 

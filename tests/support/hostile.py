@@ -298,7 +298,7 @@ def _make_hints(folder: Path) -> Path:
 
 
 def _read_hints(folder: Path) -> None:
-    for name, hints in hints_file.read_hints(str(folder / "hints.json")).items():
+    for name, hints in hints_file.read_hints(str(folder / "hints.json")).pictures.items():
         hints_file.check_inside(hints, checked_json.show(name), (6, 3))
         hints_file.parse_hints(hints_file.to_json(hints), "again", (6, 3))
 

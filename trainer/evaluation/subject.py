@@ -4,8 +4,8 @@ import dataclasses
 import os
 import sys
 
-from tintmill.model.colorizers import load
-from tintmill.model.colorizers.identity import Identity, identify
+from tintmill.model.colorizers.found import Colorizer, TrainedRun, find_export
+from tintmill.model.colorizers.identity import Identity
 from tintmill.model.export import reader
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
@@ -76,12 +76,7 @@ def _open_run_on_folder(arguments: EvaluateArguments) -> Subject:
     """A run on a folder of colour pictures. Whether it was trained on some of them is not known."""
     run, frame = RunFolder(arguments.run), Frame(arguments.resize, arguments.size)
     settings = run.read_settings()
-    colorize = load.load(
-        run.path,
-        embedder_weights=arguments.embedder_weights,
-        temperature=arguments.temperature,
-        rise=arguments.temperature_rise,
-    )
+    colorize = TrainedRun(run.path).load(arguments.embedder_weights, arguments.temperature, arguments.temperature_rise)
     if arguments.hints and not colorize.takes_hints:
         raise _no_hints(arguments)
     source = on_folders.coloured_by(colorize, settings["network"], arguments.truth, frame, arguments.hints)
@@ -128,14 +123,15 @@ def _open_model_on_folder(arguments: EvaluateArguments) -> Subject:
     return Subject(source, about, folder)
 
 
-def _load_model(arguments: EvaluateArguments) -> tuple[load.Colorizer, Identity]:
+def _load_model(arguments: EvaluateArguments) -> tuple[Colorizer, Identity]:
     """What answers, and who it is. Its temperature is that of its file."""
     if arguments.temperature is not None or arguments.temperature_rise:
         raise TintmillError(
             f"--temperature={arguments.temperature}: the model answers at the temperature of its file; leave the flag "
             "out, or export it anew with --temperature"
         )
-    identity, colorize = identify(None, arguments.model), load.load(model=arguments.model)
+    model = find_export(arguments.model)
+    identity, colorize = model.identity, model.load()
     if arguments.hints and not colorize.takes_hints:
         raise _no_hints(arguments)
     return colorize, identity
@@ -147,7 +143,7 @@ def _output_folder(arguments: EvaluateArguments) -> EvaluationFolder:
     return EvaluationFolder(arguments.output)
 
 
-def _describe_model(colorize: load.Colorizer, identity: Identity, arguments: EvaluateArguments) -> dict:
+def _describe_model(colorize: Colorizer, identity: Identity, arguments: EvaluateArguments) -> dict:
     """What metrics.json says of a model, as its file says it."""
     description = getattr(colorize, "description", None) or colorize.network.description
     said = ("steps", "parameters", "multiply_adds", "temperature", "temperature_rise")

@@ -53,14 +53,13 @@ def _read(source: str, network: str) -> InitialWeights:
         return _read_run(source)
     if source.endswith(".keras"):
         return _read_keras(source, network)
-    from tintmill.model.colorizers.identity import find_known
+    from tintmill.model.colorizers.found import find_export, is_name
 
-    known = find_known(source)
-    if known:
-        known.check()
-    elif not os.path.isfile(source):
+    if is_name(source):
+        return _read_onnx(source, find_export(source).path)
+    if not os.path.isfile(source):
         raise _refuse(source, "no such file or folder")
-    return _read_onnx(source, known.path if known else source)
+    return _read_onnx(source, source)
 
 
 def _read_run(run: str) -> InitialWeights:
@@ -90,10 +89,11 @@ def _read_keras(path: str, network: str) -> InitialWeights:
 def _read_onnx(source: str, path: str) -> InitialWeights:
     from tintmill.model.export import reader, weights
 
-    _, description = reader.describe(path)
+    export = reader.open_export(path)
+    description = export.description
     if "weights" not in description:
         raise _refuse(source, f"takes a {description['takes']} picture, its weights cannot be told apart")
-    reader.check_whole(path)
+    export.check_whole()
     try:
         return InitialWeights(description["network"], weights.read(path, description["weights"]))
     except (KeyError, ValueError, TypeError) as error:

@@ -40,8 +40,8 @@ class Format(abc.ABC):
             raise TypeError(f"the format {cls.__name__} does not say its {', '.join(missing)}")
 
     @abc.abstractmethod
-    def recognise(self, path: str) -> bool:
-        """Whether the content is of this format."""
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the content is of this format; `head` is a file's first `reading.HEAD` bytes, empty of a folder."""
 
     @abc.abstractmethod
     def write(self, network, path: str) -> None:

@@ -28,8 +28,8 @@ from tintmill.model.export import one_picture  # Tintmill's classes, which the f
 network = keras.saving.load_model(MODEL, compile=False)
 ab = np.asarray(network(grey)["ab"])[0]"""
 
-    def recognise(self, path: str) -> bool:
-        return reading.first_bytes(path, 4) == b"PK\x03\x04"
+    def recognise(self, path: str, head: bytes) -> bool:
+        return head[:4] == b"PK\x03\x04"
 
     def write(self, network, path: str) -> None:
         network.save(path)

@@ -26,8 +26,8 @@ class LiteRt(Format):
 network = Interpreter(MODEL).get_signature_runner("serving_default")
 ab = network(grey=grey)["ab"][0]"""
 
-    def recognise(self, path: str) -> bool:
-        return reading.first_bytes(path, 8)[4:] == b"TFL3"
+    def recognise(self, path: str, head: bytes) -> bool:
+        return head[4:] == b"TFL3"
 
     def write(self, network, path: str) -> None:
         import tensorflow as tf

@@ -46,8 +46,8 @@ class OnnxFile(Format):
 network = onnxruntime.InferenceSession(MODEL)
 ab = network.run(["ab"], {"grey": grey})[0][0]"""
 
-    def recognise(self, path: str) -> bool:
-        if not reading.first_bytes(path, 2).startswith(bytes([_IR_VERSION << 3 | _VARINT])):
+    def recognise(self, path: str, head: bytes) -> bool:
+        if not head.startswith(bytes([_IR_VERSION << 3 | _VARINT])):
             return False
         with open(path, "rb") as f:
             return any(field.number == _GRAPH for field in _fields(f, os.path.getsize(path), cut=True))

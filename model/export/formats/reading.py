@@ -8,6 +8,7 @@ import zlib
 from typing import BinaryIO
 
 METADATA = "tintmill.json"
+HEAD = 8  # bytes by which a file is told
 # RuntimeError is zipfile's of a flipped bit that says "encrypted", NotImplementedError a kind of it.
 DAMAGES = (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
 LARGEST = 16 << 20  # bytes of tintmill.json

@@ -6,6 +6,7 @@ format of a file is told by its content, never by its name.
 
 import os
 
+from tintmill.model.export.formats import reading
 from tintmill.model.export.formats.format import Format
 from tintmill.model.export.formats.keras_file import KerasFile
 from tintmill.model.export.formats.litert import LiteRt
@@ -24,7 +25,8 @@ def recognise(path: str) -> str | None:
     """The name of the format of a file or folder; None where it is of none of them."""
     if not os.path.exists(path):
         return None
-    return next((name for name, found in FORMATS.items() if found.recognise(path)), None)
+    head = reading.first_bytes(path, reading.HEAD)
+    return next((name for name, found in FORMATS.items() if found.recognise(path, head)), None)
 
 
 def flag_help() -> str:

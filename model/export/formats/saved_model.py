@@ -24,7 +24,7 @@ class SavedModel(Format):
 network = tf.saved_model.load(MODEL).signatures["serving_default"]
 ab = network(grey=tf.constant(grey))["ab"].numpy()[0]"""
 
-    def recognise(self, path: str) -> bool:
+    def recognise(self, path: str, head: bytes) -> bool:
         return os.path.isfile(os.path.join(path, "saved_model.pb"))
 
     def write(self, network, path: str) -> None:

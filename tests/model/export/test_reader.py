@@ -43,7 +43,7 @@ def copy(path: Path, target: Path) -> Path:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_is_told_by_its_content_not_by_its_name(made, tmp_path, name):
     copied = copy(made[name], tmp_path / "model.jpg")
-    assert reader.describe(str(copied))[0] == name
+    assert reader.open_export(str(copied)).format_name == name
     loaded = reader.load(str(copied))
     assert (loaded.name, loaded.has_bins) == ("two_convolutions", True)
     assert loaded.predict_ab(exports.grey_picture(0, 48, 32)).shape == (32, 48, 2)
@@ -195,8 +195,9 @@ def test_a_large_picture_gets_the_colours_that_the_colorizer_gives_it(run, made)
 
 def test_what_an_export_says_of_itself(made):
     for name, path in made.items():
-        found, description = reader.describe(str(path))
-        assert found == description["format"] == name
+        export = reader.open_export(str(path))
+        description = export.description
+        assert export.format_name == description["format"] == name
         assert description["framing"] == {"size": 32, "fit": "crop", "embed_record": False, "network_size": None}
         assert description["ab_difference"] < 1e-3
         assert json.loads(json.dumps(description)) == description

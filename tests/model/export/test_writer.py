@@ -154,7 +154,7 @@ def test_a_file_takes_the_place_of_an_exported_folder(quick, tmp_path):
     for format_name in ("saved_model", "keras", "saved_model"):
         writer.check_output(format_name, path)
         writer.write(*quick, format_name, path)
-        assert reader.describe(path)[0] == format_name
+        assert reader.open_export(path).format_name == format_name
     assert names(tmp_path) == ["export.keras"]
 
 

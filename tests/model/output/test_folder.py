@@ -19,7 +19,7 @@ from tests.support.colour_command import (
     zipped,
 )
 from tests.support.source_files import write_files
-from tintmill.model.colorizers import load
+from tintmill.model.colorizers.found import TrainedRun
 from tintmill.model.output import log as colour_log
 from tintmill.pipeline.common import files
 
@@ -133,7 +133,7 @@ def test_a_file_that_no_run_has_made_is_replaced_only_when_asked(colour, tmp_pat
 def test_a_rerun_does_nothing_where_all_is_done(colour, done, monkeypatch, tmp_path):
     given, out = done
     before = state(out)
-    monkeypatch.setattr(load, "load", None)
+    monkeypatch.setattr(TrainedRun, "load", None)
     assert colour(out, *given)[0] == 0
     monkeypatch.chdir(tmp_path)
     assert colour("out", "photos", "more.tar.gz")[0] == 0

@@ -1,9 +1,13 @@
 """Hints as JSON: what is read, what is refused in a line, and what is written."""
 
 import json
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tintmill.model.prediction import hints_file
 from tintmill.model.prediction.hints import Hint
@@ -24,7 +28,7 @@ def refusal(value, size=None) -> str:
 def read(tmp_path, text: str | bytes) -> dict[str, list[Hint]]:
     path = tmp_path / "hints.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return hints_file.read_hints(str(path))
+    return hints_file.read_hints(str(path)).pictures
 
 
 def test_a_hint_has_the_a_and_b_of_its_colour():
@@ -136,3 +140,35 @@ def test_a_hint_of_a_and_b_alone_is_written_as_a_colour_that_has_them(ab):
     written = hints_file.to_json([Hint(1, 1, ab)])
     (hint,) = hints_file.parse_hints(written, "there")
     assert hint.ab == pytest.approx(ab, abs=0.7)
+
+
+_WHOLE = st.integers(-2, 5) | st.sampled_from([9_999_999, 10_000_000, 2.0, 2.5, True, "3", None])
+_COLOR = st.sampled_from(["#3a5f2b", "#FFFFFF", "#3a5f2", "#3a5f2bb", "#3a5f2b\n", "green", "", 5, None])
+_HINT = st.fixed_dictionaries(
+    {}, optional={"x": _WHOLE, "y": _WHOLE, "color": _COLOR, "radius": _WHOLE, "colour": _COLOR}
+)
+_ONE_COLOR = st.fixed_dictionaries({"x": _WHOLE, "y": _WHOLE, "color": st.just("#3a5f2b")})
+_FILES = st.dictionaries(
+    st.sampled_from(["a.jpg", "b/c.png", ""]),
+    st.lists(_HINT | st.just([]), max_size=2) | st.lists(_ONE_COLOR, max_size=4) | st.sampled_from([None, {}, 5]),
+    max_size=2,
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(_FILES | st.sampled_from([[], None, 5, "x"]))
+def test_the_published_schema_and_the_reader_agree(value):
+    """But of contradictions and of numbers that are none, of which a schema cannot know."""
+    schema = json.loads(Path(hints_file.SCHEMA).read_text())
+    agreed = jsonschema.Draft202012Validator(schema).is_valid(value)
+    said = ""
+    try:
+        hints_file.parse_file(json.dumps(value).encode(), "there")
+    except TintmillError as error:
+        said = str(error)
+    if "gives the same point" not in said:
+        assert agreed == (not said), value
+
+
+def test_the_published_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(json.loads(Path(hints_file.SCHEMA).read_text()))

@@ -85,7 +85,7 @@ def test_the_card_says_what_it_learnt_from_and_what_it_is_not(exported, scored_r
     assert "mobilenet_v2 has random weights here" in card  # a note of the report
     assert "Free for all: even *commerce*." in card
     assert reader.sha256_of(str(path)) in card
-    assert f"keras {reader.describe(str(path))[1]['versions']['keras']}" in card
+    assert f"keras {reader.open_export(str(path)).description['versions']['keras']}" in card
     assert str(scored_run.parent) not in card, "where something lies on a disk is nobody's business"
 
 
@@ -93,7 +93,7 @@ def render(run: Path, output: Path, terms=None, **changes) -> str:
     """A card of a run with a changed manifest."""
     read = model_card.read_run(RunFolder(str(run)))
     read = dataclasses.replace(read, manifest=dataclasses.replace(read.manifest, **changes))
-    return model_card.render(read, reader.describe(str(output))[1], str(output), terms)
+    return model_card.render(read, reader.open_export(str(output)).description, str(output), terms)
 
 
 def test_a_card_without_terms_asks_for_them(exported, scored_run):
@@ -132,7 +132,7 @@ def test_scores_on_the_training_pictures_are_named_as_such(exported, scored_run,
 
 
 def test_another_temperature_than_the_scored_one_is_said(exported, scored_run):
-    description = reader.describe(str(exported("onnx")))[1] | {"bins": True, "temperature": 0.2}
+    description = reader.open_export(str(exported("onnx"))).description | {"bins": True, "temperature": 0.2}
     card = model_card.render(model_card.read_run(RunFolder(str(scored_run))), description, str(exported("onnx")), None)
     assert "this file answers at 0.2" in card
     assert "annealed mean at a temperature of 0.2" in card

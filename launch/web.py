@@ -1,13 +1,13 @@
-"""A page that colours pictures, served by this machine for itself: drop pictures, compare, adjust, download.
+"""A page that colours pictures, served by this machine for itself: drop pictures, say the colours you know, download.
 
     tintmill web
     tintmill web --run=RUN
     tintmill web --model=FILE
 
-Open the address that it prints. Grey and coloured are compared with a slider; chroma, and where the network has bins
-temperature, change the colours at once; the download is the whole picture, at its own size. Pictures are judged by
-their content, never by their names, and held in memory alone: nothing is written to disk, and no visitor sees what
-another one dropped. Ctrl-C ends it.
+Open the address that it prints. Click on a point whose colour you know, and choose the colour; grey and coloured are
+compared with a slider; the download is the whole picture, at its own size, and the hints can be saved beside it.
+Pictures are judged by their content, never by their names, and held in memory alone: nothing is written to disk, and no
+visitor sees what another one dropped. Ctrl-C ends it.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import sys
 
 from tintmill.launch.pages import serving
 from tintmill.launch.pages.door import make_door
-from tintmill.model.colorizers.found import Colorizer, check_choice, find_model
+from tintmill.model.colorizers.found import check_choice, find_model
 from tintmill.pipeline.common import command, options
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import at_least, between, option
@@ -33,9 +33,9 @@ class WebArguments:
     run: str | None = option(None, "Run directory of `tintmill train`, in place of the built-in model.", _MODEL)
     model: str | None = option(None, "File of `tintmill export`, or a name of `tintmill models`.", _MODEL)
     embedder_weights: str | None = option(None, "Where the embedder's weights file is now.", _MODEL)
-    max_megabytes: int = option(20, "Refuse larger files.", _UPLOADS, check=between(1, 2000, wrong_flag=True))
+    max_megabytes: int = option(100, "Refuse larger files.", _UPLOADS, check=between(1, 2000, wrong_flag=True))
     max_pixels: int = option(
-        64_000_000, "Refuse pictures with more pixels (memory).", _UPLOADS, check=at_least(1, wrong_flag=True)
+        100_000_000, "Refuse pictures with more pixels (memory).", _UPLOADS, check=at_least(1, wrong_flag=True)
     )
     host: str = serving.host_option()
     port: int = serving.port_option(7860)
@@ -66,24 +66,16 @@ def run_web(arguments: WebArguments) -> None:
     door = make_door(arguments.host, arguments.allowed_host, arguments.token)
     with serving.listen(arguments.host, arguments.port) as listener:  # first: a taken port is told before loading
         command.tell("Loading the model ...")
-        colorizer, provenance = load_model(arguments)
-        from tintmill.launch.pages.colouring import app
+        model = find_model(arguments.run, arguments.model)
+        colorizer = model.load(arguments.embedder_weights)
+        from tintmill.launch.pages.colouring import about, app
         from tintmill.launch.pages.colouring.gallery import Gallery
 
-        gallery = Gallery(colorizer, photo.Limits(max_pixels=arguments.max_pixels, min_side=1), provenance)
+        gallery = Gallery(colorizer, photo.Limits(max_pixels=arguments.max_pixels, min_side=1), model.identity.provenance)
         gallery.warm_up()
-        page = app.build(gallery, arguments.max_megabytes * 1_000_000)
-        serving.serve(page, listener, door, f"Pictures are coloured by {provenance['model']}")
-
-
-def load_model(arguments: WebArguments) -> tuple[Colorizer, dict[str, str]]:
-    """The colorizer, and what its pictures say of it.
-
-    Raises:
-      TintmillError: there is no such run or model, or it cannot be loaded.
-    """
-    model = find_model(arguments.run, arguments.model)
-    return model.load(arguments.embedder_weights), model.identity.provenance
+        described = about.describe(arguments.run, arguments.model, model.identity)
+        page = app.build(gallery, arguments.max_megabytes * 1_000_000, described)
+        serving.serve(page, listener, door, f"Pictures are coloured by {model.identity.name}")
 
 
 def run_command(argv: list[str]) -> int:

@@ -1,17 +1,19 @@
 """The page of `tintmill web`.
 
-GET /                                  the page
-POST /pictures                         a picture file as the body: {"id", "width", "height"}, or {"error": one line}
-GET /pictures/ID/grey                  its preview without colours
-GET /pictures/ID/coloured              its coloured preview; ?chroma= and ?temperature=
-GET /pictures/ID/download?name=        the whole picture, coloured; ?chroma= and ?temperature= too
-DELETE /pictures/ID                    forgets the picture
-POST /forget                           forgets the pictures whose ids are the lines of the body
+GET /                          the page
+POST /pictures                 a picture file as the body: {"id", "width", "height", "has_colours"}
+GET /pictures/ID/original      its preview in the colours that it came with, JPEG
+POST /pictures/ID/view         the coloured picture, or a part of it, JPEG
+POST /pictures/ID/probable     {"colors": what the network finds probable at a pixel}
+POST /pictures/ID/download     the whole picture, coloured
+DELETE /pictures/ID            forgets the picture
+POST /forget                   forgets the pictures whose ids are the lines of the body
 
-The network runs for one request at a time; other requests wait in line. A new chroma does not run the network.
+The bodies of the requests about a picture are JSON, see `look.Request`. What is refused is answered with {"error": one
+line}. The network runs for one request at a time; other requests wait in line. It does not run for another strength or
+warmth, nor for a part of a picture.
 """
 
-import math
 import os
 from urllib.parse import quote
 
@@ -25,6 +27,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from tintmill.launch.pages.colouring import look
+from tintmill.launch.pages.colouring.about import About
 from tintmill.launch.pages.colouring.gallery import Forgotten, Gallery
 from tintmill.launch.pages.whole_request import WholeRequest
 from tintmill.pipeline.common.display import escape_controls
@@ -33,9 +37,9 @@ from tintmill.pipeline.imaging import photo
 
 _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
+_MOST_WAITING_BYTES = 400_000_000  # of these uploads together, where there is more than one
 _DECODERS = 4  # pictures that are decoded at once, outside the turn of the network
-_GREATEST_CHROMA = 2.0
-_GREATEST_TEMPERATURE = 1.0
+_LARGE = 20_000_000  # bytes of a file from which on one is decoded at a time
 # The formats of pipeline.imaging.photo, by the names that people know.
 _FORMATS = "JPEG, PNG, WebP, AVIF, JPEG 2000, TIFF, GIF, BMP or PPM"
 _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".tif": "image/tiff"}
@@ -49,22 +53,24 @@ class _Refused(Exception):
         self.status = status
 
 
-def build(gallery: Gallery, max_bytes: int, most_waiting: int = _MOST_WAITING) -> Starlette:
+def build(gallery: Gallery, max_bytes: int, about: About | None = None, most_waiting: int = _MOST_WAITING) -> Starlette:
     """The ASGI app: a page that colours the pictures that are dropped on it.
 
     Args:
       max_bytes: of a file; larger ones are refused.
+      about: what the page says of the model; None: its name alone.
       most_waiting: uploads that wait for the network at once; more are told to try again.
     """
-    pages = _Pages(gallery, max_bytes, most_waiting)
+    pages = _Pages(gallery, max_bytes, about or About(gallery.provenance["model"]), most_waiting)
     return Starlette(
         routes=[
             Route("/", pages.start),
             Route("/pictures", pages.add, methods=["POST"]),
             Route("/pictures/{id}", pages.remove, methods=["DELETE"]),
-            Route("/pictures/{id}/grey", pages.grey),
-            Route("/pictures/{id}/coloured", pages.preview),
-            Route("/pictures/{id}/download", pages.download),
+            Route("/pictures/{id}/original", pages.original),
+            Route("/pictures/{id}/view", pages.view, methods=["POST"]),
+            Route("/pictures/{id}/probable", pages.probable, methods=["POST"]),
+            Route("/pictures/{id}/download", pages.download, methods=["POST"]),
             Route("/forget", pages.forget, methods=["POST"]),
             Mount("/static", StaticFiles(directory=os.path.join(_HERE, "static"))),
         ],
@@ -79,55 +85,66 @@ def build(gallery: Gallery, max_bytes: int, most_waiting: int = _MOST_WAITING) -
 
 
 class _Pages:
-    def __init__(self, gallery: Gallery, max_bytes: int, most_waiting: int):
+    def __init__(self, gallery: Gallery, max_bytes: int, about: About, most_waiting: int):
         self._gallery = gallery
         self._most_waiting = most_waiting
-        self._waiting = 0
-        self._turn = anyio.Lock()  # whoever holds it may run the network
+        self._waiting, self._waiting_bytes = 0, 0
+        self._turn = anyio.Lock()  # whoever holds it may run the network for what is seen
+        self._downloads = anyio.Lock()  # one picture is coloured at full size at a time, for the memory
         self._decoders = anyio.CapacityLimiter(_DECODERS)  # a picture that takes long holds up one of them, not all
+        self._large = anyio.CapacityLimiter(1)
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
         )
         self._page = environment.get_template("page.html.jinja").render(
+            about=about,
             has_bins=gallery.has_bins,
+            takes_hints=gallery.takes_hints,
             formats=_FORMATS,
             max_bytes=max_bytes,
             max_pixels=gallery.limits.max_pixels,
-            greatest_chroma=_GREATEST_CHROMA,
-            greatest_temperature=_GREATEST_TEMPERATURE,
+            look=look,
         )
 
     def start(self, request: Request) -> Response:
         return HTMLResponse(self._page)
 
     async def add(self, request: Request) -> Response:
-        if self._waiting >= self._most_waiting:
+        body = await request.body()
+        if self._waiting >= self._most_waiting or (
+            self._waiting and self._waiting_bytes + len(body) > _MOST_WAITING_BYTES
+        ):
             raise _Refused(503, f"{self._waiting} pictures are waiting already; try again in a moment")
         self._waiting += 1
+        self._waiting_bytes += len(body)
         try:
-            body = await request.body()
-            decoded = await anyio.to_thread.run_sync(self._gallery.decode, body, limiter=self._decoders)
-            id, (width, height) = await self._with_network(self._gallery.add, decoded)
+            limiter = self._large if len(body) > _LARGE else self._decoders
+            decoded = await anyio.to_thread.run_sync(self._gallery.decode, body, limiter=limiter)
+            added = await self._with_network(self._gallery.add, decoded)
         finally:
             self._waiting -= 1
-        return JSONResponse({"id": id, "width": width, "height": height}, 201)
+            self._waiting_bytes -= len(body)
+        width, height = added.size
+        answer = {"id": added.name, "width": width, "height": height, "has_colours": added.has_colours}
+        return JSONResponse(answer, 201)
 
-    def grey(self, request: Request) -> Response:
-        return Response(self._gallery.grey(request.path_params["id"]), media_type="image/jpeg")
+    def original(self, request: Request) -> Response:
+        return Response(self._gallery.original(request.path_params["id"], None), media_type="image/jpeg")
 
-    async def preview(self, request: Request) -> Response:
-        id = request.path_params["id"]
-        temperature, chroma = self._read_sliders(request)
-        if not self._gallery.has(id, temperature):
-            await self._with_network(self._gallery.predict, id, temperature)
-        data = await run_in_threadpool(self._gallery.preview, id, temperature, chroma)
+    async def view(self, request: Request) -> Response:
+        id, asked = await self._read_asked(request)
+        data = await run_in_threadpool(self._gallery.view, id, asked.look, asked.box, asked.side)
         return Response(data, media_type="image/jpeg")
 
+    async def probable(self, request: Request) -> Response:
+        id, asked = await self._read_asked(request)
+        return JSONResponse({"colors": self._gallery.probable(id, asked.look, asked.point)})
+
     async def download(self, request: Request) -> Response:
-        temperature, chroma = self._read_sliders(request)
-        id = request.path_params["id"]
-        coloured = await self._with_network(self._gallery.coloured, id, temperature, chroma)
-        name = escape_controls(os.path.splitext(request.query_params.get("name", ""))[0].replace("/", "_")) or "picture"
+        id, asked = await self._read_request(request)
+        async with self._downloads:
+            coloured = await run_in_threadpool(self._gallery.coloured, id, asked.look)
+        name = escape_controls(os.path.splitext(asked.name)[0].replace("/", "_")) or "picture"
         disposition = f"attachment; filename*=UTF-8''{quote(f'{name}_coloured{coloured.extension}', safe='')}"
         kind = _TYPES.get(coloured.extension, "application/octet-stream")
         return Response(coloured.data, media_type=kind, headers={"Content-Disposition": disposition})
@@ -154,26 +171,24 @@ class _Pages:
         async with self._turn:
             return await run_in_threadpool(function, *arguments)
 
-    def _read_sliders(self, request: Request) -> tuple[float | None, float]:
-        """(temperature, chroma); a temperature of None is the network's own."""
-        chroma = _read_number(request, "chroma", 0.0, _GREATEST_CHROMA)
-        temperature = _read_number(request, "temperature", 0.0, _GREATEST_TEMPERATURE)
-        if temperature is not None and (temperature == 0 or not self._gallery.has_bins):
-            raise _Refused(400, "temperature: wanted more than 0, and a network with bins")
-        return temperature, 1.0 if chroma is None else chroma
+    async def _read_asked(self, request: Request) -> tuple[str, look.Request]:
+        """A picture's id and what is asked of it; what the network says to it is held from now on."""
+        id, asked = await self._read_request(request)
+        if not self._gallery.has(id, asked.look):
+            await self._with_network(self._gallery.predict, id, asked.look)
+        return id, asked
 
-
-def _read_number(request: Request, name: str, least: float, greatest: float) -> float | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not least <= value <= greatest:
-        raise _Refused(400, f"{name}: wanted a number from {least:g} to {greatest:g}")
-    return value
+    async def _read_request(self, request: Request) -> tuple[str, look.Request]:
+        id = request.path_params["id"]
+        try:
+            asked = look.parse_request(await request.body(), self._gallery.size(id))
+        except (ValueError, TintmillError) as error:
+            raise _Refused(400, " ".join(str(error).split())) from error
+        if asked.look.temperature is not None and not self._gallery.has_bins:
+            raise _Refused(400, "temperature: the model that colours here predicts without bins, and has none")
+        if asked.look.hints and not self._gallery.takes_hints:
+            raise _Refused(400, f"{len(asked.look.hints)} hints: the model that colours here takes none")
+        return id, asked
 
 
 def _answer_refused(request: Request, error: _Refused) -> Response:

@@ -2,11 +2,13 @@
 
 Nothing is written to disk, so nothing is left there, however the server ends. A picture is forgotten when nobody has
 looked at it for an hour, or when it is the oldest one and there is no more room.
+
+Of a picture the file is held, a preview, the network's last answers, and once somebody has looked closely its grey
+version at full size. So a new hint costs one pass of the network and one painting of the preview.
 """
 
 import collections
 import dataclasses
-import io
 import secrets
 import threading
 import time
@@ -15,14 +17,23 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
+from tintmill.launch.pages.colouring import painting, probable
+from tintmill.launch.pages.colouring.look import Look
+from tintmill.launch.pages.colouring.painting import Box
 from tintmill.model.files.colour_file import Coloured, Options, colour_bytes
-from tintmill.model.painting.finish import paint
+from tintmill.model.painting import finish
+from tintmill.model.prediction.hints import Hint
+from tintmill.model.prediction.prediction import Prediction
+from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import lab, photo
 
-PREVIEW = 1024  # pixels of the longer side of the picture on the page
+PREVIEW = 1600  # pixels of the longer side of the picture on the page
 _SECONDS = 3600.0  # until a picture that nobody looks at is forgotten
 _ROOM = 1 << 30  # bytes of all pictures together
-_TEMPERATURES = 4  # answers of the network that are kept of one picture
+_CLOSE_ROOM = 1 << 28  # bytes, of these, of pictures at full size
+_ANSWERS = 4  # of the network that are kept of one picture: undo and redo find theirs
+_DARKEST, _BRIGHTEST = 38.0, 78.0  # L* of colours to choose from: in darker and brighter places all look alike
+_COLOUR = 4.0  # mean chroma from which on a picture is said to have colours of its own
 
 
 class Forgotten(Exception):
@@ -38,34 +49,75 @@ class Decoded:
     size: tuple[int, int]
 
 
+@dataclasses.dataclass(frozen=True)
+class Added:
+    """A picture that is held from now on.
+
+    Attributes:
+      name: by which it is asked for.
+      size: (width, height) of the upright picture.
+      has_colours: whether it came with colours of its own.
+    """
+
+    name: str
+    size: tuple[int, int]
+    has_colours: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answer:
+    """The network's colours for a preview.
+
+    Attributes:
+      ab: float32 [h, w, 2]: a*, b*.
+      logits: float16 [h', w', 313] of the bins; None without.
+    """
+
+    ab: np.ndarray
+    logits: np.ndarray | None
+
+    @property
+    def bytes(self) -> int:
+        return self.ab.nbytes + (0 if self.logits is None else self.logits.nbytes)
+
+
 @dataclasses.dataclass
 class _Picture:
     """A picture that is held.
 
     Attributes:
       data: the file's bytes.
-      preview: uint8 sRGB [H, W, 3].
-      ab: the network's answers for the preview by temperature, in units of a*, b*, float32 [h, w, 2].
+      preview: uint8 sRGB [h, w, 3].
+      size: (width, height) of the upright picture.
+      answers: the network's answers by what they were asked with, the oldest first.
       seen: when somebody looked at it last, by the monotonic clock, seconds.
+      full: its grey version at its own size, uint8 [H, W]; None where nobody has looked closely, or not lately.
     """
 
     data: bytes
     preview: np.ndarray
-    ab: collections.OrderedDict
+    size: tuple[int, int]
+    answers: collections.OrderedDict
     seen: float
+    full: np.ndarray | None = None
 
     @property
     def bytes(self) -> int:
-        return len(self.data) + self.preview.nbytes + sum(ab.nbytes for ab in self.ab.values())
+        answers = sum(answer.bytes for answer in list(self.answers.values()))
+        return len(self.data) + self.preview.nbytes + answers + self.full_bytes
+
+    @property
+    def full_bytes(self) -> int:
+        return 0 if self.full is None else self.full.nbytes
 
 
 class Gallery:
     """Colours pictures and holds them.
 
-    `add`, `predict` and `coloured` run the network. The caller sees to it that one of them runs at a time.
+    `add`, `predict` and `coloured` run the network. It runs for one of them at a time.
 
     Args:
-      colorizer: has `predict_ab(grey, temperature)` and `has_bins`.
+      colorizer: as `load.Colorizer`.
       limits: pictures beyond them are refused.
       provenance: what a coloured file says about its origin: `model` and `model_sha256`.
       room: bytes that all pictures together may take.
@@ -81,16 +133,22 @@ class Gallery:
         seconds: float = _SECONDS,
     ):
         self.limits = limits
+        self.provenance = provenance
         self._colorizer = colorizer
-        self._provenance = provenance
         self._room = room
         self._seconds = seconds
         self._kept: dict[str, _Picture] = {}
         self._lock = threading.Lock()
+        self._network = threading.Lock()  # whoever holds it runs the network
+        self._decoding = threading.Lock()  # at full size one picture is decoded at a time, for the memory
 
     @property
     def has_bins(self) -> bool:
         return self._colorizer.has_bins
+
+    @property
+    def takes_hints(self) -> bool:
+        return self._colorizer.takes_hints
 
     def __len__(self) -> int:
         """How many pictures are held."""
@@ -104,7 +162,10 @@ class Gallery:
 
     def warm_up(self) -> None:
         """Colours a grey square, so that the first visitor does not wait while code is loaded and compiled."""
-        paint(np.full((64, 64, 3), 128, np.uint8), self._colorizer.predict_ab(Image.new("L", (64, 64), 128), None), 1.0)
+        ab = self._colorizer.predict(Image.new("L", (64, 64), 128)).ab
+        for pixels in (np.full((64, 64, 3), 128, np.uint8), np.full((64, 64), 128, np.uint8)):
+            finish.paint(pixels, ab)
+            finish.paint(pixels, ab, upsample="guided")
 
     def decode(self, data: bytes) -> Decoded:
         """Decodes a picture file, whatever it is called; the network does not run.
@@ -117,65 +178,118 @@ class Gallery:
         image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BICUBIC)
         return Decoded(data, np.asarray(image), size)
 
-    def add(self, decoded: Decoded) -> tuple[str, tuple[int, int]]:
-        """Colours the preview of a picture and holds it.
-
-        Returns:
-          the picture's name, and (width, height) of the upright picture.
-        """
-        kept = _Picture(decoded.data, decoded.preview, collections.OrderedDict(), time.monotonic())
-        kept.ab[None] = self._predict(kept, None)
+    def add(self, decoded: Decoded) -> Added:
+        """Colours the preview of a picture and holds it."""
+        kept = _Picture(decoded.data, decoded.preview, decoded.size, collections.OrderedDict(), time.monotonic())
+        kept.answers[_key(Look())] = self._ask(kept, Look())
         name = secrets.token_urlsafe(18)
         with self._lock:
             self._kept[name] = kept
             self._forget_old(name)
-        return name, decoded.size
+        return Added(name, decoded.size, _mean_chroma(decoded.preview) > _COLOUR)
 
-    def predict(self, name: str, temperature: float | None) -> None:
-        """Runs the network at a temperature, unless its answer is held. Raises Forgotten."""
+    def size(self, name: str) -> tuple[int, int]:
+        """(width, height) of the upright picture. Raises Forgotten."""
+        return self._find(name).size
+
+    def has(self, name: str, look: Look) -> bool:
+        """Whether what the network says to this is held. Raises Forgotten."""
+        return _key(look) in self._find(name).answers
+
+    def predict(self, name: str, look: Look) -> None:
+        """Runs the network, unless what it says to this is held. Raises Forgotten."""
         kept = self._find(name)
-        if temperature not in kept.ab:
-            ab = self._predict(kept, temperature)
+        if _key(look) not in kept.answers:
+            answer = self._ask(kept, look)
             with self._lock:
-                kept.ab[temperature] = ab
-                while len(kept.ab) > _TEMPERATURES:
-                    kept.ab.popitem(last=False)
+                kept.answers[_key(look)] = answer
+                while len(kept.answers) > _ANSWERS:
+                    kept.answers.popitem(last=False)
+                self._forget_old(name)
 
-    def has(self, name: str, temperature: float | None) -> bool:
-        """Whether the network's answer at this temperature is held. Raises Forgotten."""
-        return temperature in self._find(name).ab
+    def original(self, name: str, side: int | None) -> bytes:
+        """The preview in the colours that the picture came with, JPEG. Raises Forgotten."""
+        return painting.encode_jpeg(painting.reduce(self._find(name).preview, side))
 
-    def grey(self, name: str) -> bytes:
-        """The preview without colours, JPEG. Raises Forgotten."""
-        return _jpeg(lab.to_grey(self._find(name).preview))
+    def view(self, name: str, look: Look, box: Box | None, side: int | None) -> bytes:
+        """A coloured picture or a part of it, JPEG, from an answer that is held: the network does not run.
 
-    def preview(self, name: str, temperature: float | None, chroma: float) -> bytes:
-        """The coloured preview, JPEG, from an answer that is held: the network does not run.
-
+        Args:
+          box: the part, in the picture's own pixels, at full detail; None: all of the preview.
+          side: pixels of the answer's longer side at most; None: as many as there are.
         Raises:
-          Forgotten: the picture, or the answer at this temperature, is not held.
+          Forgotten: the picture, or the answer, is not held.
         """
         kept = self._find(name)
-        with self._lock:
-            ab = kept.ab.get(temperature)
-        if ab is None:
-            raise Forgotten
-        return _jpeg(paint(kept.preview, ab, chroma))
+        ab = self._answer(kept, look).ab + np.float32(look.shift)
+        pixels = kept.preview if box is None else self._full(name, kept)
+        return painting.paint_part(pixels, ab, look, box, side)
 
-    def coloured(self, name: str, temperature: float | None, chroma: float) -> Coloured:
+    def probable(self, name: str, look: Look, point: tuple[int, int]) -> list[str]:
+        """The colours that the network finds probable at a pixel, as #rrggbb of about its lightness.
+
+        Returns:
+          the most probable first; none of a network without bins.
+        Raises:
+          Forgotten: the picture, or the answer, is not held.
+        """
+        kept = self._find(name)
+        logits = self._answer(kept, look).logits
+        if logits is None:
+            return []
+        x, y = ((point[axis] + 0.5) / kept.size[axis] for axis in (0, 1))
+        height, width = kept.preview.shape[:2]
+        light = lab.rgb_to_lab(kept.preview[int(y * height), int(x * width)])[0]
+        light = min(max(light, _DARKEST), _BRIGHTEST)
+        found = [(light, a, b) for a, b in probable.list_probable(logits, x, y)]
+        return [f"#{colour.tobytes().hex()}" for colour in lab.lab_to_rgb8(np.float32(found).reshape(-1, 3))]
+
+    def coloured(self, name: str, look: Look) -> Coloured:
         """The coloured picture at its own size and in its own format. Raises Forgotten, photo.Rejected."""
-        options = Options(temperature=temperature, chroma=chroma)
-        settings = ", ".join(f"{key}={value}" for key, value in dataclasses.asdict(options).items())
-        provenance = {**self._provenance, "settings": settings}
-        return colour_bytes(self._find(name).data, self._colorizer, options, self.limits, provenance)
+        upsample = "guided" if look.hints else "bilinear"
+        options = Options(temperature=look.temperature, chroma=look.chroma, upsample=upsample)
+        settings = {**dataclasses.asdict(options), "warmth": look.warmth, "hints": len(look.hints)}
+        provenance = {**self.provenance, "settings": ", ".join(f"{key}={value}" for key, value in settings.items())}
+        kept = self._find(name)
+        return colour_bytes(kept.data, _Looking(self, look, kept.size), options, self.limits, provenance)
 
     def remove(self, name: str) -> None:
         """Forgets a picture, if it is held."""
         with self._lock:
             self._kept.pop(name, None)
 
-    def _predict(self, kept: _Picture, temperature: float | None) -> np.ndarray:
-        return self._colorizer.predict_ab(Image.fromarray(lab.to_grey(kept.preview)), temperature)
+    def ask_network(self, grey: Image.Image, look: Look, size: tuple[int, int]) -> Prediction:
+        """What the network says of a grey picture; `size` is that of the picture whose pixels the hints name."""
+        hints = _scale(look.hints, size, grey.size)
+        if hints and not self.takes_hints:
+            raise TintmillError("the model that colours here takes no hints")
+        with self._network:
+            if hints:
+                return self._colorizer.predict(grey, look.temperature, hints)
+            return self._colorizer.predict(grey, look.temperature)
+
+    def _ask(self, kept: _Picture, look: Look) -> _Answer:
+        found = self.ask_network(Image.fromarray(lab.to_grey(kept.preview)), look, kept.size)
+        return _Answer(found.ab, None if found.logits is None else found.logits.astype(np.float16))
+
+    def _answer(self, kept: _Picture, look: Look) -> _Answer:
+        with self._lock:
+            answer = kept.answers.get(_key(look))
+            if answer is None:
+                raise Forgotten
+            kept.answers.move_to_end(_key(look))
+            return answer
+
+    def _full(self, name: str, kept: _Picture) -> np.ndarray:
+        with self._decoding:
+            full = kept.full
+            if full is None:
+                full = finish.grey(np.asarray(photo.decode(kept.data, self.limits)))
+                with self._lock:
+                    kept.full = full
+                    self._forget_full(name)
+                    self._forget_old(name)
+        return full
 
     def _find(self, name: str) -> _Picture:
         with self._lock:
@@ -185,16 +299,54 @@ class Gallery:
             kept.seen = time.monotonic()
             return kept
 
+    def _forget_full(self, newest: str) -> None:
+        held = sum(kept.full_bytes for kept in self._kept.values())
+        for name in self._oldest_first():
+            if name != newest and held > _CLOSE_ROOM:
+                held -= self._kept[name].full_bytes
+                self._kept[name].full = None
+
     def _forget_old(self, newest: str) -> None:
-        oldest_first = sorted(self._kept, key=lambda name: self._kept[name].seen)
         held = sum(kept.bytes for kept in self._kept.values())
-        for name in oldest_first:
+        for name in self._oldest_first():
             late = time.monotonic() - self._kept[name].seen > self._seconds
             if name != newest and (late or held > self._room):
                 held -= self._kept.pop(name).bytes
 
+    def _oldest_first(self) -> list[str]:
+        return sorted(self._kept, key=lambda name: self._kept[name].seen)
 
-def _jpeg(pixels: np.ndarray) -> bytes:
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "JPEG", quality=92, subsampling=0)
-    return data.getvalue()
+
+class _Looking:
+    """The colorizer of one download: what a visitor wants of the colours is told to the network, and added to them."""
+
+    def __init__(self, gallery: Gallery, look: Look, size: tuple[int, int]):
+        self._gallery, self._look, self._size = gallery, look, size
+        self.has_bins = gallery.has_bins
+
+    def predict(self, grey: Image.Image, temperature: float | None = None) -> Prediction:
+        found = self._gallery.ask_network(grey, dataclasses.replace(self._look, temperature=temperature), self._size)
+        return Prediction(found.ab + np.float32(self._look.shift), found.logits)
+
+
+def _key(look: Look) -> tuple:
+    """What the network's answer depends on."""
+    return look.temperature, look.hints
+
+
+def _scale(hints: tuple[Hint, ...], found: tuple[int, int], wanted: tuple[int, int]) -> list[Hint]:
+    """Hints of a picture of the size `found` in the pixels of one of another size."""
+    if found == wanted:
+        return list(hints)
+    across, down = (wanted[axis] / found[axis] for axis in (0, 1))
+    return [
+        Hint(int((hint.x + 0.5) * across), int((hint.y + 0.5) * down), hint.ab, round(hint.radius * across))
+        for hint in hints
+    ]
+
+
+def _mean_chroma(pixels: np.ndarray) -> float:
+    """Of every 16th row and column."""
+    return float(
+        np.hypot(*np.moveaxis(lab.rgb_to_lab(np.ascontiguousarray(pixels[::16, ::16]))[..., 1:], -1, 0)).mean()
+    )

@@ -16,15 +16,28 @@ from PIL import Image, ImageFile
 from tests.support import helpers, pages
 from tests.support.stub_colorizer import PROVENANCE, StubColorizer, picture
 from tintmill.launch.pages.colouring import app, gallery
+from tintmill.launch.pages.colouring.about import About
 from tintmill.launch.pages.colouring.gallery import Gallery
-from tintmill.model.files.colour_file import Options
-from tintmill.pipeline.imaging import lab, photo
+from tintmill.pipeline.imaging import ab_bins, lab, photo
 
 MEGABYTE = 1_000_000
 
 
 def make_gallery(stub: StubColorizer, **limits) -> Gallery:
     return Gallery(stub, photo.Limits(**({"min_side": 1} | limits)), PROVENANCE)
+
+
+def add(visitor: pages.Visitor, data: bytes) -> str:
+    return visitor.ask("pictures", data).json["id"]
+
+
+def view(visitor: pages.Visitor, id: str, **asked) -> np.ndarray:
+    """What is seen of a picture, uint8 [H, W, 3]."""
+    return np.asarray(pages.open_image(visitor.post(f"pictures/{id}/view", asked)))
+
+
+def chroma_of(pixels: np.ndarray) -> float:
+    return float(np.linalg.norm(lab.rgb_to_lab(pixels)[..., 1:], axis=-1).mean())
 
 
 @pytest.fixture
@@ -55,7 +68,8 @@ def test_an_upload_comes_back_coloured_with_its_own_lightness(visitor):
     added = visitor.ask("pictures", data)
     assert added.status == 201
     assert (added.json["width"], added.json["height"]) == (96, 72)
-    downloaded = visitor.ask(f"pictures/{added.json['id']}/download?name=tr%C3%A4um%2F..%2Fe.png&chroma=0.5")
+    asked = {"name": "tr\u00e4um/../e.png", "chroma": 0.5}
+    downloaded = visitor.post(f"pictures/{added.json['id']}/download", asked)
     coloured = pages.open_image(downloaded)
     assert (coloured.format, coloured.size) == ("PNG", (96, 72))
     before = lab.rgb_to_lab(np.asarray(Image.open(io.BytesIO(data))))[..., 0]
@@ -64,12 +78,33 @@ def test_an_upload_comes_back_coloured_with_its_own_lightness(visitor):
     assert headers["content-disposition"] == "attachment; filename*=UTF-8''tr%C3%A4um_.._e_coloured.png"
 
 
-def test_previews_are_reduced_and_grey_is_grey(visitor):
-    id = visitor.ask("pictures", picture(height=1100, width=2200)).json["id"]
-    grey = pages.open_image(visitor.ask(f"pictures/{id}/grey"))
-    coloured = pages.open_image(visitor.ask(f"pictures/{id}/coloured"))
-    assert grey.size == coloured.size == (1024, 512)
-    assert (grey.mode, coloured.mode) == ("L", "RGB")
+def test_previews_are_reduced_and_grey_without_strength(visitor):
+    id = add(visitor, picture(height=1100, width=3200))
+    coloured, grey, small = (view(visitor, id, **asked) for asked in ({}, {"chroma": 0}, {"side": 160}))
+    assert coloured.shape == grey.shape == (550, 1600, 3)
+    assert small.shape == (55, 160, 3)
+    assert chroma_of(grey) < 1 < chroma_of(coloured)
+
+
+def test_a_part_is_seen_at_full_detail_in_the_colours_of_the_whole(visitor):
+    data = picture(height=1100, width=3200)
+    id = add(visitor, data)
+    box = [1000, 300, 1400, 500]
+    part = view(visitor, id, box=box)
+    assert part.shape == (200, 400, 3)
+    whole = np.asarray(pages.open_image(visitor.post(f"pictures/{id}/download", {})))[300:500, 1000:1400]
+    difference = lab.rgb_to_lab(part) - lab.rgb_to_lab(np.ascontiguousarray(whole))
+    assert np.abs(difference).mean() < 1.5  # two times JPEG
+    assert max(view(visitor, id, box=box, side=50).shape) == 50
+
+
+def test_the_original_has_the_colours_that_the_picture_came_with(visitor):
+    added = visitor.ask("pictures", picture())
+    assert added.json["has_colours"]
+    original = pages.open_image(visitor.ask(f"pictures/{added.json['id']}/original"))
+    assert chroma_of(np.asarray(original)) > 4
+    grey = helpers.encode(lab.to_grey(helpers.photo_pixels(3, 60, 80)))
+    assert not visitor.ask("pictures", grey).json["has_colours"]
 
 
 def test_ten_uploads_at_once_are_all_answered_and_the_network_runs_one_at_a_time(visitor, held, stub):
@@ -79,7 +114,7 @@ def test_ten_uploads_at_once_are_all_answered_and_the_network_runs_one_at_a_time
     with ThreadPoolExecutor(10) as pool:
         answers = [pool.submit(visitor.ask, "pictures", picture(seed, 40 + seed, 50)) for seed in range(10)]
         helpers.wait_until(lambda: len(stub.asked) == 2)
-        assert visitor.ask(f"pictures/{first}/coloured?chroma=0.2").status == 200
+        assert visitor.post(f"pictures/{first}/view", {"chroma": 0.2}).status == 200
         stub.gate.set()
         found = [answer.result() for answer in answers]
     assert [answer.status for answer in found] == [201] * 10
@@ -131,7 +166,7 @@ def test_what_is_no_picture_is_told_which_formats_are_taken(visitor):
 
 def test_a_picture_under_another_types_name_is_taken_for_what_it_is(visitor):
     id = visitor.ask("pictures", picture(kind="PNG"), Content_Type="text/html").json["id"]
-    answer = visitor.ask(f"pictures/{id}/download?name=a.jpg")
+    answer = visitor.post(f"pictures/{id}/download", {"name": "a.jpg"})
     assert pages.open_image(answer).format == "PNG"
     assert "a_coloured.png" in str(answer.headers)
 
@@ -175,57 +210,171 @@ def test_a_body_without_a_length_cannot_be_longer_than_the_limit(visitor):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2)])
 def test_odd_sizes_are_coloured(visitor, size):
-    id = visitor.ask("pictures", helpers.encode_image(Image.new("RGB", size, "gray"))).json["id"]
-    assert pages.open_image(visitor.ask(f"pictures/{id}/coloured")).mode == "RGB"
-    assert pages.open_image(visitor.ask(f"pictures/{id}/download")).size == size
+    id = add(visitor, helpers.encode_image(Image.new("RGB", size, "gray")))
+    hints = [{"x": size[0] - 1, "y": size[1] - 1, "color": "#804020", "radius": 9}]
+    assert view(visitor, id, hints=hints).ndim == 3
+    assert view(visitor, id, hints=hints, box=[size[0] - 1, size[1] - 1, *size]).shape == (1, 1, 3)
+    assert visitor.post(f"pictures/{id}/probable", {"x": size[0] - 1, "y": size[1] - 1}).status == 200
+    assert pages.open_image(visitor.post(f"pictures/{id}/download", {"hints": hints})).size == size
 
 
-def test_a_new_chroma_does_not_run_the_network(visitor, stub):
-    id = visitor.ask("pictures", picture()).json["id"]
-    strengths = []
-    for chroma in (0, 0.5, 1, 1.5):
-        pixels = np.asarray(pages.open_image(visitor.ask(f"pictures/{id}/coloured?chroma={chroma}")))
-        strengths.append(np.linalg.norm(lab.rgb_to_lab(pixels)[..., 1:], axis=-1).mean())
+def test_a_new_strength_or_warmth_does_not_run_the_network(visitor, stub):
+    id = add(visitor, picture())
+    strengths = [chroma_of(view(visitor, id, chroma=chroma)) for chroma in (0, 0.5, 1, 1.5)]
     assert strengths == sorted(strengths)
     assert strengths[0] < 1 < strengths[3] - strengths[1]
+    yellow = [lab.rgb_to_lab(view(visitor, id, warmth=warmth))[..., 2].mean() for warmth in (-1, 0, 1)]
+    assert yellow == sorted(yellow)
+    assert yellow[2] - yellow[0] > 10
     assert stub.asked == [None]
 
 
-def test_a_new_temperature_runs_it_once(visitor, stub):
-    id = visitor.ask("pictures", picture()).json["id"]
-    for temperature in (0.1, 0.9, 0.1, 0.9):
-        assert visitor.ask(f"pictures/{id}/coloured?temperature={temperature}").status == 200
-    assert stub.asked == [None, 0.1, 0.9]
+def test_a_new_temperature_or_hint_runs_it_once(visitor, stub):
+    id = add(visitor, picture())
+    hints = [{"x": 3, "y": 4, "color": "#3a5f2b"}]
+    for asked in ({"temperature": 0.1}, {"hints": hints}) * 2:
+        view(visitor, id, **asked)
+    assert stub.asked == [None, 0.1, None]
+    visitor.post(f"pictures/{id}/probable", {"hints": hints, "x": 5, "y": 5})
+    view(visitor, id, hints=hints, box=[0, 0, 50, 50], side=20, chroma=0.5)
+    assert len(stub.asked) == 3
 
 
-def test_the_download_has_the_sliders_settings_and_says_so(monkeypatch, visitor):
+def test_a_hint_reaches_the_network_at_its_place_of_the_preview(visitor, stub):
+    """The network sees the preview, the visitor names pixels of the picture."""
+    id = add(visitor, picture(height=1600, width=3200))
+    view(visitor, id, hints=[{"x": 3199, "y": 800, "color": "#3a5f2b", "radius": 20}])
+    ((hint,),) = stub.hints[1:]
+    assert (hint.x, hint.y, hint.radius) == (1599, 400, 10)
+    assert np.allclose(hint.ab, lab.rgb_to_lab(np.uint8([0x3A, 0x5F, 0x2B]))[1:], atol=0.01)
+    visitor.post(f"pictures/{id}/download", {"hints": [{"x": 3199, "y": 800, "color": "#3a5f2b"}]})
+    ((hint,),) = stub.hints[2:]
+    assert (hint.x, hint.y) == (3199, 800)
+
+
+def test_the_same_look_has_the_same_bytes_whatever_was_seen_in_between(visitor):
+    """Undo brings back what was."""
+    id = add(visitor, picture())
+    first = {"hints": [{"x": 10, "y": 10, "color": "#aa2020", "radius": 3}]}
+    looks = [
+        first,
+        *({"hints": [{"x": x, "y": 20, "color": "#2020aa"}]} for x in range(10, 90, 13)),
+        {"warmth": 0.5},
+        first,
+    ]
+    bodies = [visitor.post(f"pictures/{id}/view", look).body for look in looks]
+    assert bodies[0] == bodies[-1]
+    assert len(set(bodies)) > 5
+
+
+def test_probable_colours_come_from_the_bins_the_most_probable_first(visitor):
+    id = add(visitor, picture())
+    colors = visitor.post(f"pictures/{id}/probable", {"x": 50, "y": 40}).json["colors"]
+    assert len(colors) == 3
+    found = [lab.rgb_to_lab(np.frombuffer(bytes.fromhex(color[1:]), np.uint8))[1:] for color in colors]
+    wanted = ab_bins.centres()[[120, 200, 50]]
+    assert np.abs(found[0] - wanted[0]).max() < 1
+    for got, bin_ab in zip(found[1:], wanted[1:], strict=True):  # their chroma may be less, of their lightness
+        assert np.dot(got, bin_ab) > 0.99 * np.linalg.norm(got) * np.linalg.norm(bin_ab)
+
+
+def test_the_download_has_the_look_and_says_so(monkeypatch, visitor):
     calls = []
     original = gallery.colour_bytes
-    monkeypatch.setattr(gallery, "colour_bytes", lambda *a: calls.append(a) or original(*a))
-    id = visitor.ask("pictures", picture()).json["id"]
-    assert visitor.ask(f"pictures/{id}/download?chroma=0.5&temperature=0.2").status == 200
+    monkeypatch.setattr(gallery, "colour_bytes", lambda *a, **more: calls.append(a) or original(*a, **more))
+    id = add(visitor, picture())
+    asked = {"chroma": 0.5, "temperature": 0.2, "hints": [{"x": 1, "y": 1, "color": "#aa2020"}]}
+    assert visitor.post(f"pictures/{id}/download", asked).status == 200
     ((_, _, options, limits, provenance),) = calls
-    assert options == Options(temperature=0.2, chroma=0.5)
+    assert (options.temperature, options.chroma) == (0.2, 0.5)
     assert limits.min_side == 1
     assert provenance["model"] == "stub"
     assert "temperature=0.2, chroma=0.5" in provenance["settings"]
+    assert "hints=1" in provenance["settings"]
+
+
+_AT_1_1 = {"x": 1, "y": 1, "color": "#aa2020"}
 
 
 @pytest.mark.parametrize(
-    "query", ["chroma=nan", "chroma=-1", "chroma=9", "chroma=x", "temperature=0", "temperature=inf"]
+    ("asked", "named"),
+    [
+        ({"chroma": -1}, "chroma"),
+        ({"chroma": 9}, "chroma"),
+        ({"chroma": "x"}, "chroma"),
+        ({"chroma": None}, "chroma"),
+        ({"warmth": 2}, "warmth"),
+        ({"temperature": 0}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"box": [0, 0, 97, 72]}, "box"),
+        ({"box": [5, 0, 5, 72]}, "box"),
+        ({"box": [0, 0, 1]}, "box"),
+        ({"side": 0}, "side"),
+        ({"side": 10**6}, "side"),
+        ({"x": 96, "y": 0}, "outside"),
+        ({"hints": "all"}, "hints"),
+        ({"hints": [7]}, "hints"),
+        ({"hints": [{"x": 96, "y": 0, "color": "#aa2020"}]}, "hints[0].x"),
+        ({"hints": [{"x": -1, "y": 0, "color": "#aa2020"}]}, "hints[0].x"),
+        ({"hints": [{"x": 1, "y": 1, "color": "red"}]}, "hints[0].color"),
+        ({"hints": [{"x": 1, "y": 1}]}, "color"),
+        ({"hints": [_AT_1_1 | {"radius": -1}]}, "radius"),
+        ({"hints": [_AT_1_1, _AT_1_1 | {"color": "#20aa20"}]}, "same point"),
+        ({"hints": [_AT_1_1] * 2001}, "2000"),
+    ],
 )
-def test_settings_that_are_none_are_refused(visitor, query):
-    id = visitor.ask("pictures", picture()).json["id"]
-    refused = visitor.ask(f"pictures/{id}/coloured?{query}")
+def test_looks_that_are_none_are_refused_in_a_line(visitor, stub, asked, named):
+    id = add(visitor, picture())
+    for what in ("view", "probable", "download"):
+        refused = visitor.post(f"pictures/{id}/{what}", asked)
+        assert refused.status == 400
+        assert named in refused.json["error"]
+        assert "\n" not in refused.json["error"]
+        assert len(refused.json["error"]) < 400
+    assert stub.asked == [None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"[]", b"\xff\xfe", b'{"chroma": NaN}', b'{"chroma": 1e999}', b'{"chroma": 1, "chroma": 2}'),
+        *(b'{"hints": ' + b"[" * 5000 + b"]" * 5000 + b"}", b'{"x": ' + b"9" * 5000 + b"}"),
+        b'{"name": "' + b"a" * 300_000 + b'"}',
+    ],
+    ids=range(10),
+)
+def test_bodies_that_are_no_look_are_refused_in_a_line(visitor, body):
+    id = add(visitor, picture())
+    refused = visitor.ask(f"pictures/{id}/view", body, method="POST")
     assert refused.status == 400
-    assert query.split("=")[0] in refused.json["error"]
+    assert refused.json["error"]
+    assert "\n" not in refused.json["error"]
+
+
+def test_a_model_that_takes_no_hints_says_so_and_asks_for_none(stub):
+    stub.takes_hints = False
+    with pages.serving_app(app.build(make_gallery(stub), MEGABYTE)) as address:
+        visitor = pages.Visitor(address)
+        refused = visitor.post(f"pictures/{add(visitor, picture())}/view", {"hints": [_AT_1_1]})
+        assert refused.status == 400
+        assert "takes none" in refused.json["error"]
+        assert b"takes no hints" in visitor.ask("").body
+
+
+def test_the_page_names_the_model_and_what_it_is_not_good_at(stub):
+    told = About("clever 3.1", ("Cows become <blue>.",))
+    with pages.serving_app(app.build(make_gallery(stub), MEGABYTE, told)) as address:
+        page = " ".join(pages.Visitor(address).ask("").body.decode().split())
+    for part in ("clever 3.1", "Cows become &lt;blue&gt;.", "guesses", "evidence of nothing"):
+        assert part in page
 
 
 def test_a_network_without_bins_has_no_temperature():
     with pages.serving_app(app.build(make_gallery(StubColorizer(has_bins=False)), MEGABYTE)) as address:
         visitor = pages.Visitor(address)
-        id = visitor.ask("pictures", picture()).json["id"]
-        assert visitor.ask(f"pictures/{id}/coloured?temperature=0.5").status == 400
+        id = add(visitor, picture())
+        assert visitor.post(f"pictures/{id}/view", {"temperature": 0.5}).status == 400
+        assert visitor.post(f"pictures/{id}/probable", {"x": 1, "y": 1}).json == {"colors": []}
         assert b"Temperature" not in visitor.ask("").body
 
 
@@ -240,8 +389,10 @@ def test_nobody_sees_anothers_picture(visitor):
     other = pages.Visitor(visitor.address)
     page = other.ask("").body.decode()
     assert not any(id in page for id in ids)
-    for path in ("pictures", "pictures/", "pictures/x/grey", "pictures/x/coloured", "pictures/x/download"):
+    for path in ("pictures", "pictures/", "pictures/x/original", "pictures/x/view", "pictures/x/download"):
         assert other.ask(path).status in (404, 405)
+    for what in ("view", "probable", "download"):
+        assert other.post(f"pictures/x/{what}", {}).status == 404
 
 
 def test_removed_pictures_are_gone(visitor, held):
@@ -249,11 +400,11 @@ def test_removed_pictures_are_gone(visitor, held):
     assert visitor.ask(f"pictures/{one}", method="DELETE").status == 204
     assert visitor.ask("forget", f"{two}\n{three}\nunknown".encode()).status == 204
     for id in (one, two, three):
-        refused = visitor.ask(f"pictures/{id}/grey")
+        refused = visitor.post(f"pictures/{id}/view", {})
         assert refused.status == 404
         assert "send it again" in refused.json["error"]
     assert len(held) == 1
-    assert visitor.ask(f"pictures/{kept}/grey").status == 200
+    assert visitor.post(f"pictures/{kept}/view", {}).status == 200
 
 
 class SlowToDecode(Gallery):

@@ -1,0 +1,55 @@
+"""What a visitor sees of a picture: the whole or a part, at the size of a screen, as JPEG."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from tintmill.launch.pages.colouring.look import Look
+from tintmill.model.painting import finish
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+_QUALITY = 92
+
+
+def paint_part(pixels: np.ndarray, ab: np.ndarray, look: Look, box: Box | None, side: int | None) -> bytes:
+    """JPEG of a part of a picture.
+
+    Args:
+      pixels: uint8 of the whole picture, [H, W] or [H, W, 3].
+      ab: float32 [h, w, 2], the colours of the whole picture.
+      box: the part, in pixels of `pixels`; None: all.
+      side: of its longer side at most; None: as it is.
+    """
+    part = pixels
+    if box is not None:
+        part, ab = pixels[box[1] : box[3], box[0] : box[2]], _cut(ab, box, pixels.shape[1], pixels.shape[0])
+    upsample = "guided" if look.hints else "bilinear"
+    return encode_jpeg(finish.paint(reduce(part, side), ab, look.chroma, upsample))
+
+
+def _cut(ab: np.ndarray, box: Box, width: int, height: int) -> np.ndarray:
+    """The colours of a part, at their own resolution or a little more."""
+    across, down = ab.shape[1] / width, ab.shape[0] / height
+    corners = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+    size = max(2, round(2 * (corners[2] - corners[0]))), max(2, round(2 * (corners[3] - corners[1])))
+    planes = [Image.fromarray(np.ascontiguousarray(ab[..., i])) for i in (0, 1)]
+    return np.stack(
+        [np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=corners)) for plane in planes], axis=-1
+    )
+
+
+def reduce(pixels: np.ndarray, side: int | None) -> np.ndarray:
+    """A picture whose longer side is `side` at most."""
+    height, width = pixels.shape[:2]
+    if side is None or max(width, height) <= side:
+        return pixels
+    size = tuple(max(1, round(length * side / max(width, height))) for length in (width, height))
+    image = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return np.asarray(image)
+
+
+def encode_jpeg(pixels: np.ndarray) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "JPEG", quality=_QUALITY, subsampling=0)
+    return data.getvalue()

@@ -16,7 +16,7 @@ function at(event) {
 }
 
 root.addEventListener("pointerdown", (event) => {
-  if (!state.current?.ready || event.button > 0 || event.target === element("compare-place")) return;
+  if (!state.current?.ready || event.button > 0 || event.target.closest("#trouble")) return;
   const [x, y] = at(event);
   pressed.set(event.pointerId, [x, y]);
   try {

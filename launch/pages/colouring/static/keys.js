@@ -36,13 +36,15 @@ const PLAIN_KEYS = {
   1: () => state.current?.ready && zoomTo(1 / devicePixelRatio), c: () => state.current?.ready && compare(), h: hide,
   p: takePipette, d: download, s: saveHints, "[": () => next(-1), "]": () => next(1), Escape: escape,
 };
-const WITH_CONTROL = { z: undo, Z: redo, y: redo };
+const WITH_CONTROL = { z: undo, y: redo };
+const WITH_SHIFT_CONTROL = { z: redo };
 
 document.addEventListener("keydown", (event) => {
   const isText = event.target.matches?.("input[type=text]");
   if (help.open || event.altKey || (isText && event.key !== "Escape")) return;
-  const key = event.key.length === 1 && !event.shiftKey ? event.key.toLowerCase() : event.key;
-  const action = event.ctrlKey || event.metaKey ? WITH_CONTROL[key] : PLAIN_KEYS[key];
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const withControl = event.shiftKey ? WITH_SHIFT_CONTROL : WITH_CONTROL;
+  const action = (event.ctrlKey || event.metaKey ? withControl : PLAIN_KEYS)[key];
   if (!action) return;
   event.preventDefault();
   action();

@@ -71,7 +71,8 @@ def run_web(arguments: WebArguments) -> None:
         from tintmill.launch.pages.colouring import about, app
         from tintmill.launch.pages.colouring.gallery import Gallery
 
-        gallery = Gallery(colorizer, photo.Limits(max_pixels=arguments.max_pixels, min_side=1), model.identity.provenance)
+        limits = photo.Limits(max_pixels=arguments.max_pixels, min_side=1)
+        gallery = Gallery(colorizer, limits, model.identity.provenance)
         gallery.warm_up()
         described = about.describe(arguments.run, arguments.model, model.identity)
         page = app.build(gallery, arguments.max_megabytes * 1_000_000, described)

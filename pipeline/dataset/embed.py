@@ -146,7 +146,8 @@ def _build(settings: EmbedderSettings):
     except Exception as error:  # download, HDF5 and shape errors have no common type
         raise TintmillError(
             f"--embedder_weights={settings.weights}: cannot load weights for {settings.name}: {_first_line(error)}; "
-            "wanted network access for imagenet, a weights file of this network, or random"
+            "wanted network access, --embedder_weights=FILE of this network, --embedder_weights=random, or "
+            "--embedder=none for networks that want no embedding"
         ) from error
     if settings.weights == "random":
         keep_signal(model, NETWORKS[settings.name].random_variance)

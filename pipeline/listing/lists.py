@@ -1,9 +1,9 @@
 """A list of pictures: a text with one path a line, or a table (CSV, TSV) with columns path[,label[,split]].
 
-A table may begin with a line of these names, in any order; further columns are left alone. Lines of a text may have
-label and split behind tabs. Paths are relative to the list's folder, absolute, or gs:// URLs, which cost a request
-each while listing. The list's val and test are official; train, and what has no split, is divided by --splits. Files
-that are not there become lines in the rejects.
+A table may begin with a line of these names, in any order; further columns are left alone. Other words for them are
+known too (`COLUMNS`). Lines of a text may have label and split behind tabs. Paths are relative to the list's folder,
+absolute, or gs:// URLs, which cost a request each while listing. The list's val and test are official; train, and what
+has no split, is divided by --splits. Files that are not there become lines in the rejects.
 """
 
 import csv
@@ -16,6 +16,18 @@ from tintmill.pipeline.listing import tree
 from tintmill.pipeline.listing.reference import Description, Reference, one_line, stable_text
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+COLUMNS = {  # name at the head of a table, in lower case: what it is
+    "path": "path",
+    "file": "path",
+    "filename": "path",
+    "image": "path",
+    "label": "label",
+    "class": "label",
+    "category": "label",
+    "split": "split",
+    "set": "split",
+    "subset": "split",
+}
 SPLITS = {"train": None, "val": "val", "validation": "val", "test": "test"}  # train: what --splits divides
 
 
@@ -62,13 +74,25 @@ def _rows(path: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
     columns = {"path": 0, "label": 1, "split": 2}
     for row in _csv_rows(path, rows):
         cells = [cell.strip() for cell in row]
-        if rows.line_num == 1 and "path" in map(str.lower, cells):
-            columns = {cell.lower(): position for position, cell in enumerate(cells)}
+        if rows.line_num == 1 and (named := _name_columns(path, cells)):
+            columns = named
         elif any(cells):
             values = tuple(_cell(cells, columns.get(name)) for name in ("path", "label", "split"))
             if not values[0]:
                 raise TintmillError(f"{path}, line {rows.line_num}: found no path; wanted path[,label[,split]]")
             yield rows.line_num, values
+
+
+def _name_columns(path: str, cells: list[str]) -> dict[str, int]:
+    """Where path, label and split are, by a table's first line; nothing where that line is a picture's."""
+    found: dict[str, int] = {}
+    for position, cell in enumerate(cells):
+        name = COLUMNS.get(cell.lower())
+        if name in found:
+            raise TintmillError(f"{path}, line 1: found two columns of {name}s; wanted path[,label[,split]]")
+        if name:
+            found[name] = position
+    return found if "path" in found else {}
 
 
 def _csv_rows(path: str, rows) -> Iterator[list[str]]:

@@ -3,7 +3,8 @@
 `--input` is a folder, a zip or tar file (plain, or packed by gzip, bzip2 or xz), a pattern like 'photos/**/*.jpg' or
 'shards/*.tar', or a list of paths (see `lists`); each of them local or gs://. The topmost folder names the class. In an
 archive that has everything below a folder of the archive's own name (flower_photos.tgz: flower_photos/daisy/1.jpg), the
-next one does.
+next one does. Where a folder has train/ and one of val/, validation/ and test/, these are splits, and the folders in
+them name the classes: val and test are official then, and train is divided by --splits.
 
 An archive among the pictures of a plain folder is a file that is no picture. A pattern (`'photos/*.zip'`) opens
 archives.
@@ -22,7 +23,10 @@ from tintmill.pipeline.sources.source import Source
 
 
 def describe(root: str, settings: Settings) -> Description:
-    return lists.describe(root) if _shape(root) == "list" else Description()
+    shape = _shape(root)
+    if shape == "list":
+        return lists.describe(root)
+    return Description(splits=(("train", 1.0),)) if shape == "folder" and _has_splits(root) else Description()
 
 
 def references(root: str, settings: Settings) -> Iterator[Reference]:
@@ -32,8 +36,16 @@ def references(root: str, settings: Settings) -> Iterator[Reference]:
         yield from lists.read_references(root)
     elif shape == "pattern":
         yield from _matched(root)
+    elif shape == "folder" and _has_splits(root):
+        yield from map(_split, tree.list_entries(root))
     else:
         yield from map(_labelled, tree.list_entries(root))
+
+
+def _has_splits(root: str) -> bool:
+    """Whether the topmost folders are splits and no classes."""
+    held_out = [name for name, split in lists.SPLITS.items() if split]
+    return files.exists(files.join(root, "train")) and any(files.exists(files.join(root, name)) for name in held_out)
 
 
 def _shape(root: str) -> str:
@@ -70,6 +82,15 @@ def _labelled(reference: Reference) -> Reference:
     if reference.kind != "file" and len(rest) > 0 and top == archive.stem(reference.path):
         top, *rest = rest
     return dataclasses.replace(reference, label=one_line(top, "blank")) if rest else reference
+
+
+def _split(reference: Reference) -> Reference:
+    """Of a folder whose topmost folders are splits; what lies beside these has none, and its folder names the class."""
+    top, *rest = reference.id.split("/")
+    if reference.refused or top not in lists.SPLITS or not rest:
+        return _labelled(reference)
+    label = one_line(rest[0], "blank") if len(rest) > 1 else None
+    return dataclasses.replace(reference, label=label, split=lists.SPLITS[top])
 
 
 SOURCE = Source(

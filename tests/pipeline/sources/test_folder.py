@@ -278,6 +278,25 @@ def test_a_pattern_without_matches_is_an_error(tmp_path):
         made("folder", tmp_path / "*.png")
 
 
+def test_topmost_folders_that_are_splits_are_no_classes(tmp_path):
+    names = ("train/cat/0.jpg", "train/1.jpg", "val/cat/2.jpg", "test/dog/small/3.jpg", "more/4.jpg", "5.jpg")
+    write_files(tmp_path, {name: picture(number) for number, name in enumerate(names)})
+    assert {key: (r.label, r.split) for key, r in listed("folder", tmp_path).items()} == {
+        "train/cat/0.jpg": ("cat", None),
+        "train/1.jpg": (None, None),
+        "val/cat/2.jpg": ("cat", "val"),
+        "test/dog/small/3.jpg": ("dog", "test"),
+        "more/4.jpg": ("more", None),
+        "5.jpg": (None, None),
+    }
+    assert made("folder", tmp_path).counts == (("train", 4), ("val", 1), ("test", 1))
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    write_files(tmp_path, {"train/0.jpg": picture(0), "ship/1.jpg": picture(1)})
+    assert {r.label for r in listed("folder", tmp_path).values()} == {"train", "ship"}
+
+
 # Lists
 
 
@@ -306,6 +325,14 @@ def test_a_table_brings_labels_and_splits(tmp_path):
     assert made("folder", tmp_path / "list.csv").counts == (("train", 2), ("val", 1))
 
 
+@pytest.mark.parametrize("head", ["path,class", "Class,File", "image,category,other"])
+def test_the_head_of_a_table_may_have_other_names(tmp_path, head):
+    write_files(tmp_path, MEMBERS)
+    row = "cat,cat/0.jpg" if head.startswith("Class") else "cat/0.jpg,cat"
+    (tmp_path / "list.csv").write_text(f"{head}\n{row}\n")
+    assert {key: r.label for key, r in listed("folder", tmp_path / "list.csv").items()} == {"cat/0.jpg": "cat"}
+
+
 def test_listed_pictures_that_are_missing_or_twice_are_rejected(tmp_path):
     write_files(tmp_path, MEMBERS)
     (tmp_path / "list.tsv").write_text("cat/0.jpg\tcat\nnowhere.jpg\ncat/0.jpg\tdog\ttest\ncat\n")
@@ -319,6 +346,7 @@ def test_listed_pictures_that_are_missing_or_twice_are_rejected(tmp_path):
     [
         ("a.jpg,cat,holdout\n", "line 1: found split 'holdout'"),
         ("path,label\n,cat\n", "line 2: found no path"),
+        ("path,label,class\na.jpg,cat,dog\n", "line 1: found two columns of labels"),
         ("http://example.org/a.jpg\n", "line 1: .*gs://"),
     ],
 )

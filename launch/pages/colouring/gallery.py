@@ -12,7 +12,7 @@ import dataclasses
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -22,16 +22,17 @@ from tintmill.launch.pages.colouring.look import Look
 from tintmill.launch.pages.colouring.painting import Box
 from tintmill.model.files.colour_file import Coloured, Options, colour_bytes
 from tintmill.model.painting import finish
+from tintmill.model.painting.change import Change, Point
+from tintmill.model.prediction import spread
 from tintmill.model.prediction.hints import Hint
 from tintmill.model.prediction.prediction import Prediction
-from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.imaging import lab, photo
 
 PREVIEW = 1600  # pixels of the longer side of the picture on the page
 _SECONDS = 3600.0  # until a picture that nobody looks at is forgotten
 _ROOM = 1 << 30  # bytes of all pictures together
 _CLOSE_ROOM = 1 << 28  # bytes, of these, of pictures at full size
-_ANSWERS = 4  # of the network that are kept of one picture: undo and redo find theirs
+_ANSWERS = 6  # of the network that are kept of one picture: undo and redo find theirs
 _DARKEST, _BRIGHTEST = 38.0, 78.0  # L* of colours to choose from: in darker and brighter places all look alike
 _COLOUR = 4.0  # mean chroma from which on a picture is said to have colours of its own
 
@@ -92,6 +93,7 @@ class _Picture:
       answers: the network's answers by what they were asked with, the oldest first.
       seen: when somebody looked at it last, by the monotonic clock, seconds.
       full: its grey version at its own size, uint8 [H, W]; None where nobody has looked closely, or not lately.
+      change: what was asked with hints last, and the `Change` of the preview that they make; less than a megabyte.
     """
 
     data: bytes
@@ -100,6 +102,7 @@ class _Picture:
     answers: collections.OrderedDict
     seen: float
     full: np.ndarray | None = None
+    change: tuple | None = None
 
     @property
     def bytes(self) -> int:
@@ -163,9 +166,10 @@ class Gallery:
     def warm_up(self) -> None:
         """Colours a grey square, so that the first visitor does not wait while code is loaded and compiled."""
         ab = self._colorizer.predict(Image.new("L", (64, 64), 128)).ab
-        for pixels in (np.full((64, 64, 3), 128, np.uint8), np.full((64, 64), 128, np.uint8)):
-            finish.paint(pixels, ab)
-            finish.paint(pixels, ab, upsample="guided")
+        grey = np.full((64, 64), 128, np.uint8)
+        for change in (None, spread.find_change(grey, ab, ab, [Hint(32, 32, (0.0, 0.0))])):
+            for pixels in (grey, np.repeat(grey[..., None], 3, axis=-1)):
+                finish.paint(pixels, ab, change=change)
 
     def decode(self, data: bytes) -> Decoded:
         """Decodes a picture file, whatever it is called; the network does not run.
@@ -194,18 +198,22 @@ class Gallery:
 
     def has(self, name: str, look: Look) -> bool:
         """Whether what the network says to this is held. Raises Forgotten."""
-        return _key(look) in self._find(name).answers
+        answers = self._find(name).answers
+        return _key(look) in answers and _key(look.without_hints) in answers
 
     def predict(self, name: str, look: Look) -> None:
         """Runs the network, unless what it says to this is held. Raises Forgotten."""
         kept = self._find(name)
-        if _key(look) not in kept.answers:
-            answer = self._ask(kept, look)
-            with self._lock:
-                kept.answers[_key(look)] = answer
-                while len(kept.answers) > _ANSWERS:
-                    kept.answers.popitem(last=False)
-                self._forget_old(name)
+        for each in (look.without_hints, look):  # hints change what the network says without them
+            if _key(each) not in kept.answers:
+                answer = self._ask(kept, each)
+                with self._lock:
+                    kept.answers[_key(each)] = answer
+            self._answer(kept, each)  # it is the newest now
+        with self._lock:
+            while len(kept.answers) > _ANSWERS:
+                kept.answers.popitem(last=False)
+            self._forget_old(name)
 
     def original(self, name: str, side: int | None) -> bytes:
         """The preview in the colours that the picture came with, JPEG. Raises Forgotten."""
@@ -221,9 +229,12 @@ class Gallery:
           Forgotten: the picture, or the answer, is not held.
         """
         kept = self._find(name)
-        ab = self._answer(kept, look).ab + np.float32(look.shift)
-        pixels = kept.preview if box is None else self._full(name, kept)
-        return painting.paint_part(pixels, ab, look, box, side)
+        ab, change = self._find_colours(kept, look)
+        pixels = kept.preview
+        if box is not None:
+            pixels = self._full(name, kept)
+            change = change and Change(change.ab, _list_points(look.hints))
+        return painting.paint_part(pixels, ab, change, look.chroma, box, side)
 
     def probable(self, name: str, look: Look, point: tuple[int, int]) -> list[str]:
         """The colours that the network finds probable at a pixel, as #rrggbb of about its lightness.
@@ -246,31 +257,39 @@ class Gallery:
 
     def coloured(self, name: str, look: Look) -> Coloured:
         """The coloured picture at its own size and in its own format. Raises Forgotten, photo.Rejected."""
-        upsample = "guided" if look.hints else "bilinear"
-        options = Options(temperature=look.temperature, chroma=look.chroma, upsample=upsample)
+        options = Options(temperature=look.temperature, chroma=look.chroma)
         settings = {**dataclasses.asdict(options), "warmth": look.warmth, "hints": len(look.hints)}
         provenance = {**self.provenance, "settings": ", ".join(f"{key}={value}" for key, value in settings.items())}
         kept = self._find(name)
-        return colour_bytes(kept.data, _Looking(self, look, kept.size), options, self.limits, provenance)
+        return colour_bytes(kept.data, _Warmed(self, look), options, self.limits, provenance, look.hints)
 
     def remove(self, name: str) -> None:
         """Forgets a picture, if it is held."""
         with self._lock:
             self._kept.pop(name, None)
 
-    def ask_network(self, grey: Image.Image, look: Look, size: tuple[int, int]) -> Prediction:
-        """What the network says of a grey picture; `size` is that of the picture whose pixels the hints name."""
-        hints = _scale(look.hints, size, grey.size)
-        if hints and not self.takes_hints:
-            raise TintmillError("the model that colours here takes no hints")
+    def ask_network(self, grey: Image.Image, temperature: float | None, hints: Sequence[Hint]) -> Prediction:
+        """What the network says of a grey picture."""
         with self._network:
-            if hints:
-                return self._colorizer.predict(grey, look.temperature, hints)
-            return self._colorizer.predict(grey, look.temperature)
+            return self._colorizer.predict(grey, temperature, *([hints] if hints else []))
 
     def _ask(self, kept: _Picture, look: Look) -> _Answer:
-        found = self.ask_network(Image.fromarray(lab.to_grey(kept.preview)), look, kept.size)
+        grey = Image.fromarray(lab.to_grey(kept.preview))
+        found = self.ask_network(grey, look.temperature, _scale(look.hints, kept.size, grey.size))
         return _Answer(found.ab, None if found.logits is None else found.logits.astype(np.float16))
+
+    def _find_colours(self, kept: _Picture, look: Look) -> tuple[np.ndarray, Change | None]:
+        """a*, b* of the preview, and what hints change of them."""
+        plain, told = (self._answer(kept, each).ab + np.float32(look.shift) for each in (look.without_hints, look))
+        if not look.hints:
+            return plain, None
+        key = (*_key(look), look.warmth)
+        found = kept.change
+        if found is None or found[0] != key:  # another strength, or another part, changes nothing of it
+            grey = lab.to_grey(kept.preview)
+            found = key, spread.find_change(grey, plain, told, _scale(look.hints, kept.size, grey.shape[::-1]))
+            kept.change = found
+        return plain, found[1]
 
     def _answer(self, kept: _Picture, look: Look) -> _Answer:
         with self._lock:
@@ -317,15 +336,15 @@ class Gallery:
         return sorted(self._kept, key=lambda name: self._kept[name].seen)
 
 
-class _Looking:
-    """The colorizer of one download: what a visitor wants of the colours is told to the network, and added to them."""
+class _Warmed:
+    """The colorizer of one download: warmth is added to what the network says."""
 
-    def __init__(self, gallery: Gallery, look: Look, size: tuple[int, int]):
-        self._gallery, self._look, self._size = gallery, look, size
-        self.has_bins = gallery.has_bins
+    def __init__(self, gallery: Gallery, look: Look):
+        self._gallery, self._look = gallery, look
+        self.has_bins, self.takes_hints = gallery.has_bins, gallery.takes_hints
 
-    def predict(self, grey: Image.Image, temperature: float | None = None) -> Prediction:
-        found = self._gallery.ask_network(grey, dataclasses.replace(self._look, temperature=temperature), self._size)
+    def predict(self, grey: Image.Image, temperature: float | None = None, hints: Sequence[Hint] = ()) -> Prediction:
+        found = self._gallery.ask_network(grey, temperature, hints)
         return Prediction(found.ab + np.float32(self._look.shift), found.logits)
 
 
@@ -343,6 +362,10 @@ def _scale(hints: tuple[Hint, ...], found: tuple[int, int], wanted: tuple[int, i
         Hint(int((hint.x + 0.5) * across), int((hint.y + 0.5) * down), hint.ab, round(hint.radius * across))
         for hint in hints
     ]
+
+
+def _list_points(hints: Sequence[Hint]) -> tuple[Point, ...]:
+    return tuple({(hint.x, hint.y): Point(hint.x, hint.y, hint.ab) for hint in hints}.values())
 
 
 def _mean_chroma(pixels: np.ndarray) -> float:

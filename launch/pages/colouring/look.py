@@ -46,6 +46,10 @@ class Look:
     temperature: float | None = None
 
     @property
+    def without_hints(self) -> "Look":
+        return dataclasses.replace(self, hints=())
+
+    @property
     def shift(self) -> tuple[float, float]:
         """What warmth adds to a* and b*."""
         return self.warmth * _WARM[0], self.warmth * _WARM[1]

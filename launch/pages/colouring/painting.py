@@ -5,27 +5,40 @@ import io
 import numpy as np
 from PIL import Image
 
-from tintmill.launch.pages.colouring.look import Look
 from tintmill.model.painting import finish
+from tintmill.model.painting.change import Change, Point
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 _QUALITY = 92
 
 
-def paint_part(pixels: np.ndarray, ab: np.ndarray, look: Look, box: Box | None, side: int | None) -> bytes:
+def paint_part(
+    pixels: np.ndarray, ab: np.ndarray, change: Change | None, chroma: float, box: Box | None, side: int | None
+) -> bytes:
     """JPEG of a part of a picture.
 
     Args:
       pixels: uint8 of the whole picture, [H, W] or [H, W, 3].
       ab: float32 [h, w, 2], the colours of the whole picture.
+      change: what hints change of them; its points are pixels of `pixels`.
       box: the part, in pixels of `pixels`; None: all.
       side: of its longer side at most; None: as it is.
     """
     part = pixels
     if box is not None:
-        part, ab = pixels[box[1] : box[3], box[0] : box[2]], _cut(ab, box, pixels.shape[1], pixels.shape[0])
-    upsample = "guided" if look.hints else "bilinear"
-    return encode_jpeg(finish.paint(reduce(part, side), ab, look.chroma, upsample))
+        height, width = pixels.shape[:2]
+        part, ab = pixels[box[1] : box[3], box[0] : box[2]], _cut(ab, box, width, height)
+        change = change and Change(_cut(change.ab, box, width, height), _cut_points(change.points, box))
+    small = reduce(part, side)
+    if change is not None and small is not part:
+        change = Change(change.ab)  # the pixels of its points are mixed with others
+    return encode_jpeg(finish.paint(small, ab, chroma, change=change))
+
+
+def _cut_points(points: tuple[Point, ...], box: Box) -> tuple[Point, ...]:
+    left, top, right, bottom = box
+    inside = (point for point in points if left <= point.x < right and top <= point.y < bottom)
+    return tuple(Point(point.x - left, point.y - top, point.ab) for point in inside)
 
 
 def _cut(ab: np.ndarray, box: Box, width: int, height: int) -> np.ndarray:

@@ -248,7 +248,8 @@ def test_a_hint_reaches_the_network_at_its_place_of_the_preview(visitor, stub):
     assert (hint.x, hint.y, hint.radius) == (1599, 400, 10)
     assert np.allclose(hint.ab, lab.rgb_to_lab(np.uint8([0x3A, 0x5F, 0x2B]))[1:], atol=0.01)
     visitor.post(f"pictures/{id}/download", {"hints": [{"x": 3199, "y": 800, "color": "#3a5f2b"}]})
-    ((hint,),) = stub.hints[2:]
+    without, (hint,) = stub.hints[2:]
+    assert without == []
     assert (hint.x, hint.y) == (3199, 800)
 
 
@@ -285,12 +286,13 @@ def test_the_download_has_the_look_and_says_so(monkeypatch, visitor):
     id = add(visitor, picture())
     asked = {"chroma": 0.5, "temperature": 0.2, "hints": [{"x": 1, "y": 1, "color": "#aa2020"}]}
     assert visitor.post(f"pictures/{id}/download", asked).status == 200
-    ((_, _, options, limits, provenance),) = calls
+    ((_, _, options, limits, provenance, hints),) = calls
     assert (options.temperature, options.chroma) == (0.2, 0.5)
     assert limits.min_side == 1
     assert provenance["model"] == "stub"
     assert "temperature=0.2, chroma=0.5" in provenance["settings"]
     assert "hints=1" in provenance["settings"]
+    assert len(hints) == 1
 
 
 _AT_1_1 = {"x": 1, "y": 1, "color": "#aa2020"}

@@ -14,6 +14,7 @@ from tests.support import helpers, pages
 from tests.support.stub_colorizer import PROVENANCE, StubColorizer, picture
 from tintmill.launch.pages.colouring import app
 from tintmill.launch.pages.colouring.gallery import Gallery
+from tintmill.model.colorizers.found import find_model
 from tintmill.pipeline.imaging import lab, photo
 
 MEGABYTE = 1_000_000
@@ -154,6 +155,34 @@ def test_a_hint_colours_its_place_and_undo_brings_back_the_same_bytes(either, ad
     assert not either.scrolls_sideways()
     assert either.errors == []
     assert all(url.startswith((address, "blob:", "data:")) for url in either.asked)
+
+
+def two_walls() -> bytes:
+    """A bright wall beside a dark one, both a little rough."""
+    levels = np.random.default_rng(0).normal(0, 2, (240, 320))
+    levels += np.where(np.arange(320) < 160, 190, 70)
+    return helpers.encode(np.clip(levels, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def built_in():
+    return find_model().load()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["mouse", "touch"])
+def test_a_hint_changes_what_is_near_and_nothing_beyond_an_edge(browser, built_in, size):
+    """With the built-in model."""
+    held = Gallery(built_in, photo.Limits(min_side=1), PROVENANCE)
+    with pages.serving_app(app.build(held, MEGABYTE)) as address:
+        tab = open_tab(browser, address, size)
+        upload(tab, walls_png=two_walls())
+        before = seen(tab)
+        press(tab, 0.4, 0.5)
+        recolour(tab, "#d07070")
+        changed = ab_of(seen(tab)) - ab_of(before)
+        tab.context.close()
+    assert changed[100:140, 110:145, 0].mean() > 15  # redder
+    assert np.linalg.norm(changed[100:140, 176:210], axis=-1).mean() < 4
 
 
 def test_a_hint_is_dragged_and_a_drag_is_one_step(tab, tmp_path):

@@ -11,6 +11,7 @@ COMMANDS = {
     "prepare": ("tintmill.pipeline.prepare", "photographs -> dataset directory"),
     "verify": ("tintmill.pipeline.verify", "check a dataset directory against its manifest"),
     "peek": ("tintmill.pipeline.peek", "show what a dataset directory holds"),
+    "convert": ("tintmill.pipeline.convert", "a dataset directory -> Parquet, ArrayRecord or WebDataset"),
     "networks": ("tintmill.model.list_networks", "list the networks: inputs, parameters, multiply-adds"),
     "models": ("tintmill.model.models", "list the models that are built in or installed, or install one"),
     "train": ("tintmill.trainer.train", "dataset directory -> run directory"),

@@ -11,7 +11,7 @@ from tests.support import helpers
 # Targets of tests/support/hostile.py, and the least number of different damages that are tried of each.
 KINDS = {
     "manifest": 200,
-    **dict.fromkeys(("plan", "report", "dataset_info", "shard"), 60),
+    **dict.fromkeys(("plan", "report", "dataset_info", "shard", "index"), 60),
     **dict.fromkeys(("settings", "run_manifest", "metrics_csv", "validation_csv", "starts", "metrics_json"), 60),
     **dict.fromkeys(("tintmill_json", "colorize_log", "study", "flag_file", "hints"), 50),
 }

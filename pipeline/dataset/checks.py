@@ -14,6 +14,7 @@ from tintmill.pipeline.common import checked_json, files
 from tintmill.pipeline.common.checked_json import anything, mapping, sequence, text
 from tintmill.pipeline.common.display import display_name
 from tintmill.pipeline.dataset import names, record, totals
+from tintmill.pipeline.dataset.index import make_index, make_places
 from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
 from tintmill.pipeline.imaging import ab_bins
 
@@ -31,9 +32,8 @@ def find_defects(dataset: Dataset) -> Iterator[str]:
     yield from _find_metadata_defects(dataset)
     yield from _find_foreign_shards(dataset)
     yield from totals.find_defects(dataset)
-    colours = {split: np.zeros(65536, np.int64) for split in dataset.splits}  # pixels of each pair of a* and b*
+    content = _Content(dataset)
     is_whole = True
-    seen: dict[bytes, str] = {}  # 8 bytes an id and one string a shard: a million records take about 100 MB
     for entry in dataset.shards():
         try:
             data = files.read(dataset.path(entry.file))
@@ -41,12 +41,28 @@ def find_defects(dataset: Dataset) -> Iterator[str]:
             yield f"{entry.file}: missing or unreadable"
             is_whole = False
             continue
-        found = [*find_file_defects(entry, data)]
-        found += _find_record_defects(dataset, entry, data, seen, colours[entry.split])
+        found = [*find_file_defects(entry, data), *_find_record_defects(dataset, entry, data, content)]
         yield from found
         is_whole = is_whole and not found
-    if is_whole:  # else the colours differ because of what is missing or damaged
-        yield from _find_colour_defects(dataset, colours)
+    if is_whole:  # else colours and index differ because of what is missing or damaged
+        yield from _find_colour_defects(dataset, content.colours)
+        yield from _find_index_defects(dataset, content.places)
+
+
+class _Content:
+    """What the records hold, as far as they were read.
+
+    Attributes:
+      ids: the hash of each id, and the file that has it: 8 bytes an id and one string a shard, so that a million
+        records take about 100 MB.
+      colours: of each split, pixels of each pair of a* and b*, int64 [65536].
+      places: of each split and shard, where the records are, uint64 [2, records] as in an index.
+    """
+
+    def __init__(self, dataset: Dataset):
+        self.ids: dict[bytes, str] = {}
+        self.colours = {split: np.zeros(65536, np.int64) for split in dataset.splits}
+        self.places: dict[str, list[np.ndarray]] = {split: [] for split in dataset.splits}
 
 
 def find_file_defects(entry: ShardEntry, data: bytes) -> Iterator[str]:
@@ -63,42 +79,35 @@ def parse_record(data: bytes) -> dict:
     Raises:
       ValueError: it is no record.
     """
-    from google.protobuf.message import DecodeError
     from tfrecord import example_pb2
 
-    example = example_pb2.Example()
-    try:
-        example.ParseFromString(data)
-    except DecodeError as error:
-        raise ValueError("no protobuf message of features") from error
-    values = {}
-    for name, feature in example.features.feature.items():
-        kind = feature.WhichOneof("kind")
-        value = list(getattr(feature, kind).value) if kind else []
-        values[name] = value[0] if len(value) == 1 else value
-    return values
+    return record.parse_features(data, example_pb2.Example)
 
 
-def _find_record_defects(
-    dataset: Dataset, entry: ShardEntry, data: bytes, seen: dict[bytes, str], colours: np.ndarray
-) -> Iterator[str]:
-    """Adds the pixels of whole records to `colours`, int64 [65536], and their ids to `seen`."""
-    count = 0
+def _find_record_defects(dataset: Dataset, entry: ShardEntry, data: bytes, content: _Content) -> Iterator[str]:
+    """Adds what whole records hold to `content`."""
+    offsets, ids, end = [], [], 0
     try:
         for framed in record.read_frames(io.BytesIO(data)):
             values = parse_record(framed)
-            defect = find_record_defect(dataset, values) or _find_repetition(values, entry.file, seen)
+            defect = find_record_defect(dataset, values) or _find_repetition(values, entry.file, content.ids)
             if defect:
-                yield f"{entry.file}: record {count}: {defect}"
+                yield f"{entry.file}: record {len(offsets)}: {defect}"
             else:
                 pixels = record.stored_pixels(values["lab"], dataset.settings.encoding, dataset.settings.size)
-                colours += ab_bins.count_pairs(record.as_lab8(pixels, dataset.settings.encoding))
-            count += 1
+                pairs = ab_bins.count_pairs(record.as_lab8(pixels, dataset.settings.encoding))
+                content.colours[entry.split] += pairs
+            offsets.append(end)
+            ids.append(values.get("id"))
+            end += record.HEADER + len(framed) + record.FOOTER
     except ValueError as error:
         yield f"{entry.file}: {error}"
         return
+    count = len(offsets)
     if count != entry.records:
         yield f"{entry.file}: {count} records, the manifest says {entry.records}"
+    elif all(isinstance(name, bytes) for name in ids):
+        content.places[entry.split].append(make_places(offsets, ids))
 
 
 def _find_repetition(values: dict, file: str, seen: dict[bytes, str]) -> str | None:
@@ -161,6 +170,15 @@ def _find_colour_defects(dataset: Dataset, colours: dict[str, np.ndarray]) -> It
     for (field, mean), total in zip(told.items(), sums.values(), strict=True):
         if mean is not None and abs(mean - total / pixels) > _ROUNDING:
             yield f"{names.MANIFEST}: {field} is {mean:g}, of the records {total / pixels:.6g}"
+
+
+def _find_index_defects(dataset: Dataset, places: dict[str, list[np.ndarray]]) -> Iterator[str]:
+    """Compares the index of each split with the records; a dataset of an earlier version has none."""
+    for split, found in places.items():
+        path = dataset.path(names.INDEX, names.name_index(split))
+        wanted = make_index(dataset.shards(split), found)
+        if files.exists(path) and files.read(path) != wanted:
+            yield f"{names.INDEX}/{names.name_index(split)}: not that of the records; delete it, or prepare again"
 
 
 def _find_metadata_defects(dataset: Dataset) -> Iterator[str]:

@@ -12,6 +12,9 @@ CONTACT_SHEET = "contact_sheet.png"
 REPORTS = "reports"
 REJECTS = "rejects"
 
+# Folder with one file for each split: where its records are.
+INDEX = "index"
+
 # Metadata of TFDS. `DATASET_INFO` is written last of all files: a directory that has it is complete.
 FEATURES = "features.json"
 DATASET_INFO = "dataset_info.json"
@@ -45,3 +48,8 @@ def name_report(split: str, index: int) -> str:
 def name_rejects(split: str, index: int) -> str:
     """The name of the list of a shard's rejects inside `REJECTS`."""
     return f"{split}-{index:05d}.jsonl"
+
+
+def name_index(split: str) -> str:
+    """The name of a split's index inside `INDEX`."""
+    return f"{split}.bin"

@@ -6,6 +6,7 @@ classes; -1 where a picture has none), attributes int8 [A] (where the source has
 original in pixels.
 """
 
+import functools
 import io
 import struct
 from collections.abc import Callable, Iterator
@@ -21,6 +22,37 @@ from tintmill.pipeline.imaging import lab
 UNLABELLED = -1
 _LONGEST = 1 << 28  # bytes of a record; the largest, 4096 pixels wide and of 16 bits, has 100 MB
 HEADER, FOOTER = 12, 4  # bytes of TFRecord framing before and after a record
+
+# `tf.train.Example` as protobuf's text format describes its messages.
+_EXAMPLE = """
+name: "example.proto" package: "tensorflow" syntax: "proto3"
+message_type { name: "BytesList" field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_BYTES } }
+message_type { name: "FloatList" field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_FLOAT } }
+message_type { name: "Int64List" field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_INT64 } }
+message_type {
+  name: "Feature" oneof_decl { name: "kind" }
+  field { name: "bytes_list" number: 1 label: LABEL_OPTIONAL type: TYPE_MESSAGE type_name: ".tensorflow.BytesList"
+          oneof_index: 0 }
+  field { name: "float_list" number: 2 label: LABEL_OPTIONAL type: TYPE_MESSAGE type_name: ".tensorflow.FloatList"
+          oneof_index: 0 }
+  field { name: "int64_list" number: 3 label: LABEL_OPTIONAL type: TYPE_MESSAGE type_name: ".tensorflow.Int64List"
+          oneof_index: 0 }
+}
+message_type {
+  name: "Features"
+  field { name: "feature" number: 1 label: LABEL_REPEATED type: TYPE_MESSAGE
+          type_name: ".tensorflow.Features.FeatureEntry" }
+  nested_type {
+    name: "FeatureEntry" options { map_entry: true }
+    field { name: "key" number: 1 label: LABEL_OPTIONAL type: TYPE_STRING }
+    field { name: "value" number: 2 label: LABEL_OPTIONAL type: TYPE_MESSAGE type_name: ".tensorflow.Feature" }
+  }
+}
+message_type {
+  name: "Example"
+  field { name: "features" number: 1 label: LABEL_OPTIONAL type: TYPE_MESSAGE type_name: ".tensorflow.Features" }
+}
+"""
 
 
 def features(
@@ -110,6 +142,43 @@ def as_lab8(packed: np.ndarray, encoding: str) -> np.ndarray:
 def decode_lab(stored: bytes, settings: Settings) -> np.ndarray:
     """A record's `lab` bytes as float32 [S, S, 3]: L* 0..100, a* and b* -128..127."""
     return lab.unpack(stored_pixels(stored, settings.encoding, settings.size), settings.encoding)
+
+
+@functools.cache
+def load_example() -> type:
+    """The class of `tf.train.Example`, in a pool of its own.
+
+    TensorFlow and the `tfrecord` package both register the message in protobuf's default pool, where the second of them
+    ends with an error. This class goes beside either, so that a program with or without TensorFlow can read records.
+    """
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(text_format.Parse(_EXAMPLE, descriptor_pb2.FileDescriptorProto()))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))
+
+
+def parse_features(data: bytes, example_class: type | None = None) -> dict:
+    """A record's features: bytes, numbers, or lists of them.
+
+    Args:
+      example_class: of the message; None: that of `load_example`.
+    Raises:
+      ValueError: it is no record.
+    """
+    from google.protobuf.message import DecodeError
+
+    example = (example_class or load_example())()
+    try:
+        example.ParseFromString(data)
+    except DecodeError as error:
+        raise ValueError("no protobuf message of features") from error
+    values = {}
+    for name, feature in example.features.feature.items():
+        kind = feature.WhichOneof("kind")
+        value = list(getattr(feature, kind).value) if kind else []
+        values[name] = value[0] if len(value) == 1 else value
+    return values
 
 
 def frame(record: bytes) -> bytes:

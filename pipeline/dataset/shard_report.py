@@ -19,6 +19,8 @@ from tintmill.pipeline.common.checked_json import (
 from tintmill.pipeline.dataset.identity import PACKED_IDENTITY, EmbedderIdentity
 from tintmill.pipeline.dataset.manifest import SHARD_FIELDS
 
+_LARGEST = 1 << 30  # bytes: of a shard of millions of pictures
+
 
 @dataclasses.dataclass(frozen=True)
 class ShardReport:
@@ -40,6 +42,7 @@ class ShardReport:
       ab_sums: sums of `a`, `b` and `chroma` over all pixels.
       encoding_fidelity: `psnr` (None where it is infinite), `ssim` and `ciede2000` of each measured picture.
       embedder: which one made the embeddings; None without embeddings.
+      places: where the records are, and hashes of their ids (`index.pack_places`); None in an early report.
     """
 
     file: str
@@ -60,6 +63,7 @@ class ShardReport:
     ab_sums: dict[str, int | float]
     encoding_fidelity: list[dict[str, float | None]]
     embedder: EmbedderIdentity | None
+    places: str | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -74,7 +78,7 @@ class ShardReport:
           ValueError: the values are no report.
         """
         checked_json.check(values, _REPORT)
-        known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        known = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
         packed = values["embedder"]
         return cls(**known | {"embedder": packed and EmbedderIdentity.from_packed_json(packed)})
 
@@ -98,8 +102,8 @@ _REPORT = of_dataclass(
     ab_sums=record(dict.fromkeys(("a", "b", "chroma"), number())),
     encoding_fidelity=sequence(record(dict.fromkeys(("psnr", "ssim", "ciede2000"), optional(number())))),
     embedder=optional(PACKED_IDENTITY),
+    places=optional(text(longest=_LARGEST)),
 )
-_LARGEST = 1 << 30  # bytes: of a shard of millions of pictures
 
 
 def write_report(path: str, report: ShardReport) -> None:

@@ -19,6 +19,7 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset import embed, names, record
+from tintmill.pipeline.dataset.index import make_places, pack_places
 from tintmill.pipeline.dataset.shard_report import ShardReport, write_report
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.listing import reading
@@ -127,25 +128,30 @@ def read_pictures(
 
 @dataclasses.dataclass(frozen=True)
 class _ShardFile:
-    """A written shard: name, size in bytes, hashes in hex."""
+    """A written shard: name, size in bytes, hashes in hex, and where its records are."""
 
     file: str
     bytes: int
     sha256: str
     crc32c: str
+    places: str
 
 
 def _write_records(plan: Plan, name: str, pictures: Iterator[Picture], tally: Tally) -> _ShardFile:
     sha256, crc32c, size = hashlib.sha256(), google_crc32c.Checksum(), 0
+    offsets, ids = [], []
     with files.atomic_writer(plan.path(name)) as f:
         for picture, data in _encode(plan, pictures):
             framed = record.frame(data)
             f.write(framed)
+            offsets.append(size)
+            ids.append(picture.reference.id.encode())
             sha256.update(framed)
             crc32c.update(framed)
             size += len(framed)
             tally.add(picture)
-    return _ShardFile(name, size, sha256.hexdigest(), crc32c.hexdigest().decode())
+    places = pack_places(make_places(offsets, ids))
+    return _ShardFile(name, size, sha256.hexdigest(), crc32c.hexdigest().decode(), places)
 
 
 def _encode(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, bytes]]:

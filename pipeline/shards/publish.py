@@ -1,7 +1,7 @@
 """Publishing a dataset directory once its shards are committed.
 
-Order: manifest.json, then TFDS metadata with dataset_info.json last, each file atomically. A directory with a manifest
-is complete for Tintmill, one with dataset_info.json for everybody.
+Order: the index of each split, manifest.json, then TFDS metadata with dataset_info.json last, each file atomically. A
+directory with a manifest is complete for Tintmill, one with dataset_info.json for everybody.
 
 The command that started the job publishes, from the committed reports. A last step of the Beam graph does not. So
 errors (an empty split, too many rejects) come as one line on every runner, and a rerun after a crash publishes in
@@ -21,6 +21,7 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset import contact_sheet, croissant, record
+from tintmill.pipeline.dataset.index import make_index, unpack_places
 from tintmill.pipeline.dataset.manifest import (
     Dataset,
     EncodingFidelity,
@@ -28,7 +29,17 @@ from tintmill.pipeline.dataset.manifest import (
     Manifest,
     ShardEntry,
 )
-from tintmill.pipeline.dataset.names import CONTACT_SHEET, CROISSANT, DATASET_INFO, MANIFEST, PLAN, REJECTS, REPORTS
+from tintmill.pipeline.dataset.names import (
+    CONTACT_SHEET,
+    CROISSANT,
+    DATASET_INFO,
+    INDEX,
+    MANIFEST,
+    PLAN,
+    REJECTS,
+    REPORTS,
+    name_index,
+)
 from tintmill.pipeline.dataset.shard_report import ShardReport
 from tintmill.pipeline.dataset.totals import sum_reports
 from tintmill.pipeline.imaging import photo
@@ -47,15 +58,26 @@ def publish(plan: Plan, claim: Claim, reports: list[ShardReport], max_reject_fra
     manifest = make_manifest(plan, reports)
     _check_rejects(plan, manifest, max_reject_fraction)
     _check_splits(plan, manifest)
+    _write_indexes(plan, manifest, reports)
     write_manifest(plan, claim, manifest.to_text())
     made = Dataset(plan.folder, manifest)
     import_tensorflow()
     files.write(plan.path(CROISSANT), json.dumps(croissant.make_card(manifest), indent=1, ensure_ascii=False) + "\n")
     files.write(plan.path(CONTACT_SHEET), contact_sheet.draw(made))
     _write_tfds_metadata(plan, manifest)
-    for folder in (plan.folder, plan.path(REPORTS), plan.path(REJECTS)):
+    for folder in (plan.folder, *map(plan.path, (REPORTS, REJECTS, INDEX))):
         files.remove_leftovers(folder)
     return made
+
+
+def _write_indexes(plan: Plan, manifest: Manifest, reports: list[ShardReport]) -> None:
+    """One for each split. A split with an early report gets none: who reads it makes one."""
+    files.make_folder(plan.path(INDEX))
+    for split in manifest.splits:
+        places = [report.places for report in reports if report.split == split]
+        if None not in places:
+            entries = [entry for entry in manifest.shards if entry.split == split]
+            files.write(plan.path(INDEX, name_index(split)), make_index(entries, list(map(unpack_places, places))))
 
 
 def write_manifest(plan: Plan, claim: Claim, text: str) -> None:

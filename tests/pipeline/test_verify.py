@@ -140,6 +140,14 @@ def test_metadata_of_another_dataset_is_named(copy):
     assert found.startswith("dataset_info.json: shard lengths")
 
 
+def test_an_index_that_is_not_of_the_records_is_named(copy):
+    path = copy / "index" / "val.bin"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert defects(copy) == ["index/val.bin: not that of the records; delete it, or prepare again"]
+
+
 def test_a_truncated_manifest_is_named(copy):
     path = copy / "manifest.json"
     path.write_text(path.read_text()[:500])

@@ -21,7 +21,7 @@ FOLDERS = (*ROOMS, "tests", "requirements")
 # Where the paths begin that commands write or that stand for the reader's own files; these are not in the repository.
 ELSEWHERE = (
     *("gs://", "/", ".venv", "runs/", "datasets/", "coloured/", "photos/"),
-    *("checkpoints/", "best/", "evaluation/", "tensorboard/", "rejects/", "reports/", "truth-"),
+    *("checkpoints/", "best/", "evaluation/", "tensorboard/", "index/", "rejects/", "reports/", "truth-"),
 )
 SOURCES = (".py", ".md", ".toml", ".ini", ".lock", ".jinja", ".flags", ".in", ".js", ".css", ".sha256", ".xml")
 DATA = ("json", "jsonl", "csv", "html", "keras", "txt", "npz", "jpg", "png", "zip", "onnx", "tflite", "h5")

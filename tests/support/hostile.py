@@ -29,8 +29,10 @@ from tintmill.model.prediction import hints_file
 from tintmill.pipeline import peek, verify
 from tintmill.pipeline.common import checked_json
 from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.dataset import names
 from tintmill.pipeline.dataset.manifest import open_dataset
 from tintmill.pipeline.dataset.settings import SourceOptions
+from tintmill.pipeline.reading.records import open_dataset as open_records
 from tintmill.pipeline.shards import resume
 from tintmill.pipeline.shards.plan import Plan
 from tintmill.pipeline.sources import reuse_lab
@@ -189,6 +191,21 @@ def _stage(folder: Path) -> None:
     stage.bring_here(open_dataset(str(folder)), {"train"}, stage.CacheArguments(str(folder.parent / "cache")))
 
 
+def _make_indexed(folder: Path) -> Path:
+    return small_dataset.write_index(small_dataset.write(folder))
+
+
+def _read(folder: Path) -> None:
+    """By number, and by id where an index is there: without one the cache would be written."""
+    records = open_records(str(folder))
+    for number in range(min(len(records), 20)):
+        with contextlib.suppress(TintmillError):
+            records[number]
+    if (folder / names.INDEX).exists():
+        with contextlib.suppress(KeyError):
+            records.split("train").number_of("train/0-1.jpg")
+
+
 def _reuse(folder: Path) -> None:
     about = reuse_lab.read_manifest(str(folder)).settings
     reuse_lab.describe(str(folder), about)
@@ -317,13 +334,14 @@ def _read_flags(folder: Path) -> None:
 
 
 _REFUSE_WHOLE = (_resume, _describe_export)  # the pictures are not there, nor is the network
-_DATASET = (_verify, _peek, _stage, _reuse)
+_DATASET = (_verify, _peek, _stage, _reuse, _read)
 TARGETS = {
     "manifest": Target(small_dataset.write, "manifest.json", damaged_json, _DATASET),
     "plan": Target(small_dataset.write, "plan.json", damaged_json, (_verify, _stage, _resume)),
     "report": Target(small_dataset.write, "reports/train-00000.json", damaged_json, (_verify, _stage, _reuse, _resume)),
     "dataset_info": Target(small_dataset.write, "dataset_info.json", damaged_json, (_verify,)),
     "shard": Target(small_dataset.write, "small-val.tfrecord-00000-of-00001", damaged_bytes, _DATASET),
+    "index": Target(_make_indexed, "index/train.bin", damaged_bytes, (_verify, _stage, _read)),
     "settings": Target(_make_run, "one/settings.json", damaged_json, (_list_runs, _read_run)),
     "run_manifest": Target(_make_run, "one/dataset.json", damaged_json, (_list_runs, _read_run)),
     "metrics_csv": Target(_make_run, "one/metrics.csv", damaged_table, (_list_runs, _read_run)),

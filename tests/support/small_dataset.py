@@ -11,7 +11,8 @@ import numpy as np
 
 from tests.support.manifests import make_identity, make_manifest, make_shard_report
 from tintmill.pipeline.dataset import names, record, totals
-from tintmill.pipeline.dataset.manifest import Manifest, ShardEntry
+from tintmill.pipeline.dataset.index import make_index, make_places
+from tintmill.pipeline.dataset.manifest import Manifest, ShardEntry, open_dataset
 from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings, fingerprint
 from tintmill.pipeline.dataset.shard_report import ShardReport, write_report
 from tintmill.pipeline.imaging import ab_bins
@@ -51,6 +52,25 @@ def write(folder: Path) -> Path:
     (folder / names.DATASET_INFO).write_text(json.dumps({"name": "small", "splits": lengths}))
     (folder / names.FEATURES).write_text("{}")
     return folder
+
+
+def write_index(folder: Path) -> Path:
+    """Adds the index that `prepare` writes; returns the folder."""
+    dataset = open_dataset(str(folder))
+    (folder / names.INDEX).mkdir()
+    for split in dataset.splits:
+        places = [_list_places(folder / entry.file) for entry in dataset.shards(split)]
+        (folder / names.INDEX / names.name_index(split)).write_bytes(make_index(dataset.shards(split), places))
+    return folder
+
+
+def _list_places(path: Path) -> np.ndarray:
+    offsets, ids = [0], []
+    with open(path, "rb") as f:
+        for data in record.read_frames(f):
+            ids.append(record.parse_features(data)["id"])
+            offsets.append(offsets[-1] + len(record.frame(data)))
+    return make_places(offsets[:-1], ids)
 
 
 def make(reports: list[ShardReport], plan: str) -> Manifest:

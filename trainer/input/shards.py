@@ -1,40 +1,19 @@
-"""The records of a split, by number: where they are, read with their checksums checked, and parsed into arrays."""
+"""The records of a split by number, parsed into arrays."""
 
-import dataclasses
 import math
-import os
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
 
 import numpy as np
 
 from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.checks import find_file_defects
-from tintmill.pipeline.dataset.manifest import Dataset, ShardEntry
-from tintmill.pipeline.dataset.record import FOOTER, frame_places, masked_crc, stored_pixels
+from tintmill.pipeline.dataset.manifest import Dataset
+from tintmill.pipeline.dataset.record import stored_pixels
 from tintmill.pipeline.imaging import lab
+from tintmill.pipeline.reading.frames import RecordIndex, RecordReader, index_records
 from tintmill.trainer.input.augment import Draws
 from tintmill.trainer.input.hints import MOST as MOST_PATCHES
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordIndex:
-    """Where the n records of a split are: record i is `length[i]` bytes at `offset[i]` of `paths[shard[i]]`.
-
-    Attributes:
-      paths: of the split's shards.
-      shard: int32 [n].
-      offset, length: int64 [n], in bytes.
-    """
-
-    paths: tuple[str, ...]
-    shard: np.ndarray
-    offset: np.ndarray
-    length: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.shard)
 
 
 def check_dataset(dataset: Dataset) -> None:
@@ -53,49 +32,6 @@ def check_dataset(dataset: Dataset) -> None:
             defects = [f"{entry.file}: missing or unreadable"]
         if defects:
             raise TintmillError(f"{dataset.folder} is damaged: {defects[0]}; `tintmill verify` lists all of it")
-
-
-def index_records(dataset: Dataset, split: str) -> RecordIndex:
-    """Finds the records of a split by their framing; the content is not read."""
-    dataset.check_split(split)
-    paths, shard, offset, length = [], [], [], []
-    for entry in dataset.shards(split):
-        paths.append(dataset.path(entry.file))
-        with open(paths[-1], "rb") as f:
-            for start, size in _places(f, entry):
-                shard.append(len(paths) - 1)
-                offset.append(start)
-                length.append(size)
-    return RecordIndex(tuple(paths), np.array(shard, np.int32), np.array(offset, np.int64), np.array(length, np.int64))
-
-
-def _places(file: BinaryIO, entry: ShardEntry) -> Iterator[tuple[int, int]]:
-    try:
-        yield from frame_places(file, entry.bytes)
-    except ValueError as error:
-        raise TintmillError(f"{entry.file}: {error}; `tintmill verify` lists all of it") from error
-
-
-class RecordReader:
-    """Reads records by number, checksums checked; keeps the shards open."""
-
-    def __init__(self, index: RecordIndex):
-        self._index = index
-        self._files = [os.open(path, os.O_RDONLY) for path in index.paths]
-
-    def __call__(self, record: int) -> bytes:
-        """Raises TintmillError where the record fails its checksum: the disk changed since it was opened."""
-        index = self._index
-        file, size, offset = self._files[index.shard[record]], int(index.length[record]), int(index.offset[record])
-        data = os.pread(file, size, offset)  # apart from its checksum: cutting that off would copy the record
-        if masked_crc(data) != os.pread(file, FOOTER, offset + size):
-            path = index.paths[index.shard[record]]
-            raise TintmillError(f"{path}: the record at byte {offset} is damaged; `tintmill verify` lists all of it")
-        return data
-
-    def close(self) -> None:
-        for descriptor in self._files:
-            os.close(descriptor)
 
 
 def read_batches(

@@ -1,14 +1,16 @@
 """Prints the job file that runs prepare or train on a cluster; it submits nothing.
 
+Slurm and Kubernetes run both, Flink and Dataflow prepare, Vertex AI train.
+
     tintmill launch --target=slurm --workers=4 --gpus=8 -- train --data=DATASET --run=RUN
     tintmill launch --target=flink --workers=16 --image=IMAGE -- prepare --input=gs://... --output=gs://... --name=mine
 
-Behind -- stands the command as it runs on one machine; its flags are checked here, and its flag files are read. The
-first lines of a job file say how to submit it. Images are built from launch/jobs/Containerfile.
+Behind -- stands the command as it runs on one machine. Its flags are checked here as the command checks them, and its
+flag files are read. The first lines of a job file say how to submit it. Images are built from
+launch/jobs/Containerfile.
 """
 
 import dataclasses
-import os
 import sys
 from collections.abc import Collection
 
@@ -52,7 +54,7 @@ def make_job_file(arguments: LaunchArguments, given: Collection[str] | None = No
       given: the names of the resources that were asked for, which the target must read. By default those that differ
         from their defaults.
     Raises:
-      TintmillError: the command or the target would refuse what they are given.
+      WrongFlagError: the command or the target would refuse what they are given.
     """
     resources = {name: getattr(arguments, name) for name in _RESOURCES}
     if given is None:
@@ -60,8 +62,6 @@ def make_job_file(arguments: LaunchArguments, given: Collection[str] | None = No
     line = read_command_line(arguments.command)
     job = Job(line.name, line.given, arguments.name or f"tintmill-{line.name}", **resources)
     targets.check(arguments.target, job, given, line)
-    if arguments.target == "dataflow" and job.setup_file:
-        job = dataclasses.replace(job, setup_file=os.path.abspath(job.setup_file))
     return targets.load(arguments.target).job_file(job)
 
 

@@ -23,13 +23,13 @@ from tintmill.pipeline.beam.runners import LOCAL_RUNNER, Runner
 from tintmill.pipeline.common import command, files, options
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
-from tintmill.pipeline.dataset import embed
 from tintmill.pipeline.dataset.manifest import Dataset
-from tintmill.pipeline.dataset.settings import NO_EMBEDDER, EmbedderSettings, Settings
+from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
 from tintmill.pipeline.shards import duplicates, publish, resume
 from tintmill.pipeline.shards.plan import make_plan
 from tintmill.pipeline.shards.reports import Reports
-from tintmill.pipeline.sources import SOURCES, list_inputs, reuse_lab
+from tintmill.pipeline.sources import SOURCES, list_inputs
+from tintmill.pipeline.sources.flags import read_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ flags.register_multi_flags_validator(
 
 
 def main(beam_flags: list[str]) -> None:
-    arguments, settings = options.read(PrepareArguments, FLAGS), read_settings()
+    arguments, settings = options.read(PrepareArguments, FLAGS), read_settings(FLAGS)
     if beam_flags or options.is_given(FLAGS, "runner"):
         from tintmill.pipeline.beam import checks  # importing Beam takes seconds
 
@@ -120,28 +120,6 @@ def prepare(arguments: PrepareArguments, settings: Settings, beam_flags: Sequenc
         return publish.publish(plan, claim, reports.all(), arguments.max_reject_fraction)
     except OSError as error:
         raise _unwritable(arguments, error) from error
-
-
-def read_settings() -> Settings:
-    """The settings that the flags describe, checked."""
-    embedder = None
-    if FLAGS.embedder != NO_EMBEDDER:
-        embedder = options.read(EmbedderSettings, FLAGS)
-        embed.check(embedder)
-    given = _read_taken_over(FLAGS.reuse_lab) if FLAGS.reuse_lab else {}
-    source = "reuse_lab" if FLAGS.reuse_lab else FLAGS.source
-    source_options = options.read(SOURCES[source].options, FLAGS)
-    return options.read(Settings, FLAGS, source=source, embedder=embedder, options=source_options, **given)
-
-
-def _read_taken_over(folder: str) -> dict:
-    """Values of the settings that the records of `folder` decide, and that no flag gives.
-
-    Raises:
-      TintmillError: no dataset there.
-    """
-    kept = reuse_lab.read_manifest(folder).settings
-    return {name: getattr(kept, name) for name in reuse_lab.SAME if not options.is_given(FLAGS, name)}
 
 
 def _check_apart(arguments: PrepareArguments, root: str, folder: str) -> None:

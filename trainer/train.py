@@ -10,13 +10,12 @@ all of them see it, and TensorFlow's TF_CONFIG in the environment, which names t
 """
 
 import dataclasses
-import math
 import sys
 
 from absl import flags
 
 from tintmill.pipeline.common import command, files, options
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import WrongFlagError
 from tintmill.pipeline.common.options import at_least, option
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset, open_dataset
@@ -27,9 +26,8 @@ from tintmill.trainer.run.folder import RunFolder
 from tintmill.trainer.run.settings import TrainSettings
 from tintmill.trainer.training import cluster
 from tintmill.trainer.training.cluster import Cluster
+from tintmill.trainer.training.flags import check_fit, read_settings
 from tintmill.trainer.training.stop import Ending
-
-_VALIDATION = "val"  # the split to validate on, where the dataset has it and no flag says otherwise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +64,7 @@ flags.register_validator(
 
 def main(arguments: list[str]) -> None:
     if arguments:
-        raise TintmillError(f"wanted flags only, got {arguments}")
+        raise WrongFlagError(f"wanted flags only, got {arguments}")
     told = options.read(TrainArguments, FLAGS)
     dataset = open_dataset(told.data)
     dataset.check_split(FLAGS.split)
@@ -78,24 +76,6 @@ def main(arguments: list[str]) -> None:
         sys.exit(130 if ending.interrupted else told.stopped_code)
     if members.chief:
         print(told.run)
-
-
-def read_settings(values: flags.FlagValues, epochs: float, dataset: Dataset) -> TrainSettings:
-    """The settings of the run, those that the flags leave to the dataset decided by it.
-
-    Raises:
-      TintmillError: a value is senseless, or the dataset has no such split.
-    """
-    split = values["validation_split"].value
-    if split:
-        dataset.check_split(split)
-    decided = {}
-    if split is None:
-        decided["validation_split"] = _VALIDATION if _VALIDATION in dataset.splits else ""
-    batch = values["global_batch"].value
-    if epochs and batch > 0:  # another batch the settings refuse
-        decided["steps"] = math.ceil(epochs * dataset.splits[values["split"].value] / batch)
-    return options.read(TrainSettings, values, **decided)
 
 
 def train(
@@ -119,6 +99,7 @@ def train(
     """
     if members.chief:
         begin_run(run, settings, dataset, flag_lines)
+    check_fit(settings)
     import_tensorflow()
     from tintmill.trainer.training.session import Session
 

@@ -7,5 +7,6 @@ The module of a target has:
     NEEDS               those of them that must be given
     REACHES             in words, the files that its machines see
     reaches(job, path)  whether its machines see a file
+    check(job)          raises WrongFlagError where it does not have what the job asks for
     job_file(job)       the text
 """

@@ -7,10 +7,15 @@ from absl import flags
 
 from tintmill.pipeline import prepare
 from tintmill.pipeline.beam.runners import LOCAL_RUNNER
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common import options
+from tintmill.pipeline.common.errors import WrongFlagError
 from tintmill.pipeline.common.options import list_options
 from tintmill.pipeline.sources import SOURCES
+from tintmill.pipeline.sources.flags import read_settings as read_dataset_settings
 from tintmill.trainer import train
+from tintmill.trainer.input.stage import CacheArguments
+from tintmill.trainer.training.flags import check_fit
+from tintmill.trainer.training.flags import read_settings as read_run_settings
 
 COMMANDS = {"prepare": prepare.FLAGS, "train": train.FLAGS}
 
@@ -44,10 +49,10 @@ def read_command_line(words: tuple[str, ...]) -> CommandLine:
     """Reads `prepare FLAGS` or `train FLAGS`, as strictly as the command would on this machine.
 
     Raises:
-      TintmillError: there is no such command, or it would refuse the flags, or they say what the target says.
+      WrongFlagError: there is no such command, or it would refuse the flags, or they say what the target says.
     """
     if not words or words[0] not in COMMANDS:
-        raise TintmillError(f"wanted `-- prepare FLAGS` or `-- train FLAGS` at the end, got {' '.join(words)!r}")
+        raise WrongFlagError(f"wanted `-- prepare FLAGS` or `-- train FLAGS` at the end, got {' '.join(words)!r}")
     name = words[0]
     values = copy.deepcopy(COMMANDS[name])
     try:
@@ -55,13 +60,29 @@ def read_command_line(words: tuple[str, ...]) -> CommandLine:
         rest = values([name, *given], known_only=name == "prepare")[1:]
     except flags.Error as error:
         found = " ".join(str(error).split())
-        raise TintmillError(f"`tintmill {name}` would say: {found}; its --help lists the flags") from error
+        raise WrongFlagError(f"`tintmill {name}` would say: {found}; its --help lists the flags") from error
     if name == "train" and rest:
-        raise TintmillError(f"`tintmill train` wants flags only, got {' '.join(rest)}")
+        raise WrongFlagError(f"`tintmill train` wants flags only, got {' '.join(rest)}")
     if name == "prepare" and values["runner"].present:
-        raise TintmillError(f"--runner={values['runner'].value}: --target says that; leave it out")
+        raise WrongFlagError(f"--runner={values['runner'].value}: --target says that; leave it out")
     if rest:
         from tintmill.pipeline.beam import checks  # importing Beam takes seconds
 
         checks.check(LOCAL_RUNNER, rest, values)
+    _CHECKS[name](values)
     return CommandLine(name, tuple(given), values)
+
+
+def _check_prepare(values: flags.FlagValues) -> None:
+    options.read(prepare.PrepareArguments, values)
+    read_dataset_settings(values, files_are_here=False)
+
+
+def _check_train(values: flags.FlagValues) -> None:
+    told = options.read(train.TrainArguments, values)
+    options.read(CacheArguments, values)
+    check_fit(read_run_settings(values, told.epochs, dataset=None))
+
+
+# What each command makes of its flags before it starts, without the files that they name.
+_CHECKS = {"prepare": _check_prepare, "train": _check_train}

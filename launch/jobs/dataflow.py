@@ -4,12 +4,15 @@ Each CPU has a Python process of its own, and a process builds one shard at a ti
 share the interpreter's lock and hold a shard each. The same holds for Flink.
 """
 
+import os
 import shlex
 
+from tintmill.launch.jobs import google_cloud
 from tintmill.launch.jobs.job import Job, is_bucket
+from tintmill.pipeline.common.errors import WrongFlagError
 
 COMMANDS = ("prepare",)
-FIELDS = ("workers", "machine_type", "image", "project", "region", "bucket", "setup_file", "service_account")
+FIELDS = ("workers", "machine_type", "image", "project", "region", "bucket", "setup_file", "package", "service_account")
 NEEDS = ("image", "project", "region", "bucket")
 REACHES = "gs://BUCKET/..."
 
@@ -24,9 +27,24 @@ def reaches(job: Job, path: str) -> bool:
     return is_bucket(path)
 
 
+def check(job: Job) -> None:
+    google_cloud.check_region(job.region)
+    google_cloud.check_machine(job.machine_type)
+    google_cloud.check_bucket(job.bucket)
+    if job.setup_file and job.package:
+        raise WrongFlagError("--setup_file and --package: both are the code that workers run; leave one of them out")
+    if job.setup_file and not os.path.isfile(job.setup_file):
+        raise WrongFlagError(
+            f"--setup_file={job.setup_file}: no such file; wanted the setup.py of a checkout of Tintmill"
+        )
+    if job.package and not job.package.endswith((".whl", ".tar.gz")):
+        raise WrongFlagError(f"--package={job.package}: wanted a wheel or source distribution, .whl or .tar.gz")
+    if job.package and not is_bucket(job.package) and not os.path.isfile(job.package):
+        raise WrongFlagError(f"--package={job.package}: no such file; `pip wheel --no-deps .` in a checkout makes one")
+
+
 def job_file(job: Job) -> str:
     account = [f"--service_account_email={job.service_account}"] if job.service_account else []
-    code = [f"--setup_file={job.setup_file}"] if job.setup_file else []  # a change of the code takes no new image
     options = [
         "--runner=DataflowRunner",
         f"--project={job.project}",
@@ -34,7 +52,7 @@ def job_file(job: Job) -> str:
         f"--job_name={job.name}",
         f"--temp_location=gs://{job.bucket}/tintmill/temp",
         f"--sdk_container_image={job.image}",  # the libraries, at the plan's versions
-        *code,
+        *_list_code(job),
         "--no_save_main_session",  # workers need nothing of __main__: the code is in modules
         f"--machine_type={job.machine_type}",
         f"--max_num_workers={job.workers}",
@@ -43,3 +61,14 @@ def job_file(job: Job) -> str:
     ]
     line = ["exec", "tintmill", *job.arguments(*options)]
     return _HEAD + " \\\n  ".join([shlex.join(line[:3]), *map(shlex.quote, line[3:])]) + "\n"
+
+
+def _list_code(job: Job) -> list[str]:
+    """Where the code comes from, if not from the image; a change of the code takes no new image. The paths are
+    absolute, so that the script runs from any folder.
+    """
+    if job.setup_file:
+        return [f"--setup_file={os.path.abspath(job.setup_file)}"]
+    if job.package:
+        return [f"--extra_package={job.package if is_bucket(job.package) else os.path.abspath(job.package)}"]
+    return []

@@ -8,12 +8,12 @@ import dataclasses
 
 from tintmill.launch.jobs import manifests
 from tintmill.launch.jobs.job import Job
-from tintmill.launch.jobs.manifests import REACHES, reaches
+from tintmill.launch.jobs.manifests import REACHES, check, reaches
 
 COMMANDS = ("prepare",)
 FIELDS = ("workers", "cpus", "memory", "image", "namespace", "claim", "mount", "service_account")
 NEEDS = ("image",)
-__all__ = ["COMMANDS", "FIELDS", "NEEDS", "REACHES", "job_file", "reaches"]
+__all__ = ["COMMANDS", "FIELDS", "NEEDS", "REACHES", "check", "job_file", "reaches"]
 
 FLINK = "1.19"
 _POOL_PORT = 50000

@@ -11,12 +11,12 @@ import json
 
 from tintmill.launch.jobs import manifests
 from tintmill.launch.jobs.job import Job
-from tintmill.launch.jobs.manifests import REACHES, reaches
+from tintmill.launch.jobs.manifests import REACHES, check, reaches
 
 COMMANDS = ("prepare", "train")
 FIELDS = ("workers", "cpus", "memory", "gpus", "image", "namespace", "claim", "mount", "service_account")
 NEEDS = ("image",)
-__all__ = ["COMMANDS", "FIELDS", "NEEDS", "REACHES", "job_file", "reaches"]
+__all__ = ["COMMANDS", "FIELDS", "NEEDS", "REACHES", "check", "job_file", "reaches"]
 
 _PORT = 2222
 _ATTEMPTS = 5

@@ -14,6 +14,10 @@ def reaches(job: Job, path: str) -> bool:
     return is_bucket(path) or bool(job.claim and f"{path}/".startswith(f"{job.mount}/"))
 
 
+def check(job: Job) -> None:
+    """A cluster's own limits are not known here."""
+
+
 def as_yaml(comment: str, *documents: dict) -> str:
     """The documents in one file, below a comment."""
     head = "".join(f"# {line}\n" for line in comment.strip().splitlines())

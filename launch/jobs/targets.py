@@ -1,14 +1,13 @@
 """The targets by name, and what is refused before a job file is made for one."""
 
 import importlib
-import os
 import re
 from collections.abc import Collection
 from types import ModuleType
 
 from tintmill.launch.jobs.commands import CommandLine
 from tintmill.launch.jobs.job import Job
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import WrongFlagError
 from tintmill.pipeline.dataset.settings import NAMED_WEIGHTS
 
 TARGETS = ("flink", "dataflow", "slurm", "kubernetes", "vertex")
@@ -26,29 +25,26 @@ def check(name: str, job: Job, given: Collection[str], line: CommandLine) -> Non
     Args:
       given: the fields of the job that were asked for.
     Raises:
-      TintmillError: the target does not run the command, wants or does not read a field, or its machines do not see a
-        file that the command names.
+      WrongFlagError: the target does not run the command, wants or does not read a field, does not have what is asked
+        for, or its machines do not see a file that the command names.
     """
     target = load(name)
     if job.command not in target.COMMANDS:
         runs = ", ".join(target.COMMANDS)
-        raise TintmillError(f"--target={name} runs {runs}, not {job.command}; choose another --target")
+        raise WrongFlagError(f"--target={name} runs {runs}, not {job.command}; choose another --target")
     if missing := [f"--{field}" for field in target.NEEDS if not getattr(job, field)]:
-        raise TintmillError(f"--target={name} wants {', '.join(missing)} as well")
+        raise WrongFlagError(f"--target={name} wants {', '.join(missing)} as well")
     if unread := [f"--{field}" for field in given if field not in target.FIELDS]:
         known = ", ".join(f"--{field}" for field in target.FIELDS)
-        raise TintmillError(f"{', '.join(unread)}: not of --target={name}, which has {known}")
+        raise WrongFlagError(f"{', '.join(unread)}: not of --target={name}, which has {known}")
     if not _NAME.fullmatch(job.name):
-        raise TintmillError(f"--name={job.name}: wanted at most 52 lower-case letters, digits and -, a letter first")
+        raise WrongFlagError(f"--name={job.name}: wanted at most 52 lower-case letters, digits and -, a letter first")
     if job.command == "prepare" and name in ("slurm", "kubernetes") and job.workers > 1:
-        raise TintmillError(
+        raise WrongFlagError(
             f"--workers={job.workers}: prepare is spread over machines by --target=flink or dataflow; with "
             f"--target={name} it is one machine's, give it --cpus"
         )
-    if name == "dataflow" and job.setup_file and not os.path.isfile(job.setup_file):
-        raise TintmillError(
-            f"--setup_file={job.setup_file}: no such file; wanted the setup.py of a checkout of Tintmill"
-        )
+    target.check(job)
     for flag, path in line.list_paths():
         if path not in NAMED_WEIGHTS and not target.reaches(job, path):
-            raise TintmillError(f"--{flag}={path}: the workers of --target={name} see {target.REACHES}")
+            raise WrongFlagError(f"--{flag}={path}: the workers of --target={name} see {target.REACHES}")

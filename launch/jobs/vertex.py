@@ -4,6 +4,7 @@ Vertex AI sets TF_CONFIG itself, and calls the machine of the first pool the chi
 /gcs/BUCKET there.
 """
 
+from tintmill.launch.jobs import google_cloud
 from tintmill.launch.jobs.job import Job, is_bucket
 from tintmill.launch.jobs.manifests import as_yaml
 
@@ -15,6 +16,11 @@ REACHES = "gs://BUCKET/... or /gcs/BUCKET/..."
 
 def reaches(job: Job, path: str) -> bool:
     return is_bucket(path) or path.startswith("/gcs/")
+
+
+def check(job: Job) -> None:
+    google_cloud.check_region(job.region)
+    google_cloud.check_gpus(job.machine_type, job.gpu_type, job.gpus)
 
 
 def job_file(job: Job) -> str:

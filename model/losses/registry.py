@@ -14,7 +14,7 @@ import dataclasses
 import importlib
 from collections.abc import Callable
 
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import WrongFlagError
 
 LossFunction = Callable[[dict, dict], object]  # of targets and outputs
 
@@ -70,10 +70,10 @@ def find(name: str) -> Loss:
     """A loss of pixels.
 
     Raises:
-      TintmillError: no such loss.
+      WrongFlagError: no such loss.
     """
     if name not in PIXEL_LOSSES:
-        raise TintmillError(f"--loss={name}: wanted one of {', '.join(PIXEL_LOSSES)}")
+        raise WrongFlagError(f"--loss={name}: wanted one of {', '.join(PIXEL_LOSSES)}")
     return PIXEL_LOSSES[name]
 
 

@@ -8,6 +8,8 @@ from tintmill.pipeline.common.options import Check, option
 
 _NAMES = list(PIXEL_LOSSES)
 _WEIGHT = options.at_least(0, "0 (off) or a positive number")
+PERCEPTUAL_NETWORKS = ("vgg16", "mobilenet_v2")  # of `perceptual.NETWORKS`, whose module imports Keras
+_IS_PERCEPTUAL = Check(PERCEPTUAL_NETWORKS.__contains__, " or ".join(PERCEPTUAL_NETWORKS))
 _SHARE = Check(lambda value: 0 < value <= 1, "above 0, at most 1 (1 is no rebalancing)")
 
 
@@ -29,7 +31,7 @@ class LossSettings:
     class_weight: float = option(0.0, "Weight of the class's cross entropy.", "Loss", check=_WEIGHT)
     colourfulness_weight: float = option(0.0, "Weight of 1 - M3/100.", "Loss", check=_WEIGHT)
     perceptual_weight: float = option(0.0, "Weight of the perceptual loss.", "Loss", check=_WEIGHT)
-    perceptual_network: str = option("vgg16", "vgg16 or mobilenet_v2.", "Loss")
+    perceptual_network: str = option("vgg16", "vgg16 or mobilenet_v2.", "Loss", check=_IS_PERCEPTUAL)
     perceptual_weights: str = option("imagenet", "imagenet, random or a file.", "Loss")
     adversarial_weight: float = option(0.0, "Weight of a PatchGAN's verdict.", "Loss", check=_WEIGHT)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tintmill.model.blocks.spec import NetworkSpec
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 
 if TYPE_CHECKING:
     import keras
@@ -65,12 +65,7 @@ def build(name: str, spec: NetworkSpec) -> "keras.Model":
     network = find(name)
     if network.needs_embedding and not spec.embedding:
         raise TintmillError(f"--network={name} needs an embedding, the dataset has none; prepare it with --embedder")
-    if spec.classes and not network.classifies:
-        able = ", ".join(other for other in NETWORKS if NETWORKS[other].classifies)
-        raise TintmillError(f"--network={name} does not classify, so --class_weight must be 0; those that do: {able}")
-    if spec.hints and "hints" not in network.optional_inputs:
-        able = ", ".join(other for other in NETWORKS if "hints" in NETWORKS[other].optional_inputs)
-        raise TintmillError(f"--network={name} takes no hints, so --hints must be 0; those that do: {able}")
+    check_asked(name, spec.classes > 0, spec.hints)
     if network.fixed_size and not (spec.height and spec.height == spec.width):
         raise TintmillError(
             f"--network={name} takes square pictures of one fixed size, got {spec.height}x{spec.width}; prepare the "
@@ -80,14 +75,29 @@ def build(name: str, spec: NetworkSpec) -> "keras.Model":
     return function(spec)
 
 
+def check_asked(name: str, classes: bool, hints: bool) -> None:
+    """Whether a network has what a run asks of it: a head for classes, an input for hints.
+
+    Raises:
+      WrongFlagError: there is no such network, or it has not.
+    """
+    network = find(name)
+    if classes and not network.classifies:
+        able = ", ".join(other for other in NETWORKS if NETWORKS[other].classifies)
+        raise WrongFlagError(f"--network={name} does not classify, so --class_weight must be 0; those that do: {able}")
+    if hints and "hints" not in network.optional_inputs:
+        able = ", ".join(other for other in NETWORKS if "hints" in NETWORKS[other].optional_inputs)
+        raise WrongFlagError(f"--network={name} takes no hints, so --hints must be 0; those that do: {able}")
+
+
 def find(name: str) -> Network:
     """What a network says of itself.
 
     Raises:
-      TintmillError: no such network.
+      WrongFlagError: no such network.
     """
     if name not in NETWORKS:
-        raise TintmillError(f"--network={name}: wanted one of {', '.join(NETWORKS)}")
+        raise WrongFlagError(f"--network={name}: wanted one of {', '.join(NETWORKS)}")
     return NETWORKS[name]
 
 

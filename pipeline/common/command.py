@@ -1,7 +1,7 @@
 """What every command shares: its flags, its help, one-line errors, exit codes, signals, quiet libraries.
 
-Exit codes: 0 done, 1 a TintmillError, 2 wrong flags, 130 Ctrl-C, 143 SIGTERM. Training that
-SIGTERM stopped, and that is saved, ends with what its --stopped_code says.
+Exit codes: 0 done, 1 a TintmillError, 2 wrong flags (a WrongFlagError among them), 130 Ctrl-C, 143 SIGTERM. Training
+that SIGTERM stopped, and that is saved, ends with what its --stopped_code says.
 """
 
 import logging
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from absl import flags
 
 from tintmill.pipeline.common import extras
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 from tintmill.pipeline.common.flag_help import Topics, format_help
 
 
@@ -64,7 +64,7 @@ def run(
         return 1
     except TintmillError as error:
         print(f"tintmill {name}: error: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, WrongFlagError) else 1
     except KeyboardInterrupt:
         print(f"tintmill {name}: interrupted; run the same command again to go on", file=sys.stderr)
         return 130

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from absl import flags
 
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import WrongFlagError
 
 _KEY = "option"  # of a field's metadata
 _FIELDS_OWN = object()  # the flag's default is the field's
@@ -33,8 +33,8 @@ class Check:
 
     Attributes:
       least, most: bounds of a number; None: it has no such bound.
-      wrong_flag: whether a number beyond its bounds is refused as a wrong flag is, before the command starts (exit code
-        2), and not as a setting that the command refuses (exit code 1).
+      wrong_flag: whether a number beyond its bounds is refused before the command starts, in absl's words, and not when
+        the settings are made, in ours. The exit code is 2 in either case.
     """
 
     holds: Callable[[object], bool]
@@ -166,7 +166,7 @@ def read(cls: type, values: flags.FlagValues, **given):
     """An instance of the dataclass by its flags; `given` are values of fields that are no flags, or that are decided.
 
     Raises:
-      TintmillError: a value is not what its option, or the dataclass, wants.
+      WrongFlagError: a value is not what its option, or the dataclass, wants.
     """
     for name, (field, about) in list_options(cls).items():
         if field.name not in given:
@@ -178,7 +178,7 @@ def read_given(cls: type, values: flags.FlagValues) -> dict[str, object]:
     """Field: value, of the dataclass's options that the command line, or a flag file, has.
 
     Raises:
-      TintmillError: a value is not what its option wants.
+      WrongFlagError: a value is not what its option wants.
     """
     found = list_options(cls).items()
     return {
@@ -198,10 +198,10 @@ def check(settings) -> None:
     """Checks each field of a dataclass by its option; a dataclass calls it in `__post_init__`.
 
     Raises:
-      TintmillError: names the flag, the value found and the value wanted.
+      WrongFlagError: names the flag, the value found and the value wanted.
     """
     for flag, value, wanted in list_defects(settings):
-        raise TintmillError(f"--{flag}={value}: wanted {wanted}")
+        raise WrongFlagError(f"--{flag}={value}: wanted {wanted}")
 
 
 def list_defects(settings) -> Iterator[tuple[str, object, str]]:

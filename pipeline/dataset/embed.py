@@ -13,7 +13,7 @@ import os
 
 import numpy as np
 
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.identity import EmbedderIdentity
 from tintmill.pipeline.dataset.networks import LAYERS, NETWORKS
@@ -27,9 +27,9 @@ PREPROCESSING = "grey sRGB uint8, three equal channels, x / 127.5 - 1"
 def check(settings: EmbedderSettings) -> None:
     """Raises TintmillError where the settings name no embedder; loads nothing."""
     if settings.name not in NETWORKS:
-        raise TintmillError(f"--embedder={settings.name}: wanted one of {', '.join(NETWORKS)} or none")
+        raise WrongFlagError(f"--embedder={settings.name}: wanted one of {', '.join(NETWORKS)} or none")
     if settings.layer not in LAYERS:
-        raise TintmillError(f"--embedder_layer={settings.layer}: wanted one of {', '.join(LAYERS)}")
+        raise WrongFlagError(f"--embedder_layer={settings.layer}: wanted one of {', '.join(LAYERS)}")
     if settings.weights not in NAMED_WEIGHTS and not os.path.isfile(settings.weights):
         raise TintmillError(
             f"--embedder_weights={settings.weights}: no such file; wanted {', '.join(NAMED_WEIGHTS)} or a file"

@@ -19,7 +19,7 @@ from tintmill.pipeline.common.checked_json import (
     text,
     whole,
 )
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import WrongFlagError
 from tintmill.pipeline.common.options import Check, at_least, between, list_defects, option
 from tintmill.pipeline.dataset.networks import LAYERS, NETWORKS
 from tintmill.pipeline.imaging import lab, photo
@@ -100,7 +100,7 @@ def parse_splits(text: str) -> tuple[tuple[str, float], ...]:
         pairs = [part.split(":") for part in text.split(",")]
         return tuple((name.strip(), float(share)) for name, share in pairs)
     except ValueError as error:
-        raise TintmillError(f"--splits={text}: want name:share pairs like train:0.9,val:0.05,test:0.05") from error
+        raise WrongFlagError(f"--splits={text}: want name:share pairs like train:0.9,val:0.05,test:0.05") from error
 
 
 def parse_limits(text: str) -> tuple[tuple[str, int], ...]:
@@ -109,7 +109,7 @@ def parse_limits(text: str) -> tuple[tuple[str, int], ...]:
         pairs = [part.split(":") for part in text.split(",") if text]
         return tuple((name.strip(), int(number)) for name, number in pairs)
     except ValueError as error:
-        raise TintmillError(f"--limit_per_split={text}: want split:number pairs like train:1000,val:200") from error
+        raise WrongFlagError(f"--limit_per_split={text}: want split:number pairs like train:1000,val:200") from error
 
 
 def _matches(pattern: str, wanted: str) -> Check:
@@ -183,7 +183,7 @@ class Settings:
 
     def __post_init__(self):
         for flag, found, wanted in list_defects(self):
-            raise TintmillError(f"--{flag}: found {found!r}, wanted {wanted}")
+            raise WrongFlagError(f"--{flag}: found {found!r}, wanted {wanted}")
         _check(self.embedder or not self.embed_mirror, "--embed_mirror", True, "an --embedder with it")
         for name, limit in self.limit_per_split:
             _check(limit >= 1, "--limit_per_split", f"{name}:{limit}", "at least 1 of each split")
@@ -218,7 +218,7 @@ class Settings:
         its default; one that this version does not know is left out.
 
         Raises:
-          TintmillError: a value that is not allowed.
+          WrongFlagError: a value that is not allowed.
         """
         known = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
         makers = {
@@ -267,4 +267,4 @@ def fingerprint(values: dict) -> str:
 
 def _check(condition, flag: str, found, wanted: str) -> None:
     if not condition:
-        raise TintmillError(f"{flag}: found {found!r}, wanted {wanted}")
+        raise WrongFlagError(f"{flag}: found {found!r}, wanted {wanted}")

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import WrongFlagError
 from tintmill.pipeline.dataset.settings import Settings, SourceOptions
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.sources import celeba, folder, imagenet, linnaeus5, reuse_lab, tfds, tiny_imagenet
@@ -33,16 +33,16 @@ def with_options(settings: Settings) -> Settings:
     """The settings with options of their source's own class: the defaults where they have none.
 
     Raises:
-      TintmillError: there is no such source, or the options are another source's.
+      WrongFlagError: there is no such source, or the options are another source's.
     """
     if settings.source not in SOURCES:
-        raise TintmillError(f"--source={settings.source}: wanted one of {', '.join(list_inputs())}")
+        raise WrongFlagError(f"--source={settings.source}: wanted one of {', '.join(list_inputs())}")
     wanted = SOURCES[settings.source].options
     if type(settings.options) is SourceOptions:
         return dataclasses.replace(settings, options=wanted())
     if not isinstance(settings.options, wanted):
         found = type(settings.options).__name__
-        raise TintmillError(f"--source={settings.source}: found options {found}, wanted {wanted.__name__}")
+        raise WrongFlagError(f"--source={settings.source}: found options {found}, wanted {wanted.__name__}")
     return settings
 
 

@@ -48,11 +48,15 @@ def test_a_wrong_flag_is_named_with_what_is_wanted(photos, tmp_path, flag, named
         ("--splits=train:0.5", ("--splits", "0.5", "sum to 1")),
         ("--splits=train", ("--splits", "train:0.9")),
         ("--shard_examples=0", ("--shard_examples",)),
-        ("--classes=unicorn", ("--classes", "unicorn", "cat")),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_wanted(photos, tmp_path, flag, named):
-    refused(photos, tmp_path, flag, named=named)
+    refused(photos, tmp_path, flag, named=named, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_classes_that_are_not_there_are_named_with_those_that_are(photos, tmp_path):
+    refused(photos, tmp_path, "--classes=unicorn", named=("--classes", "unicorn", "cat"))
     assert list(tmp_path.iterdir()) == []
 
 

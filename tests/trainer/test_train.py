@@ -221,45 +221,47 @@ def test_the_first_loss_that_is_no_number_has_no_checkpoint_before_it(plain_data
 
 
 REFUSALS = {
-    "a split that is not there": (["--split=test"], ["no split 'test'", "train, val"]),
-    "checkpoints between the calls": (["--checkpoint_every=7"], ["--checkpoint_every=7", "--log_every=5"]),
-    "epochs of batches without a picture": (["--epochs=1", "--global_batch=0"], ["--global_batch=0", "at least 1"]),
-    "a negative number of epochs": (["--epochs=-1"], ["--epochs=-1", "a number of epochs"]),
-    "arguments that are no flags": (["photo.jpg"], ["wanted flags only", "photo.jpg"]),
+    "a split that is not there": (["--split=test"], ["no split 'test'", "train, val"], 1),
+    "checkpoints between the calls": (["--checkpoint_every=7"], ["--checkpoint_every=7", "--log_every=5"], 2),
+    "epochs of batches without a picture": (["--epochs=1", "--global_batch=0"], ["--global_batch=0", "at least 1"], 2),
+    "a negative number of epochs": (["--epochs=-1"], ["--epochs=-1", "a number of epochs"], 2),
+    "arguments that are no flags": (["photo.jpg"], ["wanted flags only", "photo.jpg"], 2),
 }
 LATER_REFUSALS = {
-    "a network that is not there": (["--network=nonesuch"], ["--network=nonesuch", "koalarization"]),
-    "a loss that is not there": (["--loss=nonesuch"], ["--loss=nonesuch", "mse"]),
+    "a network that is not there": (["--network=nonesuch"], ["--network=nonesuch", "koalarization"], 2),
+    "a loss that is not there": (["--loss=nonesuch"], ["--loss=nonesuch", "mse"], 2),
     "a network that needs an embedding": (
         ["--network=koalarization"],
         ["koalarization needs an embedding", "--embedder"],
+        1,
     ),
     "a batch that does not divide": (
         ["--replicas=2", "--global_batch=5"],
         ["--global_batch=5", "2 replicas", "4 or 6"],
+        1,
     ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_it_refuses(plain_dataset, tmp_path, case):
-    more, parts = REFUSALS[case]
+    more, parts, code = REFUSALS[case]
     done = training.refused(plain_dataset, tmp_path / "run", "toy_dropout", *more)
-    helpers.assert_one_line_error(done, *parts)
+    helpers.assert_one_line_error(done, *parts, code=code)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("case", LATER_REFUSALS)
 def test_it_refuses_before_the_first_step(plain_dataset, tmp_path, case):
-    more, parts = LATER_REFUSALS[case]
+    more, parts, code = LATER_REFUSALS[case]
     done = training.train(plain_dataset, tmp_path / "run", "toy_dropout", *more)
-    helpers.assert_one_line_error(done, *parts)
+    helpers.assert_one_line_error(done, *parts, code=code)
     assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_a_refused_run_can_begin_again_with_the_flag_put_right(plain_dataset, tmp_path):
     """A mistyped network leaves nothing behind that the right one would trip over."""
-    for network, code in (("nonesuch", 1), ("toy_dropout", 0)):
+    for network, code in (("nonesuch", 2), ("toy_dropout", 0)):
         done = training.train(plain_dataset, tmp_path / "run", network, "--steps=5")
         assert done.returncode == code, done.stderr
 

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.trainer.input import hints
 from tintmill.trainer.input.wear import wear
@@ -120,16 +120,21 @@ def _scale(pixels: np.ndarray, side: int) -> np.ndarray:
     return np.rint(np.stack(scaled, axis=-1)).astype(pixels.dtype)
 
 
+def check_crop(settings: TrainSettings, fixed_size: bool) -> None:
+    """Raises WrongFlagError where pieces are to be cut for a network of one size."""
+    if settings.crop and fixed_size:
+        raise WrongFlagError(
+            f"--crop={settings.crop}: --network={settings.network} takes pictures of one size alone, and colours at "
+            f"the dataset's; prepare with --size={settings.crop} instead"
+        )
+
+
 def check(settings: TrainSettings, dataset: Dataset, takes_embedding: bool, fixed_size: bool) -> None:
     """Raises TintmillError where the data or the network does not allow what is asked for."""
     size = dataset.settings.size
     if settings.crop > size:
         raise TintmillError(f"--crop={settings.crop}: the pictures of {dataset.folder} are {size}x{size}; give less")
-    if settings.crop and fixed_size:
-        raise TintmillError(
-            f"--crop={settings.crop}: --network={settings.network} takes pictures of one size alone, and colours at "
-            f"the dataset's; prepare with --size={settings.crop} instead"
-        )
+    check_crop(settings, fixed_size)
     if settings.mirror and takes_embedding and not dataset.settings.embed_mirror:
         raise TintmillError(
             f"--mirror: {dataset.folder} has no embeddings of mirrored pictures; prepare it with --embed_mirror (with "

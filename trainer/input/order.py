@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 
 
 @functools.lru_cache(maxsize=2)
@@ -63,7 +63,7 @@ def parse_weights(text: str) -> dict[str, float]:
     """`scenes:0.5,faces:2` as {"scenes": 0.5, "faces": 2.0}.
 
     Raises:
-      TintmillError: a part is no NAME:WEIGHT, or a weight is below 0.
+      WrongFlagError: a part is no NAME:WEIGHT, or a weight is below 0.
     """
     found = {}
     for part in filter(None, text.split(",")):
@@ -73,7 +73,7 @@ def parse_weights(text: str) -> dict[str, float]:
         except ValueError:
             found[name] = -1.0
         if not name or not 0 <= found[name] < float("inf"):
-            raise TintmillError(
+            raise WrongFlagError(
                 f"--folder_weights={text}: {part!r}; wanted FOLDER:WEIGHT,... with weights of 0 or more"
             )
     return found

@@ -5,7 +5,7 @@ import math
 
 from tintmill.model.losses.settings import LossSettings
 from tintmill.pipeline.common import options
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 from tintmill.pipeline.common.options import Check, at_least, option
 
 SCHEDULES = ("constant", "cosine")
@@ -162,4 +162,4 @@ def check_batch(global_batch: int, replicas: int, accumulate: int = 1) -> None:
 
 def _check(condition, name: str, found, wanted: str) -> None:
     if not condition:
-        raise TintmillError(f"--{name}={found}: wanted {wanted}")
+        raise WrongFlagError(f"--{name}={found}: wanted {wanted}")

@@ -167,11 +167,15 @@ def test_a_best_without_any_finite_number_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("more", "parts"),
     [
-        (["--validation_split=nonesuch"], ["no split 'nonesuch'", "train, val"]),
         (["--validate_every=0", "--patience=3"], ["--patience=3", "--validation_split and --validate_every"]),
         (["--validation_split=", "--validate_every=5", "--keep=best"], ["--keep=best", "--validation_split"]),
     ],
 )
 def test_it_refuses(plain_dataset, tmp_path, more, parts):
     done = training.refused(plain_dataset, tmp_path / "run", "toy_dropout", *more)
-    helpers.assert_one_line_error(done, *parts)
+    helpers.assert_one_line_error(done, *parts, code=2)
+
+
+def test_a_split_to_validate_on_that_is_not_there_is_refused(plain_dataset, tmp_path):
+    done = training.refused(plain_dataset, tmp_path / "run", "toy_dropout", "--validation_split=nonesuch")
+    helpers.assert_one_line_error(done, "no split 'nonesuch'", "train, val")

@@ -21,12 +21,15 @@ from absl import flags
 from tintmill.pipeline.beam import supervise
 from tintmill.pipeline.beam.runners import LOCAL_RUNNER, Runner
 from tintmill.pipeline.common import command, files, options
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 from tintmill.pipeline.common.options import option
+from tintmill.pipeline.dataset.croissant import Publication
 from tintmill.pipeline.dataset.manifest import Dataset
 from tintmill.pipeline.dataset.settings import EmbedderSettings, Settings
 from tintmill.pipeline.shards import duplicates, publish, resume
-from tintmill.pipeline.shards.plan import make_plan
+from tintmill.pipeline.shards import estimate as estimates
+from tintmill.pipeline.shards.estimate import Estimate
+from tintmill.pipeline.shards.plan import Plan, make_plan
 from tintmill.pipeline.shards.reports import Reports
 from tintmill.pipeline.sources import SOURCES, list_inputs
 from tintmill.pipeline.sources.flags import read_settings
@@ -34,7 +37,8 @@ from tintmill.pipeline.sources.flags import read_settings
 
 @dataclasses.dataclass(frozen=True)
 class PrepareArguments:
-    """What does not decide the bytes of a dataset: where pictures are, where the dataset goes, what builds it.
+    """What does not decide the bytes of a dataset: where pictures are, where the dataset goes, what builds it, and what
+    its cards say.
 
     `input` and `output` are paths or gs:// URLs; with the source `reuse_lab`, `reuse_lab` stands in place of `input`.
     """
@@ -51,6 +55,17 @@ class PrepareArguments:
         check=options.at_least(1, wrong_flag=True),
     )
     runner: str = option(LOCAL_RUNNER, "Beam runner; the default is this machine.", "Where it runs")
+    dry_run: bool = option(False, "Write nothing: say how much there is, and what it will take.", "A dry run")
+    cpu_hour_price: float = option(
+        0.0, "Of --dry_run: what a CPU-hour costs, in any currency.", "A dry run", check=options.at_least(0)
+    )
+
+    publication: Publication = dataclasses.field(default_factory=Publication)
+
+    def __post_init__(self):
+        options.check(self)
+        if self.cpu_hour_price and not self.dry_run:
+            raise WrongFlagError(f"--cpu_hour_price={self.cpu_hour_price}: wanted with --dry_run")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +74,12 @@ class _SourceFlag:
 
 
 _DEFINED = (
-    *(_SourceFlag, PrepareArguments, EmbedderSettings, Settings),
+    *(_SourceFlag, PrepareArguments, EmbedderSettings, Settings, Publication),
     *(source.options for source in SOURCES.values()),
 )
 _HEADINGS = (
     *("Input", "Dataset", "Records", "Embedding", "A part of the input", "What is left out", "Of some sources"),
-    "Where it runs",
+    *("Where it runs", "A dry run", "Cards"),
 )
 FLAGS = options.define(*_DEFINED)
 TOPICS = options.list_topics(*_DEFINED, order=_HEADINGS)
@@ -78,13 +93,27 @@ flags.register_multi_flags_validator(
 
 
 def main(beam_flags: list[str]) -> None:
-    arguments, settings = options.read(PrepareArguments, FLAGS), read_settings(FLAGS)
+    arguments = options.read(PrepareArguments, FLAGS, publication=options.read(Publication, FLAGS))
+    settings = read_settings(FLAGS)
     if beam_flags or options.is_given(FLAGS, "runner"):
         from tintmill.pipeline.beam import checks  # importing Beam takes seconds
 
         checks.check(arguments.runner, beam_flags, FLAGS)
-    made = prepare(arguments, settings, beam_flags)
-    _summarise(made)
+    if arguments.dry_run:
+        for line in estimate(arguments, settings).describe(arguments.cpu_hour_price):
+            command.show(line)
+    else:
+        made = prepare(arguments, settings, beam_flags)
+        _summarise(made)
+
+
+def estimate(arguments: PrepareArguments, settings: Settings) -> Estimate:
+    """What a dataset will take; nothing is written.
+
+    Raises:
+      TintmillError: the input or the settings are not what is wanted.
+    """
+    return estimates.estimate(_make_plan(arguments, settings))
 
 
 def prepare(arguments: PrepareArguments, settings: Settings, beam_flags: Sequence[str] = ()) -> Dataset:
@@ -96,13 +125,7 @@ def prepare(arguments: PrepareArguments, settings: Settings, beam_flags: Sequenc
       TintmillError: the input, the output or the settings are not what is wanted, a worker failed, or too many pictures
         were rejected. What was built until then is kept.
     """
-    root = files.absolute(arguments.input or arguments.reuse_lab)
-    folder = files.join(files.absolute(arguments.output), settings.name, settings.version)
-    if settings.source != "tfds":  # that one reads a single dataset of its folder
-        _check_apart(arguments, root, folder)
-    plan = make_plan(settings, root, folder)
-    for note in plan.notes:
-        _say(f"NOTE: {note}")
+    plan = _make_plan(arguments, settings)
     reports = Reports(plan)
     runner = Runner(arguments.runner, arguments.workers, tuple(beam_flags), arguments.worker_timeout)
     resume.check_resumable(plan)
@@ -117,9 +140,20 @@ def prepare(arguments: PrepareArguments, settings: Settings, beam_flags: Sequenc
     if settings.drop_duplicates:
         _leave_out_duplicates(reports, runner)
     try:
-        return publish.publish(plan, claim, reports.all(), arguments.max_reject_fraction)
+        return publish.publish(plan, claim, reports.all(), arguments.max_reject_fraction, arguments.publication)
     except OSError as error:
         raise _unwritable(arguments, error) from error
+
+
+def _make_plan(arguments: PrepareArguments, settings: Settings) -> Plan:
+    root = files.absolute(arguments.input or arguments.reuse_lab)
+    folder = files.join(files.absolute(arguments.output), settings.name, settings.version)
+    if settings.source != "tfds":  # that one reads a single dataset of its folder
+        _check_apart(arguments, root, folder)
+    plan = make_plan(settings, root, folder)
+    for note in plan.notes:
+        _say(f"NOTE: {note}")
+    return plan
 
 
 def _check_apart(arguments: PrepareArguments, root: str, folder: str) -> None:

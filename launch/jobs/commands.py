@@ -10,6 +10,7 @@ from tintmill.pipeline.beam.runners import LOCAL_RUNNER
 from tintmill.pipeline.common import options
 from tintmill.pipeline.common.errors import WrongFlagError
 from tintmill.pipeline.common.options import list_options
+from tintmill.pipeline.dataset.croissant import Publication
 from tintmill.pipeline.sources import SOURCES
 from tintmill.pipeline.sources.flags import read_settings as read_dataset_settings
 from tintmill.trainer import train
@@ -75,6 +76,7 @@ def read_command_line(words: tuple[str, ...]) -> CommandLine:
 
 def _check_prepare(values: flags.FlagValues) -> None:
     options.read(prepare.PrepareArguments, values)
+    options.read(Publication, values)
     read_dataset_settings(values, files_are_here=False)
 
 

@@ -4,7 +4,28 @@ It describes the resources, each shard with its sha256. Croissant cannot address
 no RecordSet; `features.json` says what a record holds.
 """
 
+import dataclasses
+
+from tintmill.pipeline.common import options
+from tintmill.pipeline.common.options import Check, option
 from tintmill.pipeline.dataset.manifest import Manifest, ShardEntry
+
+_IS_URL = Check(lambda url: not url or url.startswith(("https://", "http://")), "https://..., where the dataset is")
+_TERMS = "the terms of the pictures it was made from"
+_PLACE = "https://example.org/the-place-where-this-dataset-is-published"
+
+
+@dataclasses.dataclass(frozen=True)
+class Publication:
+    """What its publisher says of a dataset, for the cards; no byte of a shard depends on it."""
+
+    license: str = option("", "Licence of the dataset, a name or URL; empty: the source's terms.", "Cards")
+    url: str = option("", "Where the dataset is published.", "Cards", check=_IS_URL)
+    citation: str = option("", "How the dataset is cited, as BibTeX or text.", "Cards")
+
+    def __post_init__(self):
+        options.check(self)
+
 
 _CONTEXT = {
     "@language": "en",
@@ -44,9 +65,10 @@ _CONTEXT = {
 }
 
 
-def make_card(manifest: Manifest) -> dict:
-    """The content of croissant.json, from the manifest alone."""
+def make_card(manifest: Manifest, publication: Publication) -> dict:
+    """The content of croissant.json."""
     settings = manifest.settings
+    cited = {"citeAs": publication.citation} if publication.citation else {}
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -54,8 +76,9 @@ def make_card(manifest: Manifest) -> dict:
         "name": settings.name,
         "version": settings.version,
         "description": _describe(manifest),
-        "license": "the terms of the pictures it was made from",
-        "url": "https://example.org/the-place-where-this-dataset-is-published",
+        "license": publication.license or _TERMS,
+        "url": publication.url or _PLACE,
+        **cited,
         "distribution": [_describe_file(entry) for entry in manifest.shards],
     }
 

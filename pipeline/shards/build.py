@@ -141,7 +141,7 @@ def _write_records(plan: Plan, name: str, pictures: Iterator[Picture], tally: Ta
     sha256, crc32c, size = hashlib.sha256(), google_crc32c.Checksum(), 0
     offsets, ids = [], []
     with files.atomic_writer(plan.path(name)) as f:
-        for picture, data in _encode(plan, pictures):
+        for picture, data in encode_pictures(plan, pictures):
             framed = record.frame(data)
             f.write(framed)
             offsets.append(size)
@@ -154,7 +154,8 @@ def _write_records(plan: Plan, name: str, pictures: Iterator[Picture], tally: Ta
     return _ShardFile(name, size, sha256.hexdigest(), crc32c.hexdigest().decode(), places)
 
 
-def _encode(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, bytes]]:
+def encode_pictures(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, bytes]]:
+    """Each picture with its serialised record; embedded in batches."""
     settings = plan.settings
     dimension = embed.find_dimension(settings.embedder) if settings.embedder else None
     encode = record.encoder(record.features(settings, plan.class_names, dimension, plan.attribute_names))

@@ -21,6 +21,7 @@ from tintmill.pipeline.common import files
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset import contact_sheet, croissant, record
+from tintmill.pipeline.dataset.croissant import Publication
 from tintmill.pipeline.dataset.index import make_index, unpack_places
 from tintmill.pipeline.dataset.manifest import (
     Dataset,
@@ -45,11 +46,20 @@ from tintmill.pipeline.dataset.totals import sum_reports
 from tintmill.pipeline.imaging import photo
 from tintmill.pipeline.shards.plan import Plan
 from tintmill.pipeline.shards.resume import Claim
-from tintmill.pipeline.sources.reuse_lab import read_manifest
+from tintmill.pipeline.sources import SOURCES
 
 
-def publish(plan: Plan, claim: Claim, reports: list[ShardReport], max_reject_fraction: float) -> Dataset:
+def publish(
+    plan: Plan,
+    claim: Claim,
+    reports: list[ShardReport],
+    max_reject_fraction: float,
+    publication: Publication,
+) -> Dataset:
     """Writes manifest and TFDS metadata from the reports of all shards.
+
+    Args:
+      publication: what the cards say; without a licence in it they name the source's terms.
 
     Raises:
       TintmillError: an empty split, too many rejects, reports of different embedders, or (in a bucket) another run has
@@ -61,10 +71,15 @@ def publish(plan: Plan, claim: Claim, reports: list[ShardReport], max_reject_fra
     _write_indexes(plan, manifest, reports)
     write_manifest(plan, claim, manifest.to_text())
     made = Dataset(plan.folder, manifest)
+    source = SOURCES[plan.settings.source]
+    publication = dataclasses.replace(publication, license=publication.license or source.terms)
     import_tensorflow()
-    files.write(plan.path(CROISSANT), json.dumps(croissant.make_card(manifest), indent=1, ensure_ascii=False) + "\n")
+    files.write(
+        plan.path(CROISSANT),
+        json.dumps(croissant.make_card(manifest, publication), indent=1, ensure_ascii=False) + "\n",
+    )
     files.write(plan.path(CONTACT_SHEET), contact_sheet.draw(made))
-    _write_tfds_metadata(plan, manifest)
+    _write_tfds_metadata(plan, manifest, publication)
     for folder in (plan.folder, *map(plan.path, (REPORTS, REJECTS, INDEX))):
         files.remove_leftovers(folder)
     return made
@@ -124,7 +139,7 @@ def make_manifest(plan: Plan, reports: list[ShardReport]) -> Manifest:
         ab_histogram=totals.ab_histogram,
         mean_ab=totals.mean_ab,
         mean_chroma=totals.mean_chroma,
-        embedding_from="record" if plan.settings.source == "reuse_lab" else "original",
+        embedding_from="record" if SOURCES[plan.settings.source].read_taken_over else "original",
         encoding_fidelity=_encoding_fidelity(plan, totals.encoding_fidelity),
         embedder=embedder,
     )
@@ -157,7 +172,7 @@ def _check_splits(plan: Plan, manifest: Manifest) -> None:
             )
 
 
-def _write_tfds_metadata(plan: Plan, manifest: Manifest) -> None:
+def _write_tfds_metadata(plan: Plan, manifest: Manifest, publication: Publication) -> None:
     import tensorflow_datasets as tfds
 
     settings = plan.settings
@@ -170,6 +185,9 @@ def _write_tfds_metadata(plan: Plan, manifest: Manifest) -> None:
             builder=identity,
             description=f"Lab records of {settings.size}x{settings.size} pictures, encoding {settings.encoding}.",
             features=record.features(settings, plan.class_names, dimension, plan.attribute_names),
+            homepage=publication.url or None,
+            citation=publication.citation or None,
+            license=publication.license or None,
         )
         info.set_file_format("tfrecord")
         info.set_splits(tfds.core.SplitDict([_split_info(tfds, plan, manifest, folder, s) for s in manifest.splits]))
@@ -193,6 +211,5 @@ def _split_info(tfds, plan: Plan, manifest: Manifest, folder: str, split: str):
 
 
 def _encoding_fidelity(plan: Plan, measured: dict[str, EncodingFidelity]) -> dict[str, EncodingFidelity]:
-    if plan.settings.source == "reuse_lab":  # the pixels before encoding are no longer there to compare with
-        return read_manifest(plan.input).encoding_fidelity
-    return measured
+    read = SOURCES[plan.settings.source].read_taken_over
+    return read(plan.input).encoding_fidelity if read else measured  # what is taken over was encoded long ago

@@ -126,4 +126,4 @@ def _places(path: str, size: int) -> Iterator[tuple[int, int]]:
             raise TintmillError(f"{path} is damaged; `tintmill verify` says where") from error
 
 
-SOURCE = Source(describe, references, readers={"record": take_over}, is_input=False)
+SOURCE = Source(describe, references, readers={"record": take_over}, read_taken_over=read_manifest, is_input=False)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
+from tintmill.pipeline.dataset.manifest import Manifest
 from tintmill.pipeline.dataset.settings import Settings, SourceOptions
 from tintmill.pipeline.listing import reading
 from tintmill.pipeline.listing.reference import Description, Reference
@@ -22,6 +23,8 @@ class Source:
       terms: under which terms the pictures are given, as a sentence for the cards of what learns from them; empty where
         the source cannot know.
       example: a small input, by place in it: the text of a list, or None for a picture. Tests make it and list it.
+      read_taken_over: root -> the manifest of the dataset whose records are taken over, encoded as they are; None for a
+        source of pictures.
       is_input: whether --source offers it. Where not, the source has a flag of its own.
     """
 
@@ -31,4 +34,5 @@ class Source:
     readers: reading.Readers = dataclasses.field(default_factory=dict)
     terms: str = ""
     example: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    read_taken_over: Callable[[str], Manifest] | None = None
     is_input: bool = True

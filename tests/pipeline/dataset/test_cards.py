@@ -4,9 +4,13 @@ import hashlib
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.support import helpers
+from tests.support.manifests import make_manifest
+from tintmill.pipeline.common.errors import WrongFlagError
+from tintmill.pipeline.dataset.croissant import Publication, make_card
 
 
 def test_croissant_card_validates(dataset):
@@ -23,6 +27,15 @@ def test_croissant_card_names_every_shard_with_its_hash(dataset):
     assert sorted(file["name"] for file in files) == shards
     for file in files:
         assert file["sha256"] == hashlib.sha256((dataset / file["contentUrl"]).read_bytes()).hexdigest()
+
+
+def test_a_card_says_what_the_publisher_says_of_the_dataset():
+    about = Publication(license="CC-BY-4.0", url="https://example.com/mine", citation="Me, 2026")
+    card = make_card(make_manifest(), about)
+    assert (card["license"], card["url"], card["citeAs"]) == ("CC-BY-4.0", "https://example.com/mine", "Me, 2026")
+    assert "citeAs" not in make_card(make_manifest(), Publication())
+    with pytest.raises(WrongFlagError, match=r"--url=example\.com: wanted https://"):
+        Publication(url="example.com")
 
 
 def test_contact_sheet_shows_the_pictures_in_their_colours(photos, dataset):

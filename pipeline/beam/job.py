@@ -35,7 +35,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from tintmill.pipeline.beam import flink, local_workers, lost_connections, signs_of_life
+from tintmill.pipeline.beam import flink, local_workers, lost_connections, metrics, signs_of_life
 from tintmill.pipeline.beam.deal import Deal
 from tintmill.pipeline.beam.runners import LOCAL_RUNNER, Runner
 from tintmill.pipeline.common import command, files
@@ -80,12 +80,13 @@ def _build(plan: Plan, key: tuple[str, int], references: Iterable[tuple]) -> str
     signs_of_life.give(name)
     try:
         unpacked = [Reference.from_tuple(r) for r in references]
-        report = build_shard(plan, *key, unpacked, lambda id: signs_of_life.give_now_and_then(f"{name}, {id}"))
+        give = signs_of_life.give_now_and_then
+        report = build_shard(plan, *key, unpacked, lambda id: give(f"{name}, {id}"), metrics.record_time)
     except TintmillError as error:
         with contextlib.suppress(OSError, TintmillError):  # of an output that cannot be written either
             files.write(plan.path(LAST_ERROR), str(error))
         raise
-    beam.metrics.Metrics.counter("tintmill", "pictures_kept").inc(report.records)
+    metrics.count_pictures(report)
     return report.file
 
 

@@ -10,6 +10,7 @@ import itertools
 import json
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import google_crc32c
@@ -32,25 +33,42 @@ from tintmill.pipeline.shards.resume import read_committed
 from tintmill.pipeline.shards.tally import Tally
 from tintmill.pipeline.sources import READERS
 
+OnTime = Callable[[str, float, int], object]  # is told a step, its seconds, and of how many pictures
+
+
+def _ignore(*told) -> None:
+    """Where nobody wants to be told."""
+
 
 def build_shard(
-    plan: Plan, split: str, index: int, references: list[Reference], on_picture: Callable[[str], object] = len
+    plan: Plan,
+    split: str,
+    index: int,
+    references: list[Reference],
+    on_picture: Callable[[str], object] = _ignore,
+    on_time: OnTime = _ignore,
 ) -> ShardReport:
     """Builds and commits a shard, unless it is committed already; returns its report.
 
     Args:
-      on_picture: called with the id of each picture that has been read; by default with no effect.
+      on_picture: called with the id of each picture that has been read.
+      on_time: called with what `decode`, `embed` and `write` took, batch by batch.
     Raises:
       TintmillError: this worker's libraries are not the plan's, or the output cannot be written.
     """
     try:
-        return _build_shard(plan, split, index, references, on_picture)
+        return _build_shard(plan, split, index, references, on_picture, on_time)
     except OSError as error:  # of the output: a picture that cannot be read is a reject
         raise TintmillError(f"{plan.folder} cannot be written: {error}") from error
 
 
 def _build_shard(
-    plan: Plan, split: str, index: int, references: list[Reference], on_picture: Callable[[str], object]
+    plan: Plan,
+    split: str,
+    index: int,
+    references: list[Reference],
+    on_picture: Callable[[str], object],
+    on_time: OnTime,
 ) -> ShardReport:
     committed = read_committed(plan, split, index)
     if committed:
@@ -61,7 +79,7 @@ def _build_shard(
     excluded = plan.list_excluded(split, index)
     tally = Tally(plan.settings.encoding)
     pictures = read_pictures(plan, ordered, excluded, tally, on_picture)
-    file = _write_records(plan, plan.name_shard(split, index), pictures, tally)
+    file = _write_records(plan, plan.name_shard(split, index), pictures, tally, on_time)
     report = ShardReport(
         split=split,
         shard=index,
@@ -99,7 +117,7 @@ def read_pictures(
     references: list[Reference],
     excluded: list[str],
     tally: Tally,
-    on_picture: Callable[[str], object] = len,
+    on_picture: Callable[[str], object] = _ignore,
 ) -> Iterator[Picture]:
     """The pictures that become records, in the order of the references; the tally learns of all others.
 
@@ -137,11 +155,11 @@ class _ShardFile:
     places: str
 
 
-def _write_records(plan: Plan, name: str, pictures: Iterator[Picture], tally: Tally) -> _ShardFile:
+def _write_records(plan: Plan, name: str, pictures: Iterator[Picture], tally: Tally, on_time: OnTime) -> _ShardFile:
     sha256, crc32c, size = hashlib.sha256(), google_crc32c.Checksum(), 0
     offsets, ids = [], []
     with files.atomic_writer(plan.path(name)) as f:
-        for picture, data in encode_pictures(plan, pictures):
+        for picture, data in encode_pictures(plan, pictures, on_time):
             framed = record.frame(data)
             f.write(framed)
             offsets.append(size)
@@ -154,14 +172,20 @@ def _write_records(plan: Plan, name: str, pictures: Iterator[Picture], tally: Ta
     return _ShardFile(name, size, sha256.hexdigest(), crc32c.hexdigest().decode(), places)
 
 
-def encode_pictures(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, bytes]]:
+def encode_pictures(
+    plan: Plan, pictures: Iterator[Picture], on_time: OnTime = _ignore
+) -> Iterator[tuple[Picture, bytes]]:
     """Each picture with its serialised record; embedded in batches."""
     settings = plan.settings
     dimension = embed.find_dimension(settings.embedder) if settings.embedder else None
     encode = record.encoder(record.features(settings, plan.class_names, dimension, plan.attribute_names))
     labels = {name: number for number, name in enumerate(plan.class_names)}
+    clock = time.perf_counter
+    began = clock()
     while batch := list(itertools.islice(pictures, embed.BATCH)):
+        decoded = clock()
         embeddings = _embed(plan, batch)
+        embedded = clock()
         for number, picture in enumerate(batch):
             example = {
                 "id": picture.reference.id,
@@ -175,6 +199,10 @@ def encode_pictures(plan: Plan, pictures: Iterator[Picture]) -> Iterator[tuple[P
             if labels:
                 example["label"] = labels.get(picture.reference.label, record.UNLABELLED)
             yield picture, encode(example)
+        on_time("decode", decoded - began, len(batch))
+        on_time("embed", embedded - decoded, len(batch))
+        on_time("write", clock() - embedded, len(batch))  # by whoever takes the records
+        began = clock()
 
 
 def _embed(plan: Plan, batch: list[Picture]) -> dict[str, np.ndarray]:

@@ -25,6 +25,7 @@ REQUIRES = [
     "numpy>=2.1,<2.5",
     "onnxruntime>=1.22,<2",  # runs the built-in model, and exported ONNX files (MIT): TensorFlow takes 13 s to import
     "pillow>=12.1.1,<13",  # decode and resize; its bytes are part of a dataset's fingerprint
+    "protobuf>=5,<8",  # records are messages of it; onnxruntime brings it (BSD)
     "pyyaml>=6,<7",  # job files for Kubernetes and Vertex AI, headers of model cards
     "scikit-image>=0.25,<0.27",  # reference for Lab, SSIM and CIEDE2000
     "scipy>=1.15,<2",  # the box filter of --upsample=guided; the tests' reference for intervals and distances
@@ -61,14 +62,19 @@ EXPORT = [
     "onnx>=1.19,<2",  # tf2onnx builds its messages with it; this range goes with TensorFlow's protobuf
     "tf2onnx>=1.17,<2",  # Keras' own way to ONNX; the first that takes NumPy 2 and protobuf 6
 ]
+CONVERT = [
+    "array-record>=0.8,<0.9",  # its files, as TFDS writes them (Apache-2.0; tensorflow-datasets brings it)
+    "pyarrow>=18,<26",  # Parquet (Apache-2.0; apache-beam brings it)
+]
 # PyAV itself is BSD. Its wheels hold FFmpeg with x264 and x265, which are GPL: whoever passes on an image or a bundle
 # with these wheels must keep the GPL's terms. Using them obliges to nothing.
 VIDEO = [
     "av>=18,<19",  # colorize reads and writes videos
 ]
 EXTRAS = {
-    "all": [*PREPARE, *TRAIN, *EXPORT, *VIDEO],
+    "all": [*PREPARE, *TRAIN, *EXPORT, *VIDEO, *CONVERT],
     "cloud": CLOUD,  # colorize on gs:// URLs
+    "convert": CONVERT,  # tintmill convert to ArrayRecord and Parquet
     "dataflow": [*PREPARE, "apache-beam[gcp]>=2.77,<2.78"],  # prepare on Google Cloud Dataflow: its job request
     "demo": [*PREPARE, *TRAIN, "scikit-learn>=1.6,<2"],  # two of the demo's photographs come inside scikit-learn
     "export": EXPORT,  # tintmill export, and colouring with what it wrote
@@ -81,6 +87,7 @@ EXTRAS = {
         *TRAIN,
         *EXPORT,
         *VIDEO,
+        *CONVERT,
         "hypothesis>=6.140,<7",  # makes the files that lie, for the tests of what reads them (MPL-2.0)
         "jax>=0.10,<0.11",  # the second Keras backend: networks and losses must run on more than TensorFlow
         "jsonschema>=4.23,<5",  # the schema of hints files, beside what reads them (MIT)

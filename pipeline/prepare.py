@@ -20,8 +20,9 @@ from absl import flags
 
 from tintmill.pipeline.beam import supervise
 from tintmill.pipeline.beam.runners import LOCAL_RUNNER, Runner
-from tintmill.pipeline.common import command, files, options
+from tintmill.pipeline.common import command, files, log, options
 from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
+from tintmill.pipeline.common.log import say
 from tintmill.pipeline.common.options import option
 from tintmill.pipeline.dataset.croissant import Publication
 from tintmill.pipeline.dataset.manifest import Dataset
@@ -69,12 +70,15 @@ class PrepareArguments:
 
 
 @dataclasses.dataclass(frozen=True)
-class _SourceFlag:
+class _CommandFlags:
     source: str = option("folder", "Kind of input.", "Input", choices=list_inputs)
+    log_format: str = option(
+        "text", "What stderr gets: lines, or JSON objects for what watches.", "Where it runs", choices=log.FORMATS
+    )
 
 
 _DEFINED = (
-    *(_SourceFlag, PrepareArguments, EmbedderSettings, Settings, Publication),
+    *(_CommandFlags, PrepareArguments, EmbedderSettings, Settings, Publication),
     *(source.options for source in SOURCES.values()),
 )
 _HEADINGS = (
@@ -135,7 +139,8 @@ def prepare(arguments: PrepareArguments, settings: Settings, beam_flags: Sequenc
         raise _unwritable(arguments, error) from error
     reports.look()
     reports.take_back_changed()
-    _say(f"{sum(dict(plan.counts).values())} files, {len(plan.list_shards())} shards, {reports.todo} to build")
+    listed, shards = sum(dict(plan.counts).values()), len(plan.list_shards())
+    say(f"{listed} files, {shards} shards, {reports.todo} to build", files=listed, shards=shards, to_build=reports.todo)
     supervise.build_shards(reports, runner)
     if settings.drop_duplicates:
         _leave_out_duplicates(reports, runner)
@@ -152,7 +157,7 @@ def _make_plan(arguments: PrepareArguments, settings: Settings) -> Plan:
         _check_apart(arguments, root, folder)
     plan = make_plan(settings, root, folder)
     for note in plan.notes:
-        _say(f"NOTE: {note}")
+        say(f"NOTE: {note}")
     return plan
 
 
@@ -177,7 +182,7 @@ def _leave_out_duplicates(reports: Reports, runner: Runner) -> None:
     reports.exclude(found)
     if reports.todo:
         pictures = sum(map(len, found.values()))
-        _say(f"{pictures} pictures are in two splits; {reports.todo} shards are built again without them")
+        say(f"{pictures} pictures are in two splits; {reports.todo} shards are built again without them")
         supervise.build_shards(reports, runner)
 
 
@@ -186,18 +191,15 @@ def _summarise(made: Dataset) -> None:
     size = sum(entry.bytes for entry in made.shards())
     splits = ", ".join(f"{name} {n}" for name, n in made.splits.items())
     each = size / max(1, pictures.kept)
-    _say(f"{pictures.kept} of {pictures.read} pictures kept ({splits}), {each:,.0f} bytes each")
+    counts = {"kept": pictures.kept, "read": pictures.read, "bytes": size, "rejected": pictures.rejected}
+    say(f"{pictures.kept} of {pictures.read} pictures kept ({splits}), {each:,.0f} bytes each", **counts)
     for code, number in pictures.rejected.items():
-        _say(f"  left out: {number} {code}")
+        say(f"  left out: {number} {code}")
     if made.embedder and made.embedder.weights == "random":
-        _say(f"  NOTE: {made.embedder.name} has RANDOM weights here; its embedding knows nothing about pictures")
+        say(f"  NOTE: {made.embedder.name} has RANDOM weights here; its embedding knows nothing about pictures")
     if made.embedder and made.embedder.weights == "zeros":
-        _say("  NOTE: every embedding is zero, as --embedder_weights=zeros asks")
+        say("  NOTE: every embedding is zero, as --embedder_weights=zeros asks")
     print(made.folder)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def run_command(argv: list[str]) -> int:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ from google.protobuf import json_format, text_format
 
 from tintmill.pipeline.beam import signs_of_life
 from tintmill.pipeline.beam.loopback import ADDRESS, listening_on_loopback
+from tintmill.pipeline.common import log
 from tintmill.pipeline.common.errors import TintmillError
 
 _LOOK_EVERY = 0.2  # seconds
@@ -106,7 +106,7 @@ class LocalWorkers:
     def _give_up(self, code: int) -> None:
         if not self._has_left.wait(_LEAVE_SECONDS):
             why = f"a worker failed: {self.failure}" if self.failure else "ended by a signal"
-            print(f"tintmill prepare: error: {why}; run the same command again to go on", file=sys.stderr, flush=True)
+            log.fail("prepare", f"{why}; run the same command again to go on")
             os._exit(code)
 
     def _note_starvation(self, ended: threading.ExceptHookArgs) -> None:

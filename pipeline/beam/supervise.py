@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 from tintmill.pipeline.beam.runners import Runner
-from tintmill.pipeline.common import files
+from tintmill.pipeline.common import files, log
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.dataset.names import LAST_ERROR
 from tintmill.pipeline.shards.reports import Reports
@@ -75,14 +75,20 @@ def _show_progress(reports: Reports) -> Iterator[None]:
 
 
 def _draw_progress(reports: Reports, finished: threading.Event) -> None:
-    """One line, read off the committed reports, so it works on any runner."""
+    """One line, read off the committed reports, so it works on any runner; with JSON an object for each change."""
     from tqdm import tqdm
 
     total = sum(dict(reports.plan.counts).values())
     before = reports.built
     pause = _LOOK_EVERY_IN_A_BUCKET if files.is_remote(reports.plan.folder) else _LOOK_EVERY
     with tqdm(
-        total=total, initial=reports.read, unit=" pictures", desc=f"{before} shards", smoothing=0, mininterval=0
+        total=total,
+        initial=reports.read,
+        unit=" pictures",
+        desc=f"{before} shards",
+        smoothing=0,
+        mininterval=0,
+        disable=log.is_json(),
     ) as bar:
         last = False
         while not last:
@@ -91,7 +97,10 @@ def _draw_progress(reports: Reports, finished: threading.Event) -> None:
                 reports.look()
             if reports.built > before:
                 before = reports.built
+                if log.is_json():
+                    shards = before + reports.todo
+                    log.say(f"{before} of {shards} shards", shards_built=before, shards=shards, pictures=reports.read)
                 bar.set_description(f"{before} shards", refresh=False)
                 bar.update(reports.read - bar.n)
-            if sys.stderr.isatty():
+            if sys.stderr.isatty() and not log.is_json():
                 bar.refresh()  # the clock goes on between two shards; a log file wants news only

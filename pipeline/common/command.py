@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from absl import flags
 
-from tintmill.pipeline.common import extras
+from tintmill.pipeline.common import extras, log
 from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 from tintmill.pipeline.common.flag_help import Topics, format_help
 
@@ -51,6 +51,7 @@ def run(
     except UnicodeDecodeError as error:
         print(f"tintmill {name}: error: a --flagfile is no text ({error}); wanted a flag a line", file=sys.stderr)
         return 2
+    log.use(values[log.FLAG].value if log.FLAG in values else "text")
     signal.signal(signal.SIGTERM, _terminate)
     try:
         main(rest)
@@ -60,10 +61,10 @@ def run(
         missing = extras.explain_missing(error)
         if missing is None:
             raise
-        print(f"tintmill {name}: error: {missing}", file=sys.stderr)
+        log.fail(name, str(missing))
         return 1
     except TintmillError as error:
-        print(f"tintmill {name}: error: {error}", file=sys.stderr)
+        log.fail(name, str(error))
         return 2 if isinstance(error, WrongFlagError) else 1
     except KeyboardInterrupt:
         print(f"tintmill {name}: interrupted; run the same command again to go on", file=sys.stderr)

@@ -13,6 +13,8 @@ from tintmill.pipeline.common.errors import TintmillError
 # Module that is imported: the extra of Tintmill that installs it. Modules of one distribution may be of two extras.
 EXTRA_OF = {
     "apache_beam": "prepare",
+    "array_record": "convert",
+    "pyarrow": "convert",
     "tensorflow_datasets": "prepare",
     "tfrecord": "prepare",
     "keras": "train",
@@ -23,7 +25,6 @@ EXTRA_OF = {
     "google.auth": "cloud",
     "google.cloud": "cloud",
     "google.cloud.dataflow_v1beta3": "dataflow",
-    "google.protobuf": "prepare",
     "requests": "cloud",
     "ai_edge_litert": "export",
     "onnx": "export",

@@ -96,6 +96,7 @@ def test_hugging_face_reads_a_copy_in_parquet(folder):
 
 def test_webdataset_reads_a_copy_once_with_two_workers(folder):
     needs("webdataset")
+    needs("torch")
     make_copy(folder, "webdataset")
     left = run_example("WebDataset")
     assert sorted(about["id"] for about, _, _ in left["samples"]) == TRAIN

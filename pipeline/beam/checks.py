@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from tintmill.pipeline.beam.runners import LOCAL_RUNNER
 from tintmill.pipeline.common import extras
-from tintmill.pipeline.common.errors import TintmillError
+from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
 
 _JOB_SERVERS_IN_JAVA = ("flink", "flinkrunner", "spark", "sparkrunner")
 _DATAFLOW = ("dataflow", "dataflowrunner")
@@ -49,12 +49,12 @@ def check(runner: str, flags: list[str], ours: Iterable[str]) -> None:
 def _check_unknown(runner: str, unknown: list[str], ours: list[str]) -> None:
     """A cluster's job server may know flags that Beam's Python side does not; a misspelt one of ours is none."""
     if unknown and runner == LOCAL_RUNNER:
-        raise TintmillError(f"{' '.join(unknown)}: no flag of `tintmill prepare`, nor of Beam")
+        raise WrongFlagError(f"{' '.join(unknown)}: no flag of `tintmill prepare`, nor of Beam")
     for flag in unknown:
         name = flag.lstrip("-").split("=")[0]
         near = difflib.get_close_matches(name.removeprefix("no"), ours, n=1, cutoff=0.75)
         if flag.startswith("-") and near:
-            raise TintmillError(f"{flag}: no flag of `tintmill prepare`, nor of Beam; is --{near[0]} meant?")
+            raise WrongFlagError(f"{flag}: no flag of `tintmill prepare`, nor of Beam; is --{near[0]} meant?")
 
 
 def _check_address(name: str, address: str) -> None:
@@ -65,7 +65,7 @@ def _check_address(name: str, address: str) -> None:
     try:
         port = url.port or {"https": 443, "http": 80}.get(url.scheme)
         if port is None:
-            raise TintmillError(f"--{name}={address}: wanted HOST:PORT")
+            raise WrongFlagError(f"--{name}={address}: wanted HOST:PORT")
         socket.create_connection((url.hostname, port), timeout=10).close()
     except (OSError, ValueError) as error:
         raise TintmillError(f"--{name}={address}: nothing answers there ({error}); is the cluster up?") from error
@@ -73,4 +73,4 @@ def _check_address(name: str, address: str) -> None:
 
 class _OneLineParser(argparse.ArgumentParser):
     def error(self, message: str):
-        raise TintmillError(f"a flag for Beam: {message}")
+        raise WrongFlagError(f"a flag for Beam: {message}")

@@ -65,16 +65,16 @@ def test_a_missing_flag_is_named():
 
 
 def test_a_misspelt_flag_is_named_and_not_passed_on_in_silence(photos, tmp_path):
-    refused(photos, tmp_path, "--shard_exmples=7", named=("--shard_exmples=7", "no flag of"))
+    refused(photos, tmp_path, "--shard_exmples=7", named=("--shard_exmples=7", "no flag of"), code=2)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stray_argument_is_named(photos, tmp_path):
-    refused(photos, tmp_path, "stray", named=("stray",))
+    refused(photos, tmp_path, "stray", named=("stray",), code=2)
 
 
 def test_a_wrong_value_for_beam_is_named(photos, tmp_path):
-    refused(photos, tmp_path, "--direct_num_workers=many", named=("--direct_num_workers", "many"))
+    refused(photos, tmp_path, "--direct_num_workers=many", named=("--direct_num_workers", "many"), code=2)
 
 
 @pytest.mark.slow

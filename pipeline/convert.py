@@ -42,6 +42,7 @@ class ConvertArguments:
 
 
 FLAGS = options.define(ConvertArguments)
+TOPICS = options.list_topics(ConvertArguments)
 
 
 def main(arguments: list[str]) -> None:
@@ -142,7 +143,7 @@ def _write_file(path: str, write: Callable, records: Iterator[StoredRecord]) -> 
 
 
 def run_command(argv: list[str]) -> int:
-    return command.run("convert", FLAGS, main, argv, __doc__)
+    return command.run("convert", FLAGS, main, argv, __doc__, TOPICS)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def run(error: Exception, name: str) -> int:
         log.say("  3 of 5 shards", shards_built=3)
         raise error
 
-    return command.run("prepare", values, main, [f"--{log.FLAG}={name}"], "")
+    return command.run("prepare", values, main, [f"--{log.FLAG}={name}"], "", {"How": (log.FLAG,)})
 
 
 def test_people_get_lines(capsys):

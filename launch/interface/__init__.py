@@ -11,12 +11,13 @@ This folder is what `import tintmill` imports. The rooms are packages below it: 
 """
 
 __version__ = "0.2.0"
-__all__ = ["Colorizer", "TintmillError", "colorize"]
+__all__ = ["Colorizer", "TintmillError", "colorize", "open_dataset"]
 
 _PLACES = {
     "Colorizer": "tintmill.launch.programs.picture_colorizer",
     "TintmillError": "tintmill.pipeline.common.errors",
     "colorize": "tintmill.launch.programs.picture_colorizer",
+    "open_dataset": "tintmill.pipeline.reading.records",
 }
 
 

@@ -1,6 +1,6 @@
 """A dataset directory as a sequence of records, for programs.
 
-    records = open_dataset("datasets/mine/1.0.0")
+    records = tintmill.open_dataset("datasets/mine/1.0.0")
     train = records.split("train")
     train[0]["lab"]  # uint8 [S, S, 3]
 

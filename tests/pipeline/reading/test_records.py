@@ -125,8 +125,9 @@ def test_equal_parts_have_equal_names_and_others_have_not(folder):
 
 def test_reading_takes_neither_tensorflow_nor_another_extra(indexed):
     program = (
-        "import sys; from tintmill.pipeline.reading.records import open_dataset; "
-        f"print(open_dataset(sys.argv[1]).by_id({IDS[3]!r})['id']); print(*sys.modules)"
+        "import sys; import tintmill; before = set(sys.modules); tintmill.open_dataset; "
+        "assert any('reading' in name for name in set(sys.modules) - before); "
+        f"print(tintmill.open_dataset(sys.argv[1]).by_id({IDS[3]!r})['id']); print(*sys.modules)"
     )
     first, modules = helpers.run_python(program, indexed).splitlines()
     assert first == IDS[3]

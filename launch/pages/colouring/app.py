@@ -186,6 +186,8 @@ class _Pages:
             raise _Refused(400, " ".join(str(error).split())) from error
         if asked.look.temperature is not None and not self._gallery.has_bins:
             raise _Refused(400, "temperature: the model that colours here predicts without bins, and has none")
+        if asked.look.variant and not self._gallery.has_bins:
+            raise _Refused(400, "variant: the model that colours here predicts without bins, and knows of no others")
         if asked.look.hints and not self._gallery.takes_hints:
             raise _Refused(400, f"{len(asked.look.hints)} hints: the model that colours here takes none")
         return id, asked

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from tintmill.launch.pages.colouring import painting, probable
-from tintmill.launch.pages.colouring.look import Look
+from tintmill.launch.pages.colouring.look import VARIANTS, Look
 from tintmill.launch.pages.colouring.painting import Box
 from tintmill.model.files.colour_file import Coloured, Options, colour_bytes
 from tintmill.model.painting import finish
@@ -26,9 +26,10 @@ from tintmill.model.painting.change import Change, Point
 from tintmill.model.prediction import spread
 from tintmill.model.prediction.hints import Hint
 from tintmill.model.prediction.prediction import Prediction
+from tintmill.model.prediction.variants import find_variants
 from tintmill.pipeline.imaging import lab, photo
 
-PREVIEW = 1600  # pixels of the longer side of the picture on the page
+PREVIEW = 1280  # pixels of the longer side of the picture on the page
 _SECONDS = 3600.0  # until a picture that nobody looks at is forgotten
 _ROOM = 1 << 30  # bytes of all pictures together
 _CLOSE_ROOM = 1 << 28  # bytes, of these, of pictures at full size
@@ -89,25 +90,30 @@ class _Picture:
     Attributes:
       data: the file's bytes.
       preview: uint8 sRGB [h, w, 3].
+      grey: uint8 [h, w], the preview without colours.
       size: (width, height) of the upright picture.
       answers: the network's answers by what they were asked with, the oldest first.
       seen: when somebody looked at it last, by the monotonic clock, seconds.
       full: its grey version at its own size, uint8 [H, W]; None where nobody has looked closely, or not lately.
       change: what was asked with hints last, and the `Change` of the preview that they make; less than a megabyte.
+      variants: the temperature of the variants that were asked for last, and a*, b* of each, float32 [h, w, 2].
     """
 
     data: bytes
     preview: np.ndarray
+    grey: np.ndarray
     size: tuple[int, int]
     answers: collections.OrderedDict
     seen: float
     full: np.ndarray | None = None
     change: tuple | None = None
+    variants: tuple | None = None
 
     @property
     def bytes(self) -> int:
         answers = sum(answer.bytes for answer in list(self.answers.values()))
-        return len(self.data) + self.preview.nbytes + answers + self.full_bytes
+        variants = sum(ab.nbytes for ab in self.variants[1]) if self.variants else 0
+        return len(self.data) + self.preview.nbytes + self.grey.nbytes + answers + variants + self.full_bytes
 
     @property
     def full_bytes(self) -> int:
@@ -184,7 +190,14 @@ class Gallery:
 
     def add(self, decoded: Decoded) -> Added:
         """Colours the preview of a picture and holds it."""
-        kept = _Picture(decoded.data, decoded.preview, decoded.size, collections.OrderedDict(), time.monotonic())
+        kept = _Picture(
+            decoded.data,
+            decoded.preview,
+            finish.grey(decoded.preview),
+            decoded.size,
+            collections.OrderedDict(),
+            time.monotonic(),
+        )
         kept.answers[_key(Look())] = self._ask(kept, Look())
         name = secrets.token_urlsafe(18)
         with self._lock:
@@ -198,8 +211,10 @@ class Gallery:
 
     def has(self, name: str, look: Look) -> bool:
         """Whether what the network says to this is held. Raises Forgotten."""
-        answers = self._find(name).answers
-        return _key(look) in answers and _key(look.without_hints) in answers
+        kept = self._find(name)
+        answers = kept.answers
+        has_answers = _key(look) in answers and _key(look.without_hints) in answers
+        return has_answers and (not look.variant or _find_variant(kept, look) is not None)
 
     def predict(self, name: str, look: Look) -> None:
         """Runs the network, unless what it says to this is held. Raises Forgotten."""
@@ -210,6 +225,11 @@ class Gallery:
                 with self._lock:
                     kept.answers[_key(each)] = answer
             self._answer(kept, each)  # it is the newest now
+        if look.variant and _find_variant(kept, look) is None:
+            plain = self._answer(kept, look.without_hints)
+            own = Prediction(plain.ab, plain.logits.astype(np.float32))
+            found = find_variants(own, kept.grey, VARIANTS, look.temperature)
+            kept.variants = look.temperature, found
         with self._lock:
             while len(kept.answers) > _ANSWERS:
                 kept.answers.popitem(last=False)
@@ -258,10 +278,14 @@ class Gallery:
     def coloured(self, name: str, look: Look) -> Coloured:
         """The coloured picture at its own size and in its own format. Raises Forgotten, photo.Rejected."""
         options = Options(temperature=look.temperature, chroma=look.chroma)
-        settings = {**dataclasses.asdict(options), "warmth": look.warmth, "hints": len(look.hints)}
+        more = {"warmth": look.warmth, "variant": look.variant, "hints": len(look.hints)}
+        settings = dataclasses.asdict(options) | more
         provenance = {**self.provenance, "settings": ", ".join(f"{key}={value}" for key, value in settings.items())}
-        kept = self._find(name)
-        return colour_bytes(kept.data, _Warmed(self, look), options, self.limits, provenance, look.hints)
+        kept, variant = self._find(name), None
+        if look.variant:  # the one that was seen: at another size regions may be others
+            self.predict(name, look)
+            variant = self._variant(kept, look)
+        return colour_bytes(kept.data, _Looking(self, look, variant), options, self.limits, provenance, look.hints)
 
     def remove(self, name: str) -> None:
         """Forgets a picture, if it is held."""
@@ -274,20 +298,22 @@ class Gallery:
             return self._colorizer.predict(grey, temperature, *([hints] if hints else []))
 
     def _ask(self, kept: _Picture, look: Look) -> _Answer:
-        grey = Image.fromarray(lab.to_grey(kept.preview))
+        grey = Image.fromarray(kept.grey)
         found = self.ask_network(grey, look.temperature, _scale(look.hints, kept.size, grey.size))
         return _Answer(found.ab, None if found.logits is None else found.logits.astype(np.float16))
 
     def _find_colours(self, kept: _Picture, look: Look) -> tuple[np.ndarray, Change | None]:
         """a*, b* of the preview, and what hints change of them."""
         plain, told = (self._answer(kept, each).ab + np.float32(look.shift) for each in (look.without_hints, look))
+        if look.variant:
+            plain = self._variant(kept, look) + np.float32(look.shift)
         if not look.hints:
             return plain, None
-        key = (*_key(look), look.warmth)
+        key = (*_key(look), look.warmth, look.variant)
         found = kept.change
         if found is None or found[0] != key:  # another strength, or another part, changes nothing of it
-            grey = lab.to_grey(kept.preview)
-            found = key, spread.find_change(grey, plain, told, _scale(look.hints, kept.size, grey.shape[::-1]))
+            hints = _scale(look.hints, kept.size, kept.grey.shape[::-1])
+            found = key, spread.find_change(kept.grey, plain, told, hints)
             kept.change = found
         return plain, found[1]
 
@@ -298,6 +324,12 @@ class Gallery:
                 raise Forgotten
             kept.answers.move_to_end(_key(look))
             return answer
+
+    def _variant(self, kept: _Picture, look: Look) -> np.ndarray:
+        found = _find_variant(kept, look)
+        if found is None:
+            raise Forgotten
+        return found
 
     def _full(self, name: str, kept: _Picture) -> np.ndarray:
         with self._decoding:
@@ -336,16 +368,25 @@ class Gallery:
         return sorted(self._kept, key=lambda name: self._kept[name].seen)
 
 
-class _Warmed:
-    """The colorizer of one download: warmth is added to what the network says."""
+class _Looking:
+    """The colorizer of one download: a variant in place of the network's own colours, and warmth that is added."""
 
-    def __init__(self, gallery: Gallery, look: Look):
-        self._gallery, self._look = gallery, look
+    def __init__(self, gallery: Gallery, look: Look, variant: np.ndarray | None):
+        self._gallery, self._look, self._variant = gallery, look, variant
         self.has_bins, self.takes_hints = gallery.has_bins, gallery.takes_hints
 
     def predict(self, grey: Image.Image, temperature: float | None = None, hints: Sequence[Hint] = ()) -> Prediction:
+        shift = np.float32(self._look.shift)
+        if self._variant is not None and not hints:
+            return Prediction(self._variant + shift, None)
         found = self._gallery.ask_network(grey, temperature, hints)
-        return Prediction(found.ab + np.float32(self._look.shift), found.logits)
+        return Prediction(found.ab + shift, found.logits)
+
+
+def _find_variant(kept: _Picture, look: Look) -> np.ndarray | None:
+    """The colours of a variant, float32 [h, w, 2]; None where they are not held."""
+    held = kept.variants
+    return held[1][look.variant] if held is not None and held[0] == look.temperature else None
 
 
 def _key(look: Look) -> tuple:

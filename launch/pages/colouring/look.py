@@ -10,6 +10,7 @@ from tintmill.pipeline.common.checked_json import anything, number, optional, re
 GREATEST_CHROMA = 2.0
 LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 1.0
 MOST_BYTES = 256_000  # of a request; a thousand hints are 60 kB
+VARIANTS = 4
 GREATEST_SIDE = 4096  # pixels of the longer side of what is painted at once
 _WARM = (4.0, 16.0)  # what a warmth of 1 adds to a* and b*
 _PLACE = whole(0, 10**6)
@@ -19,6 +20,7 @@ _REQUEST = record(
         "hints": anything,
         "chroma": number(0.0, GREATEST_CHROMA),
         "warmth": number(-1.0, 1.0),
+        "variant": whole(0, VARIANTS - 1),
         "temperature": optional(number(LEAST_TEMPERATURE, GREATEST_TEMPERATURE)),
         "box": optional(sequence(_PLACE, 4, 4)),
         "side": optional(whole(1, GREATEST_SIDE)),
@@ -38,12 +40,14 @@ class Look:
       chroma: all colours are multiplied by it, 0..2.
       warmth: -1 bluish .. 1 yellowish, of what the network says; hints keep their colours.
       temperature: of a network with bins; None is the network's own.
+      variant: of a network with bins, 0..3; 0 is the network's own colours.
     """
 
     hints: tuple[Hint, ...] = ()
     chroma: float = 1.0
     warmth: float = 0.0
     temperature: float | None = None
+    variant: int = 0
 
     @property
     def without_hints(self) -> "Look":
@@ -88,6 +92,7 @@ def parse_request(body: bytes, size: tuple[int, int]) -> Request:
         float(values.get("chroma", 1.0)),
         float(values.get("warmth", 0.0)),
         values.get("temperature"),
+        values.get("variant", 0),
     )
     x, y = values.get("x", 0), values.get("y", 0)
     box = _check_box(values.get("box"), size)

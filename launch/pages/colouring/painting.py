@@ -9,7 +9,7 @@ from tintmill.model.painting import finish
 from tintmill.model.painting.change import Change, Point
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
-_QUALITY = 92
+_QUALITY, _SUBSAMPLING = 90, 1  # half the columns of colours, which are smooth: in half the time of all
 
 
 def paint_part(
@@ -64,5 +64,5 @@ def reduce(pixels: np.ndarray, side: int | None) -> np.ndarray:
 
 def encode_jpeg(pixels: np.ndarray) -> bytes:
     data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "JPEG", quality=_QUALITY, subsampling=0)
+    Image.fromarray(pixels).save(data, "JPEG", quality=_QUALITY, subsampling=_SUBSAMPLING)
     return data.getvalue()

@@ -1,6 +1,6 @@
 // How a picture is coloured, and how it was before. A gesture, such as a drag, is one step however many looks it shows.
 
-export const PLAIN = Object.freeze({ hints: Object.freeze([]), chroma: 1, warmth: 0, temperature: null });
+export const PLAIN = Object.freeze({ hints: Object.freeze([]), chroma: 1, warmth: 0, temperature: null, variant: 0 });
 
 export class History {
   #past = [];

@@ -6,6 +6,7 @@ import "./pointer.js";
 import "./markers.js";
 import "./palette.js";
 import "./adjust.js";
+import "./variants.js";
 import "./adding.js";
 import "./saving.js";
 import "./keys.js";

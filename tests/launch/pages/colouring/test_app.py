@@ -36,8 +36,12 @@ def view(visitor: pages.Visitor, id: str, **asked) -> np.ndarray:
     return np.asarray(pages.open_image(visitor.post(f"pictures/{id}/view", asked)))
 
 
+def ab_of(pixels: np.ndarray) -> np.ndarray:
+    return lab.rgb_to_lab(pixels)[..., 1:]
+
+
 def chroma_of(pixels: np.ndarray) -> float:
-    return float(np.linalg.norm(lab.rgb_to_lab(pixels)[..., 1:], axis=-1).mean())
+    return float(np.linalg.norm(ab_of(pixels), axis=-1).mean())
 
 
 @pytest.fixture
@@ -79,10 +83,10 @@ def test_an_upload_comes_back_coloured_with_its_own_lightness(visitor):
 
 
 def test_previews_are_reduced_and_grey_without_strength(visitor):
-    id = add(visitor, picture(height=1100, width=3200))
-    coloured, grey, small = (view(visitor, id, **asked) for asked in ({}, {"chroma": 0}, {"side": 160}))
-    assert coloured.shape == grey.shape == (550, 1600, 3)
-    assert small.shape == (55, 160, 3)
+    id = add(visitor, picture(height=1100, width=2560))
+    coloured, grey, small = (view(visitor, id, **asked) for asked in ({}, {"chroma": 0}, {"side": 128}))
+    assert coloured.shape == grey.shape == (550, 1280, 3)
+    assert small.shape == (55, 128, 3)
     assert chroma_of(grey) < 1 < chroma_of(coloured)
 
 
@@ -245,12 +249,26 @@ def test_a_hint_reaches_the_network_at_its_place_of_the_preview(visitor, stub):
     id = add(visitor, picture(height=1600, width=3200))
     view(visitor, id, hints=[{"x": 3199, "y": 800, "color": "#3a5f2b", "radius": 20}])
     ((hint,),) = stub.hints[1:]
-    assert (hint.x, hint.y, hint.radius) == (1599, 400, 10)
+    assert (hint.x, hint.y, hint.radius) == (1279, 320, 8)
     assert np.allclose(hint.ab, lab.rgb_to_lab(np.uint8([0x3A, 0x5F, 0x2B]))[1:], atol=0.01)
     visitor.post(f"pictures/{id}/download", {"hints": [{"x": 3199, "y": 800, "color": "#3a5f2b"}]})
     without, (hint,) = stub.hints[2:]
     assert without == []
     assert (hint.x, hint.y) == (3199, 800)
+
+
+def test_variants_differ_and_the_download_is_the_one_that_was_seen(monkeypatch, visitor, stub):
+    """Of the stub's one distribution nothing else may be found: the variants are the test's."""
+    others = [np.full((8, 8, 2), ab, np.float32) for ab in ((0, 0), (40, 20), (-40, 30), (10, -40))]
+    monkeypatch.setattr(gallery, "find_variants", lambda own, grey, count, temperature: others)
+    id = add(visitor, picture(kind="PNG"))
+    seen = [ab_of(view(visitor, id, variant=variant)) for variant in range(4)]
+    assert all(np.abs(seen[i] - seen[j]).max() > 10 for i in range(4) for j in range(i))
+    downloaded = pages.open_image(visitor.post(f"pictures/{id}/download", {"variant": 2}))
+    assert np.abs(ab_of(np.asarray(downloaded)) - seen[2]).mean() < 2
+    assert stub.asked == [None]
+    hinted = ab_of(view(visitor, id, variant=2, hints=[{"x": 48, "y": 36, "color": "#aa2020"}]))
+    assert hinted[36, 48, 0] > seen[2][36, 48, 0] + 20
 
 
 def test_the_same_look_has_the_same_bytes_whatever_was_seen_in_between(visitor):
@@ -311,6 +329,8 @@ _AT_1_1 = {"x": 1, "y": 1, "color": "#aa2020"}
         ({"box": [0, 0, 97, 72]}, "box"),
         ({"box": [5, 0, 5, 72]}, "box"),
         ({"box": [0, 0, 1]}, "box"),
+        ({"variant": 4}, "variant"),
+        ({"variant": -1}, "variant"),
         ({"side": 0}, "side"),
         ({"side": 10**6}, "side"),
         ({"x": 96, "y": 0}, "outside"),
@@ -376,6 +396,7 @@ def test_a_network_without_bins_has_no_temperature():
         visitor = pages.Visitor(address)
         id = add(visitor, picture())
         assert visitor.post(f"pictures/{id}/view", {"temperature": 0.5}).status == 400
+        assert visitor.post(f"pictures/{id}/view", {"variant": 1}).status == 400
         assert visitor.post(f"pictures/{id}/probable", {"x": 1, "y": 1}).json == {"colors": []}
         assert b"Temperature" not in visitor.ask("").body
 

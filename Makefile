@@ -91,7 +91,7 @@ clean:
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements/product.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	$(call link,.venv)
-	$(BIN)/python -c "from tintmill.model.painting import finish; finish.load_loops()" # compiled now: no picture waits
+	$(BIN)/python -c "from tintmill.model.prediction import spread; spread.load_loops()" # compiled now: no picture waits
 	touch $@
 
 # What tests of gs:// run against; Go's checksum database holds the version to its bytes.

@@ -12,16 +12,18 @@ def filter_guided(guide: np.ndarray, maps: np.ndarray, radius: int, epsilon: flo
     Returns:
       float32 [h, w, C].
     """
-    guide = guide.astype(np.float64)[..., None]  # (h, w, 1)
+    guide = guide[..., None]  # (h, w, 1)
     mean, means = _box(guide, radius), _box(maps, radius)
     variance = _box(guide * guide, radius) - mean * mean
     slopes = (_box(guide * maps, radius) - mean * means) / (variance + epsilon)  # (h, w, C)
     offsets = means - slopes * mean
-    return (_box(slopes, radius) * guide + _box(offsets, radius)).astype(np.float32)
+    return _box(slopes, radius) * guide + _box(offsets, radius)
 
 
 def _box(maps: np.ndarray, radius: int) -> np.ndarray:
-    """The mean of windows of maps [h, w, C], float64."""
+    """The mean of windows of maps [h, w, C], summed in float64: float32 [h, w, C]."""
     from scipy.ndimage import uniform_filter
 
-    return uniform_filter(maps.astype(np.float64), size=(2 * radius + 1, 2 * radius + 1, 1), mode="nearest")
+    size = 2 * radius + 1
+    planes = [uniform_filter(plane, size, np.float32, "nearest") for plane in np.moveaxis(maps, -1, 0)]
+    return np.stack(planes, axis=-1)

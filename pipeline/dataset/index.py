@@ -1,6 +1,6 @@
 """The index of a split: where each record is, and which record has an id. `index/SPLIT.bin` beside the shards.
 
-`prepare` writes it from the reports of the shards, before the manifest. A reader maps it into memory, so that opening a
+`prepare` writes it from the reports of the shards, after the manifest. A reader maps it into memory, so that opening a
 billion records costs what opening one costs. It is 24 bytes a record, little-endian:
 
     64 bytes           8 of `_MAGIC`, uint64 n, the number of records, 32 of a digest of the split's shards, 16 of zeros

@@ -1,7 +1,8 @@
 """Publishing a dataset directory once its shards are committed.
 
-Order: the index of each split, manifest.json, then TFDS metadata with dataset_info.json last, each file atomically. A
-directory with a manifest is complete for Tintmill, one with dataset_info.json for everybody.
+Order: manifest.json, the index of each split, then TFDS metadata with dataset_info.json last, each file atomically. A
+directory with a manifest is complete for Tintmill, which reads without an index too, one with dataset_info.json for
+everybody.
 
 The command that started the job publishes, from the committed reports. A last step of the Beam graph does not. So
 errors (an empty split, too many rejects) come as one line on every runner, and a rerun after a crash publishes in
@@ -68,8 +69,8 @@ def publish(
     manifest = make_manifest(plan, reports)
     _check_rejects(plan, manifest, max_reject_fraction)
     _check_splits(plan, manifest)
-    _write_indexes(plan, manifest, reports)
     write_manifest(plan, claim, manifest.to_text())
+    _write_indexes(plan, manifest, reports)
     made = Dataset(plan.folder, manifest)
     source = SOURCES[plan.settings.source]
     publication = dataclasses.replace(publication, license=publication.license or source.terms)

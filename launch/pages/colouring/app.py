@@ -39,7 +39,6 @@ _HERE = os.path.dirname(__file__)
 _MOST_WAITING = 40  # uploads held at once: more would fill the memory before the network sees them
 _MOST_WAITING_BYTES = 400_000_000  # of these uploads together, where there is more than one
 _DECODERS = 4  # pictures that are decoded at once, outside the turn of the network
-_LARGE = 20_000_000  # bytes of a file from which on one is decoded at a time
 # The formats of pipeline.imaging.photo, by the names that people know.
 _FORMATS = "JPEG, PNG, WebP, AVIF, JPEG 2000, TIFF, GIF, BMP or PPM"
 _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".tif": "image/tiff"}
@@ -92,7 +91,7 @@ class _Pages:
         self._turn = anyio.Lock()  # whoever holds it may run the network for what is seen
         self._downloads = anyio.Lock()  # one picture is coloured at full size at a time, for the memory
         self._decoders = anyio.CapacityLimiter(_DECODERS)  # a picture that takes long holds up one of them, not all
-        self._large = anyio.CapacityLimiter(1)
+        self._large = anyio.CapacityLimiter(1)  # and of large ones there is one at a time, for the memory
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
         )
@@ -118,7 +117,8 @@ class _Pages:
         self._waiting += 1
         self._waiting_bytes += len(body)
         try:
-            limiter = self._large if len(body) > _LARGE else self._decoders
+            is_large = await anyio.to_thread.run_sync(self._gallery.is_large, body, limiter=self._decoders)
+            limiter = self._large if is_large else self._decoders
             decoded = await anyio.to_thread.run_sync(self._gallery.decode, body, limiter=limiter)
             added = await self._with_network(self._gallery.add, decoded)
         finally:

@@ -35,6 +35,7 @@ _ROOM = 1 << 30  # bytes of all pictures together
 _CLOSE_ROOM = 1 << 28  # bytes, of these, of pictures at full size
 _ANSWERS = 6  # of the network that are kept of one picture: undo and redo find theirs
 _DARKEST, _BRIGHTEST = 38.0, 78.0  # L* of colours to choose from: in darker and brighter places all look alike
+_LARGE = 25_000_000  # pixels from which on a picture takes much memory while it is decoded
 _COLOUR = 4.0  # mean chroma from which on a picture is said to have colours of its own
 
 
@@ -176,6 +177,14 @@ class Gallery:
         for change in (None, spread.find_change(grey, ab, ab, [Hint(32, 32, (0.0, 0.0))])):
             for pixels in (grey, np.repeat(grey[..., None], 3, axis=-1)):
                 finish.paint(pixels, ab, change=change)
+
+    def is_large(self, data: bytes) -> bool:
+        """Whether a picture file takes much memory to decode, by its header. One that `decode` refuses does not."""
+        try:
+            width, height = photo.open_checked(data, self.limits).size
+        except photo.Rejected:
+            return False
+        return width * height > _LARGE
 
     def decode(self, data: bytes) -> Decoded:
         """Decodes a picture file, whatever it is called; the network does not run.

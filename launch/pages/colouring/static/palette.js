@@ -20,6 +20,7 @@ onRender(() => {
   element("palette").hidden = !hint;
   element("no-hint").hidden = Boolean(hint) || !state.current?.ready;
   if (!hint) return void (asked = null);
+  if (asked === null) element("panel").scrollTop = 0; // the colours to choose from come into sight
   element("palette-title").textContent = `Hint ${state.selected + 1} of ${state.current.hints.length}`;
   element("palette-colour").style.background = hint.color;
   const code = element("code");

@@ -1,6 +1,6 @@
 // All pictures side by side; and in place of a picture that is not there yet, where it stands or why it did not come.
 
-import { element, onRender, select, state } from "./state.js";
+import { element, onRender, select, state, tell } from "./state.js";
 
 const strip = element("strip");
 const items = new Map(); // Picture: its button
@@ -28,7 +28,10 @@ onRender(() => {
 function makeItem(picture) {
   const item = element("strip-item").content.firstElementChild.cloneNode(true);
   item.querySelector(".name").textContent = item.title = picture.name;
-  item.addEventListener("click", () => select(picture));
+  item.addEventListener("click", () => {
+    select(picture);
+    if (!state.pipette) tell(""); // what was said of another picture
+  });
   return item;
 }
 

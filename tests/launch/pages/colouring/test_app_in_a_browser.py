@@ -288,19 +288,19 @@ def test_a_pipette_takes_a_colour_from_another_picture(tab, tmp_path):
     assert np.abs(np.array(found) - (190, 40, 40)).max() <= 6
 
 
-def test_grey_and_coloured_are_compared(either):
-    upload(either, old_png=grey_picture())
-    either.page.locator("#compare-button").click()
-    settle(either)
-    box = either.page.locator("#after .base").bounding_box()
-    half = np.asarray(Image.open(io.BytesIO(either.page.screenshot(clip=box))).convert("RGB"))
+def test_grey_and_coloured_are_compared(tab):
+    upload(tab, old_png=grey_picture())
+    tab.page.locator("#compare-button").click()
+    settle(tab)
+    box = tab.page.locator("#after .base").bounding_box()
+    half = np.asarray(Image.open(io.BytesIO(tab.page.screenshot(clip=box))).convert("RGB"))
     middle, width = half[10 : half.shape[0] // 3], half.shape[1]
     assert chroma_of(middle[:, : width // 2 - 30]) < 2
     assert chroma_of(middle[:, width // 2 + 30 :]) > 8
     found = []
     for key in ("Home", "End"):
-        either.page.locator("#compare-place").press(key)
-        found.append(either.page.locator("#compare-place").get_attribute("aria-valuetext"))
+        tab.page.locator("#compare-place").press(key)
+        found.append(tab.page.locator("#compare-place").get_attribute("aria-valuetext"))
     assert found == ["coloured", "grey"]
 
 
@@ -360,15 +360,15 @@ def test_all_pictures_are_downloaded_as_one_zip_with_their_hints(tab, tmp_path):
     assert download.value.suggested_filename == "a_coloured.jpg"
 
 
-def test_uploads_that_lie_or_are_too_large_show_the_reason(either):
-    upload(either, notes_jpg=b"text", good_jpg=picture(), large_jpg=bytes(MEGABYTE + 1), cut_jpg=picture()[:900])
-    assert item(either, "good.jpg").get_attribute("data-phase") == "ready"
+def test_uploads_that_lie_or_are_too_large_show_the_reason(tab):
+    upload(tab, notes_jpg=b"text", good_jpg=picture(), large_jpg=bytes(MEGABYTE + 1), cut_jpg=picture()[:900])
+    assert item(tab, "good.jpg").get_attribute("data-phase") == "ready"
     for name, reason in (("notes", "no supported picture format"), ("large", "more than 1 MB"), ("cut", "ends early")):
-        item(either, name).click()
-        assert reason in either.page.locator("#trouble").inner_text()
-        assert not either.page.locator("#again").is_visible()
-        assert not either.page.locator("#picture").is_visible()
-    assert not either.scrolls_sideways()
+        item(tab, name).click()
+        assert reason in tab.page.locator("#trouble").inner_text()
+        assert not tab.page.locator("#again").is_visible()
+        assert not tab.page.locator("#picture").is_visible()
+    assert not tab.scrolls_sideways()
 
 
 def test_pictures_are_dropped_and_pasted(tab):

@@ -1,7 +1,9 @@
 """The pictures that visitors dropped: held in memory, within a limit, and forgotten."""
 
 import pytest
+from PIL import Image
 
+from tests.support import helpers
 from tests.support.stub_colorizer import PROVENANCE, StubColorizer, picture
 from tintmill.launch.pages.colouring import gallery
 from tintmill.launch.pages.colouring.gallery import Forgotten, Gallery
@@ -54,3 +56,12 @@ def test_of_full_sizes_those_looked_at_last_are_held(monkeypatch):
         held.view(name, Look(), (0, 0, 20, 20), None)
         assert held.held_bytes - before <= 20_000
     assert held.held_bytes - before > 10_000
+
+
+def test_a_picture_is_large_by_its_pixels_whatever_its_file_weighs():
+    held = Gallery(StubColorizer(), photo.Limits(min_side=1), PROVENANCE)
+    flat = helpers.encode_image(Image.new("1", (6000, 5000)), "PNG")
+    assert len(flat) < 100_000
+    assert held.is_large(flat)
+    assert not held.is_large(picture())
+    assert not held.is_large(b"no picture")

@@ -29,8 +29,8 @@ from tintmill.model.prediction import hints_file
 from tintmill.pipeline import peek, verify
 from tintmill.pipeline.common import checked_json
 from tintmill.pipeline.common.errors import TintmillError
-from tintmill.pipeline.dataset import names
 from tintmill.pipeline.dataset.manifest import open_dataset
+from tintmill.pipeline.dataset.names import INDEX
 from tintmill.pipeline.dataset.settings import SourceOptions
 from tintmill.pipeline.reading.records import open_dataset as open_records
 from tintmill.pipeline.shards import resume
@@ -201,7 +201,7 @@ def _read(folder: Path) -> None:
     for number in range(min(len(records), 20)):
         with contextlib.suppress(TintmillError):
             records[number]
-    if (folder / names.INDEX).exists():
+    if (folder / INDEX).exists():
         with contextlib.suppress(KeyError):
             records.split("train").number_of("train/0-1.jpg")
 

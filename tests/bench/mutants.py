@@ -118,7 +118,7 @@ MUTANTS = [
     Mutant(
         "an export is compared with its own sha256",
         "model/export/reader.py",
-        'whole = FORMATS[name].digests(path) == description["parts"]',
+        'whole = FORMATS[self.format_name].digests(self.path) == self.description["parts"]',
         "whole = True",
         "tests/model/export/test_reader.py",
     ),

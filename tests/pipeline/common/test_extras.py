@@ -63,6 +63,11 @@ def test_a_command_whose_extra_is_missing_names_the_line_to_type(tmp_path, argum
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("extra", sorted(set(extras.EXTRA_OF.values())))
+def test_an_extra_can_be_installed(extra):
+    assert f'    "{extra}":' in (helpers.ROOT / "setup.py").read_text()
+
+
 def test_modules_of_other_origin_are_of_no_extra():
     assert extras.find_extra("numpy") is None
     assert extras.explain_missing(ModuleNotFoundError("no", name="numpy.linalg")) is None

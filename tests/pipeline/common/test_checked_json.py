@@ -97,6 +97,11 @@ def test_a_file_is_named_with_the_remedy(tmp_path):
         checked_json.read(str(path), SHARDS, "make it again")
 
 
+def test_a_text_that_is_too_large_is_not_parsed():
+    with pytest.raises(ValueError, match="11 bytes, wanted at most 10"):
+        checked_json.parse(b"[" + b" " * 9 + b"]", anything, largest=10)
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     path = tmp_path / "a.json"
     with open(path, "wb") as f:

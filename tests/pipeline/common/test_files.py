@@ -30,6 +30,16 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """Else a loss of power could leave the name with nothing behind it."""
+    done = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append("sync"), sync(file)))
+    monkeypatch.setattr(os, "replace", lambda old, new: (done.append("name"), replace(old, new)))
+    files.write(str(tmp_path / "file"), "new")
+    assert done == ["sync", "name"]
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "file"
     files.write(str(path), "old")

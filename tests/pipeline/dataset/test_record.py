@@ -77,6 +77,14 @@ def test_a_damaged_length_names_its_record(at):
     assert damage(bytes(data)).startswith("record 2: its length")
 
 
+@pytest.mark.parametrize("at", [0, 7, 8, 11])
+def test_places_are_not_looked_for_behind_a_damaged_length(at):
+    data = bytearray(framed())
+    data[START + at] ^= 1
+    with pytest.raises(ValueError, match="record 2 is damaged or cut off"):
+        list(record.frame_places(io.BytesIO(data), len(data)))
+
+
 def test_a_huge_length_is_damage_and_not_memory():
     data = bytearray(framed())
     data[START : START + 8] = struct.pack("<Q", 2**62)

@@ -11,13 +11,23 @@ import json
 import os
 import re
 
-from tintmill.pipeline.common import files
+from tintmill.pipeline.common import checked_json, files
+from tintmill.pipeline.common.checked_json import hexadecimal, record, text
 from tintmill.pipeline.common.errors import TintmillError
 
 DEFAULT = "default"  # what colours where no model is named
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _ABOUT = ".json"  # written last: a model without it is none
+
+
+_LARGEST = 64 << 10  # bytes of that file
+_REMEDY = "delete it, and install the model again"
+_KIND = record(
+    {"name": text(_NAME, "the name of a model"), "version": text(longest=100), "sha256": hexadecimal(64)},
+    {"network": text(longest=100), "description": text(longest=1000)},
+    closed=True,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +100,9 @@ def user_folder() -> str:
     return os.path.join(data, "tintmill", "models")
 
 
-def is_name(text: str) -> bool:
+def is_name(word: str) -> bool:
     """Whether a model may be called so, as no path is."""
-    return bool(_NAME.fullmatch(text))
+    return bool(re.fullmatch(_NAME, word))
 
 
 def list_models() -> list[KnownModel]:
@@ -132,11 +142,10 @@ def find(name: str) -> KnownModel:
 def _read(folder: str, name: str) -> KnownModel:
     path = os.path.join(folder, name)
     try:
-        values = json.loads(files.read(path))
-        model = KnownModel(**values, folder=folder)
-        whole = all(isinstance(value, str) for value in values.values()) and f"{model.name}{_ABOUT}" == name
-    except (OSError, ValueError, TypeError) as error:
-        raise TintmillError(f"{path} is damaged ({error}); delete it, and install the model again") from error
-    if not whole or not is_name(model.name):
-        raise TintmillError(f"{path} is damaged: wanted the name, version and sha256 of a model, as text")
-    return model
+        values = checked_json.read(path, _KIND, _REMEDY, _LARGEST)
+    except OSError as error:
+        raise checked_json.damaged(path, error, _REMEDY) from error
+    if f"{values['name']}{_ABOUT}" != name:
+        found = checked_json.show(values["name"])
+        raise TintmillError(f"{path} is damaged (name: found {found}, wanted the file's own); {_REMEDY}")
+    return KnownModel(**values, folder=folder)

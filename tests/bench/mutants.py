@@ -248,6 +248,13 @@ MUTANTS = [
         "if False:",
         "tests/model/export/formats",
     ),
+    Mutant(
+        "an ONNX file names no other files for its weights",
+        "model/export/formats/onnx_file.py",
+        "        _refuse_external_data(path)\n",
+        "",
+        "tests/model/export/formats/test_onnx_file.py",
+    ),
     # Pictures
     Mutant(
         "a picture has at most --max_pixels",

@@ -148,7 +148,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             Run(
                 "koalarization",
                 "embedded",
-                ("--network=koalarization", "--steps=20000", "--global_batch=32", "--schedule=cosine"),
+                ("--network=koalarization", "--steps=12000", "--global_batch=32", "--schedule=cosine"),
             ),
         ),
     ),

@@ -25,6 +25,7 @@ COMMANDS = {
     "experiment": ("tintmill.launch.experiment", "prepare, train, evaluate, report: a known experiment"),
     "cluster": ("tintmill.launch.cluster", "Flink or Spark on this machine, to try prepare on"),
     "launch": ("tintmill.launch.launch", "the job file that runs prepare or train on a cluster"),
+    "doctor": ("tintmill.launch.doctor", "what works on this machine, and what helps where something does not"),
     "demo": ("tintmill.launch.demo", "all of it on a handful of photographs"),
 }
 

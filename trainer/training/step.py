@@ -13,6 +13,7 @@ machine only.
 
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable
 
 import keras
@@ -23,6 +24,7 @@ from tintmill.model.blocks.spec import NetworkSpec
 from tintmill.model.losses import building
 from tintmill.model.losses import registry as losses
 from tintmill.model.networks import registry as networks
+from tintmill.pipeline.common import nvidia
 from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.tensorflow import import_tensorflow
 from tintmill.pipeline.dataset.manifest import Dataset
@@ -88,6 +90,12 @@ def _choose_devices(replicas: int) -> list[str]:
             raise TintmillError(f"--replicas={replicas}: this machine has {len(gpus)} GPUs")
         tf.config.set_visible_devices(gpus[:count], "GPU")
         return [f"GPU:{i}" for i in range(count)]
+    if found := nvidia.list_devices():
+        print(
+            f"WARNING this machine has {', '.join(found)}, and TensorFlow sees no GPU: training runs on the CPU, many "
+            "times slower; `tintmill doctor` says what helps",
+            file=sys.stderr,
+        )
     count = replicas or 1
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)

@@ -1,0 +1,1 @@
+"""What works on this machine: what is installed, what is built in, and which devices there are."""

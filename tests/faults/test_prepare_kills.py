@@ -97,10 +97,12 @@ def test_kills_at_random_moments_leave_the_bytes_of_no_kill(many_photos, undistu
     assert helpers.digests(helpers.prepare(many_photos, tmp_path, *FLAGS)) == helpers.digests(undisturbed)
 
 
-@pytest.mark.parametrize("number", range(1, 14))
+@pytest.mark.parametrize("number", range(1, 16))
 def test_a_kill_at_any_file_is_resumed(tmp_path, number, few_photos):
-    """Whichever file is being published when the process dies - plan, shard, rejects, report, manifest, metadata - the
-    next run completes to the same bytes."""
+    """Whichever file is being published when the process dies, the next run completes to the same bytes.
+
+    These are plan, shard, rejects, report, manifest, index and metadata.
+    """
     photos, wanted = few_photos
     env = helpers.site(tmp_path / "site", KILL_AT_RENAME) | {"KILL_AT": str(number)}
     flags = helpers.prepare_flags(photos, tmp_path / "out", *FEW)
@@ -114,10 +116,10 @@ FEW = ("--shard_examples=100", "--splits=train:0.7,val:0.3")
 
 @pytest.fixture(scope="module")
 def few_photos(tmp_path_factory) -> tuple[Path, Path]:
-    """(pictures, dataset) of two shards: thirteen files in all."""
+    """(pictures, dataset) of two shards: fifteen files in all."""
     photos = helpers.write_photos(tmp_path_factory.mktemp("few"), 12)
     folder = helpers.prepare(photos, tmp_path_factory.mktemp("few_out"), *FEW)
-    assert len(helpers.digests(folder)) == 13  # as many as the moments of death above
+    assert len(helpers.digests(folder)) == 15  # as many as the moments of death above
     return photos, folder
 
 

@@ -56,6 +56,7 @@ def read_command_line(words: tuple[str, ...]) -> CommandLine:
         raise WrongFlagError(f"wanted `-- prepare FLAGS` or `-- train FLAGS` at the end, got {' '.join(words)!r}")
     name = words[0]
     values = copy.deepcopy(COMMANDS[name])
+    values.unparse_flags()  # a program may have run the command itself before
     try:
         given = values.read_flags_from_files(list(words[1:]), force_gnu=False)
         rest = values([name, *given], known_only=name == "prepare")[1:]

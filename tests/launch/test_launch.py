@@ -9,6 +9,7 @@ from tests.support.helpers import assert_one_line_error, tintmill
 from tests.support.jobs import KUBERNETES, PREPARE, TRAIN
 from tintmill.launch.launch import LaunchArguments, make_job_file
 from tintmill.pipeline.common.errors import TintmillError, WrongFlagError
+from tintmill.trainer import train
 
 
 def written(*arguments) -> str:
@@ -176,6 +177,16 @@ def test_a_program_gets_the_text_that_the_command_prints():
 
 def test_a_program_is_refused_what_the_target_does_not_read():
     with pytest.raises(TintmillError, match=r"--image: not of --target=slurm, which has --workers"):
-        make_job_file(LaunchArguments(target="slurm", image="registry/tintmill", command=TRAIN))
+        make_job_file(LaunchArguments(target="slurm", image="registry/tintmill", command=tuple(TRAIN)))
     with pytest.raises(TintmillError, match=r"--workers=0: wanted at least 1"):
         LaunchArguments(target="slurm", workers=0, command=TRAIN)
+
+
+def test_flags_that_the_command_was_run_with_before_are_forgotten():
+    values = train.FLAGS
+    values(["train", "--data=elsewhere", "--run=elsewhere", "--hints=0.5", "--network=glaze"])
+    try:
+        made = make_job_file(LaunchArguments(target="slurm", command=tuple(TRAIN)))
+    finally:
+        values.unparse_flags()
+    assert "elsewhere" not in made

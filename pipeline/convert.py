@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING
 from functools import partial
@@ -131,15 +130,10 @@ def _read(dataset: Dataset, split: str, reader: RecordReader, start: int, count:
 
 
 def _write_file(path: str, write: Callable, records: Iterator[StoredRecord]) -> None:
-    """Writes a file under another name, and renames it once it is whole."""
-    temporary = os.path.join(os.path.dirname(path), f".tmp-{uuid.uuid4().hex}")
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        write(temporary, records)
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+    """Publishes a file that a library writes by its name: it opens the temporary file anew, by the name of that."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with files.atomic_writer(path) as f:
+        write(f.name, records)
 
 
 def run_command(argv: list[str]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support import known_models
 from tests.support.helpers import tintmill
 
 
@@ -37,3 +38,9 @@ def trained_run(dataset, tmp_path_factory) -> Path:
     done = tintmill("train", f"--data={dataset}", f"--run={run}", *flags)
     assert done.returncode == 0, done.stderr
     return run
+
+
+@pytest.fixture(scope="session")
+def env(tmp_path_factory) -> dict[str, str]:
+    """The environment of a user whose default model is a small one."""
+    return known_models.install(tmp_path_factory.mktemp("data"))

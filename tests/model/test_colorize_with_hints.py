@@ -15,11 +15,6 @@ PIXELS = np.clip(helpers.photo_pixels(0, 120, 180), 80, 170)
 HINT = {"x": 100, "y": 60, "color": "#a06040"}
 
 
-@pytest.fixture(scope="module")
-def env(tmp_path_factory) -> dict[str, str]:
-    return known_models.install(tmp_path_factory.mktemp("data"))
-
-
 @pytest.fixture
 def folder(tmp_path) -> Path:
     for name in ("a.png", "b.png"):

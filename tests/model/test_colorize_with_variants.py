@@ -5,14 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import helpers, known_models
+from tests.support import helpers
 
 PICTURE = helpers.encode(helpers.photo_pixels(0, 60, 90))
-
-
-@pytest.fixture(scope="module")
-def env(tmp_path_factory) -> dict[str, str]:
-    return known_models.install(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

@@ -17,11 +17,6 @@ from tintmill.model.files import xmp
 PICTURE = helpers.encode(helpers.photo_pixels(0, 60, 90), "JPEG")
 
 
-@pytest.fixture(scope="module")
-def env(tmp_path_factory) -> dict[str, str]:
-    return known_models.install(tmp_path_factory.mktemp("data"))
-
-
 @pytest.fixture
 def folder(tmp_path) -> Path:
     (tmp_path / "photo.jpg").write_bytes(PICTURE)

@@ -24,7 +24,6 @@ from tintmill.launch.experiments.demo_photos import (
 from tintmill.launch.experiments.subcommand import preset_flag, tintmill
 from tintmill.launch.experiments.weights import find_weights
 from tintmill.pipeline.common import command, options
-from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import option
 from tintmill.trainer.run.folder import RunFolder
 
@@ -45,8 +44,7 @@ TOPICS = options.list_topics(DemoArguments)
 
 
 def main(words: list[str]) -> None:
-    if words:
-        raise TintmillError(f"wanted flags only, got {words}")
+    command.refuse_words(words)
     run_demo(options.read(DemoArguments, FLAGS))
 
 

@@ -47,8 +47,7 @@ TOPICS = options.list_topics(
 
 
 def main(words: list[str]) -> None:
-    if words:
-        raise TintmillError(f"wanted flags only, got {words}")
+    command.refuse_words(words)
     given = options.read_given(StudySettings, FLAGS)
     run_study(options.read(StudyArguments, FLAGS, given=given))
 

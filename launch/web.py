@@ -17,7 +17,6 @@ from tintmill.launch.pages import serving
 from tintmill.launch.pages.door import make_door
 from tintmill.model.colorizers.found import check_choice, find_model
 from tintmill.pipeline.common import command, options
-from tintmill.pipeline.common.errors import TintmillError
 from tintmill.pipeline.common.options import at_least, between, option
 from tintmill.pipeline.imaging import photo
 
@@ -52,8 +51,7 @@ TOPICS = options.list_topics(WebArguments)
 
 
 def main(words: list[str]) -> None:
-    if words:
-        raise TintmillError(f"wanted flags only, got {words}")
+    command.refuse_words(words)
     run_web(options.read(WebArguments, FLAGS))
 
 

@@ -29,8 +29,7 @@ TOPICS = options.list_topics(NetworksArguments)
 
 
 def main(words: list[str]) -> None:
-    if words:
-        raise TintmillError(f"wanted flags only, got {words}")
+    command.refuse_words(words)
     list_networks(options.read(NetworksArguments, FLAGS))
 
 

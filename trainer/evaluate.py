@@ -44,8 +44,7 @@ def main(words: list[str]) -> None:
             raise TintmillError(f"--compare: wanted two runs or folders with metrics.json, got {len(words)}")
         print_comparison(*words, arguments)
         return
-    if words:
-        raise TintmillError(f"wanted flags only, got {words}")
+    command.refuse_words(words)
     found = evaluate(arguments)
     print(table.format_scores(found.metrics["rows"], table.terminal_width()))
     print(table.format_card(found.metrics["protocol_card"]))

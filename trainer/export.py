@@ -78,8 +78,7 @@ TOPICS = options.list_topics(ExportArguments)
 
 
 def main(words: list[str]) -> None:
-    if words:
-        raise TintmillError(f"wanted flags only, got {words}")
+    command.refuse_words(words)
     made = export(options.read(ExportArguments, FLAGS))
     print(f"{made.path}: a* and b* within {made.ab_difference:.1g} of Keras' own")
     print(made.card)

@@ -85,6 +85,12 @@ def take_dataset(arguments: list[str], name: str) -> str:
     return arguments[0]
 
 
+def refuse_words(words: list[str]) -> None:
+    """Raises TintmillError where a command that takes flags alone was given other words."""
+    if words:
+        raise TintmillError(f"wanted flags only, got {words}")
+
+
 def show(text: str, end: str = "\n") -> None:
     """Prints what a reader may cut short (`| head`), and what was printed before and is not out yet."""
     try:

@@ -66,7 +66,8 @@ def check_extras() -> Iterator[Finding]:
         if missing:
             yield Finding(extra, None, f"not installed: {', '.join(missing)}", extras.install_line(extra))
         else:
-            yield Finding(extra, True, ", ".join(filter(None, map(_describe_package, modules))))
+            found = ", ".join(filter(None, map(_describe_package, modules)))
+            yield Finding(extra, True, found or "installed")
 
 
 def check_machine() -> Iterator[Finding]:

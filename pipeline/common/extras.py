@@ -25,7 +25,6 @@ EXTRA_OF = {
     "google.auth": "cloud",
     "google.cloud": "cloud",
     "google.cloud.dataflow_v1beta3": "dataflow",
-    "requests": "cloud",
     "ai_edge_litert": "export",
     "onnx": "export",
     "tf2onnx": "export",

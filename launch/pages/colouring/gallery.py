@@ -127,7 +127,7 @@ class Gallery:
     `add`, `predict` and `coloured` run the network. It runs for one of them at a time.
 
     Args:
-      colorizer: as `load.Colorizer`.
+      colorizer: a `found.Colorizer`.
       limits: pictures beyond them are refused.
       provenance: what a coloured file says about its origin: `model` and `model_sha256`.
       room: bytes that all pictures together may take.
